@@ -1,0 +1,40 @@
+//! What runs a plan: the CPU and the GPU behind one trait.
+
+use crate::{Buf, ByteBuf, Error, ObjectiveKernel, Plan, Program};
+use std::any::Any;
+
+/// A plan made ready on one device, owning its buffers.
+///
+/// Writes and runs take effect in the order of the calls; only `read` waits for the device.
+pub trait Executor: Send {
+    /// Copies `data` to the start of a buffer.
+    fn write(&mut self, buf: Buf, data: &[f32]) -> Result<(), Error>;
+    /// Copies `data` to the start of a byte buffer.
+    fn write_bytes(&mut self, buf: ByteBuf, data: &[u8]) -> Result<(), Error>;
+    /// Launches programs one after another, as one submission.
+    fn run(&mut self, programs: &[Program]) -> Result<(), Error>;
+    /// Waits for everything launched and copies the start of a buffer to `out`.
+    fn read(&mut self, buf: Buf, out: &mut [f32]) -> Result<(), Error>;
+    /// Swaps the objective kernel of every [`Op::Objective`](crate::Op) of the plan. Until the first call a
+    /// program that contains one is an error.
+    fn set_objective(&mut self, objective: CompiledObjective) -> Result<(), Error>;
+    /// A handle that compiles objectives for this executor, on any thread.
+    fn objective_compiler(&self) -> Box<dyn ObjectiveCompiler>;
+}
+
+/// Compiles objective kernels away from the training thread.
+pub trait ObjectiveCompiler: Send {
+    /// Validates and compiles; on the GPU it also warms the kernel up, since drivers compile at first use.
+    fn compile(&self, kernel: &ObjectiveKernel) -> Result<CompiledObjective, Error>;
+}
+
+/// An objective compiled by the device that made it.
+pub struct CompiledObjective(pub(crate) Box<dyn Any + Send>);
+
+/// Where plans are compiled: the CPU or one GPU adapter. Opened by [`crate::open`].
+pub trait Device: Send + Sync {
+    /// One line for a person: which device, and why it was taken.
+    fn describe(&self) -> String;
+    /// Makes a plan ready: buffers, pipelines, bind groups.
+    fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error>;
+}

@@ -1,0 +1,173 @@
+//! Runs a compiled plan: one compute pass a call, one submission.
+
+use super::context::Context;
+use super::objective::{GpuCompiler, GpuObjective, ObjectiveLayout};
+use crate::{Buf, ByteBuf, CompiledObjective, Error, Executor, ObjectiveCompiler, Program};
+use std::collections::VecDeque;
+use std::sync::{Arc, mpsc};
+
+/// Submissions that may wait on the device. More would keep the caller ahead of the device for no gain, at the
+/// price of one upload buffer for every write.
+const IN_FLIGHT: usize = 16;
+
+/// A buffer of the plan.
+pub(super) struct PlanBuffer {
+    pub(super) buffer: wgpu::Buffer,
+    /// Elements, as the plan says: the device's buffer may be longer.
+    pub(super) len: usize,
+}
+
+/// One dispatch, ready to be recorded.
+pub(super) struct Dispatch {
+    /// `None`: the objective's, which changes.
+    pub(super) pipeline: Option<wgpu::ComputePipeline>,
+    pub(super) bind_group: wgpu::BindGroup,
+    pub(super) groups: [u32; 3],
+}
+
+pub(super) struct GpuExecutor {
+    context: Arc<Context>,
+    floats: Vec<PlanBuffer>,
+    bytes: Vec<PlanBuffer>,
+    programs: Vec<(String, Vec<Dispatch>)>,
+    objective_layout: Arc<ObjectiveLayout>,
+    objective: Option<wgpu::ComputePipeline>,
+    /// What `read` maps; as long as the longest float buffer.
+    staging: wgpu::Buffer,
+    in_flight: VecDeque<wgpu::SubmissionIndex>,
+}
+
+impl GpuExecutor {
+    pub(super) fn new(
+        context: Arc<Context>,
+        floats: Vec<PlanBuffer>,
+        bytes: Vec<PlanBuffer>,
+        programs: Vec<(String, Vec<Dispatch>)>,
+        objective_layout: Arc<ObjectiveLayout>,
+    ) -> Result<Self, Error> {
+        let longest = floats.iter().map(|buffer| buffer.len).max().unwrap_or(0);
+        let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
+        let staging = context.buffer("staging", longest, usage)?;
+        let in_flight = VecDeque::with_capacity(IN_FLIGHT + 1);
+        Ok(Self { context, floats, bytes, programs, objective_layout, objective: None, staging, in_flight })
+    }
+
+    fn record(&self, program: Program, pass: &mut wgpu::ComputePass<'_>) -> Result<(), Error> {
+        let (name, dispatches) = self
+            .programs
+            .get(program.0)
+            .ok_or_else(|| Error::Misuse(format!("program {} belongs to another plan", program.0)))?;
+        for dispatch in dispatches {
+            let pipeline = dispatch.pipeline.as_ref().or(self.objective.as_ref());
+            let pipeline = pipeline
+                .ok_or_else(|| Error::Misuse(format!("program `{name}` runs before an objective has been set")))?;
+            let [x, y, z] = dispatch.groups;
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, &dispatch.bind_group, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex, Error> {
+        let submission = self.context.queue.submit([encoder.finish()]);
+        self.context.check()?;
+        self.in_flight.push_back(submission.clone());
+        if self.in_flight.len() > IN_FLIGHT
+            && let Some(oldest) = self.in_flight.pop_front()
+        {
+            self.context.wait(oldest)?;
+        }
+        Ok(submission)
+    }
+
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        self.context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+}
+
+impl Executor for GpuExecutor {
+    fn write(&mut self, buf: Buf, data: &[f32]) -> Result<(), Error> {
+        let to = self.floats.get(buf.0).filter(|to| data.len() <= to.len);
+        let to = to.ok_or_else(|| outside("write", buf.0, data.len()))?;
+        self.context.queue.write_buffer(&to.buffer, 0, bytemuck::cast_slice(data));
+        self.context.check()
+    }
+
+    /// On the GPU bytes travel in words of four: a write that is neither whole words nor the whole buffer is an
+    /// error, since it would overwrite bytes it was not given.
+    fn write_bytes(&mut self, buf: ByteBuf, data: &[u8]) -> Result<(), Error> {
+        let to = self.bytes.get(buf.0).filter(|to| data.len() <= to.len);
+        let to = to.ok_or_else(|| outside("write of bytes", buf.0, data.len()))?;
+        let (words, rest) = data.as_chunks::<4>();
+        if !rest.is_empty() && data.len() != to.len {
+            let message = format!("a write of {} of {} bytes ends inside a word", data.len(), to.len);
+            return Err(Error::Misuse(message));
+        }
+        self.context.queue.write_buffer(&to.buffer, 0, words.as_flattened());
+        if !rest.is_empty() {
+            let mut last = [0; 4];
+            last[..rest.len()].copy_from_slice(rest);
+            self.context.queue.write_buffer(&to.buffer, words.as_flattened().len() as u64, &last);
+        }
+        self.context.check()
+    }
+
+    /// Returns when at most [`IN_FLIGHT`] submissions are unfinished.
+    fn run(&mut self, programs: &[Program]) -> Result<(), Error> {
+        let mut encoder = self.encoder();
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for program in programs {
+            self.record(*program, &mut pass)?;
+        }
+        drop(pass);
+        self.submit(encoder).map(drop)
+    }
+
+    fn read(&mut self, buf: Buf, out: &mut [f32]) -> Result<(), Error> {
+        let from = self.floats.get(buf.0).filter(|from| out.len() <= from.len);
+        let from = from.ok_or_else(|| outside("read", buf.0, out.len()))?;
+        if out.is_empty() {
+            return Ok(());
+        }
+        let size = size_of_val(out) as u64;
+        let mut encoder = self.encoder();
+        encoder.copy_buffer_to_buffer(&from.buffer, 0, &self.staging, 0, size);
+        let submission = self.submit(encoder)?;
+        let (sender, receiver) = mpsc::channel();
+        self.staging.map_async(wgpu::MapMode::Read, 0..size, move |result| {
+            // The receiver is gone only after an error that has been returned already.
+            let _ = sender.send(result);
+        });
+        // In order, so that the time limit holds for one submission and not for all that wait.
+        while let Some(oldest) = self.in_flight.pop_front() {
+            self.context.wait(oldest)?;
+        }
+        self.context.wait(submission)?;
+        let lost = |error: &dyn std::fmt::Display| Error::Lost(format!("a result cannot be read back: {error}"));
+        receiver.try_recv().map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
+        let view = self.staging.get_mapped_range(0..size).map_err(|error| lost(&error))?;
+        bytemuck::cast_slice_mut(out).copy_from_slice(&view);
+        drop(view);
+        self.staging.unmap();
+        self.context.check()
+    }
+
+    fn set_objective(&mut self, objective: CompiledObjective) -> Result<(), Error> {
+        let foreign = || Error::Misuse("an objective was compiled by another device".into());
+        let objective = objective.0.downcast::<GpuObjective>().map_err(|_| foreign())?;
+        if !Arc::ptr_eq(&objective.context, &self.context) {
+            return Err(foreign());
+        }
+        self.objective = Some(objective.pipeline);
+        Ok(())
+    }
+
+    fn objective_compiler(&self) -> Box<dyn ObjectiveCompiler> {
+        Box::new(GpuCompiler::new(Arc::clone(&self.context), Arc::clone(&self.objective_layout)))
+    }
+}
+
+fn outside(what: &str, index: usize, len: usize) -> Error {
+    Error::Misuse(format!("{what} of {len} elements goes beyond buffer {index}"))
+}

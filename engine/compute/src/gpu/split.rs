@@ -1,0 +1,105 @@
+//! How a matrix product is laid over workgroups, and when its sums are cut into parts.
+
+use crate::Error;
+
+/// Rows and columns of a workgroup's tile; `TILE` of `shaders/shared/matmul.wgsl`.
+const TILE: usize = 32;
+/// Steps along the sums between two barriers; `SLAB` there.
+const SLAB: usize = 16;
+/// A product with fewer tiles than this leaves a large GPU idle (an H200 has 132 multiprocessors): its sums are cut.
+const ENOUGH_WORKGROUPS: usize = 256;
+/// Shorter parts would cost more to add up than they save.
+const MIN_PART: usize = 128;
+/// Longest sum of one invocation. A driver of Mesa 22 stops an invocation after 65,535 turns of loops, silently; a
+/// step of the sum is one turn, and every 16th one more.
+const MAX_PART: usize = 32 * 1024;
+
+/// The sizes of a product of a `[rows, depth]` and a `[depth, cols]` matrix.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Product {
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    pub(super) depth: usize,
+}
+
+/// Sums in `parts` parts of at most `depth` products each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Split {
+    pub(super) parts: usize,
+    pub(super) depth: usize,
+}
+
+impl Product {
+    /// Elements of the result.
+    pub(super) fn len(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    fn tiles(&self) -> [usize; 2] {
+        [self.rows.div_ceil(TILE), self.cols.div_ceil(TILE)]
+    }
+
+    /// How to cut the sums: enough parts to fill a GPU and to keep each one short, and no more.
+    pub(super) fn split(&self) -> Split {
+        let [x, y] = self.tiles();
+        let wanted = (ENOUGH_WORKGROUPS / (x * y)).min(self.depth / MIN_PART);
+        let parts = wanted.max(self.depth.div_ceil(MAX_PART)).max(1);
+        let depth = self.depth.div_ceil(parts).next_multiple_of(SLAB);
+        // Rounding up to whole slabs may leave the last parts without work.
+        Split { parts: self.depth.div_ceil(depth), depth }
+    }
+
+    /// Sums in one piece, for kernels that cannot add parts up.
+    pub(super) fn whole(&self, kernel: &str) -> Result<Split, Error> {
+        if self.depth > MAX_PART {
+            let reason = format!("{kernel} would add {} products in one go, more than {MAX_PART}", self.depth);
+            return Err(Error::Unsupported(format!("{reason}; use fewer outputs in that layer")));
+        }
+        Ok(Split { parts: 1, depth: self.depth })
+    }
+
+    /// The constants of `shaders/shared/matmul.wgsl`.
+    pub(super) fn constants(&self, split: Split) -> Vec<(&'static str, f64)> {
+        [
+            ("ROWS", self.rows),
+            ("COLS", self.cols),
+            ("DEPTH", self.depth),
+            ("SPLITS", split.parts),
+            ("SPLIT_DEPTH", split.depth),
+        ]
+        .map(|(name, value)| (name, value as f64))
+        .to_vec()
+    }
+
+    /// Workgroups, with `planes` of them behind each tile.
+    pub(super) fn groups(&self, planes: usize) -> [u32; 3] {
+        let [x, y] = self.tiles();
+        // A size that does not fit becomes one that is refused.
+        [x, y, planes].map(|groups| u32::try_from(groups).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_the_sum_once_and_none_is_empty_or_too_long() {
+        for rows in [1, 31, 256, 3137] {
+            for depth in [1, 15, 127, 128, 255, 256, 257, 3136, 12_800, 70_000, 1_000_003] {
+                let split = Product { rows, cols: 18, depth }.split();
+                assert!(split.depth <= MAX_PART, "{rows} {depth}: {split:?}");
+                assert!(split.parts * split.depth >= depth, "{rows} {depth}: {split:?}");
+                assert!((split.parts - 1) * split.depth < depth, "{rows} {depth}: {split:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn large_products_are_left_whole_and_short_ones_cut() {
+        let parts = |rows, cols, depth| Product { rows, cols, depth }.split().parts;
+        assert_eq!(parts(12_800, 32, 256), 1);
+        assert!(parts(32, 512, 3136) > 8);
+        assert!(parts(257, 32, 12_800) > 16);
+    }
+}

@@ -1,0 +1,227 @@
+//! A plan: the buffers a computation needs, and programs (fixed lists of kernel launches) over them.
+//!
+//! A plan is data. It is built once, from a network and a batch size, and compiled by a device into an
+//! [`Executor`](crate::Executor); after that nothing is allocated and no pipeline or bind group is made.
+//! Every [`Op`] variant is one kernel: `shaders/<name>.wgsl` on the GPU and `cpu/<name>.rs` as its twin.
+//!
+//! All tensors are row-major `f32`. Images are NHWC, convolution weights `[kh, kw, c_in, c_out]`, dense
+//! weights `[inputs, outputs]`. Parameters of a whole network lie in one flat buffer, and so do their
+//! gradients and each optimizer moment: a layer names its part by an offset in elements.
+
+use std::ops::Range;
+
+/// Handle of an `f32` buffer of a [`Plan`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Buf(pub(crate) usize);
+
+/// Handle of a byte buffer of a [`Plan`] (host to device only; observations).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ByteBuf(pub(crate) usize);
+
+/// Handle of a program of a [`Plan`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Program(pub(crate) usize);
+
+/// Shape of a valid (unpadded) square-stride convolution over a batch of NHWC images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConvShape {
+    /// Images in the batch.
+    pub batch: usize,
+    /// Input height, pixels.
+    pub height: usize,
+    /// Input width, pixels.
+    pub width: usize,
+    /// Input channels.
+    pub c_in: usize,
+    /// Output channels.
+    pub c_out: usize,
+    /// Kernel height and width, pixels.
+    pub kernel: usize,
+    /// Stride in both directions, pixels.
+    pub stride: usize,
+}
+
+impl ConvShape {
+    /// Output height, pixels.
+    pub fn out_height(&self) -> usize {
+        (self.height - self.kernel) / self.stride + 1
+    }
+
+    /// Output width, pixels.
+    pub fn out_width(&self) -> usize {
+        (self.width - self.kernel) / self.stride + 1
+    }
+
+    /// Elements of one input image.
+    pub fn input_len(&self) -> usize {
+        self.height * self.width * self.c_in
+    }
+
+    /// Elements of one output image.
+    pub fn output_len(&self) -> usize {
+        self.out_height() * self.out_width() * self.c_out
+    }
+
+    /// Elements of the weight tensor.
+    pub fn weight_len(&self) -> usize {
+        self.kernel * self.kernel * self.c_in * self.c_out
+    }
+}
+
+/// Shape of a dense layer over a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DenseShape {
+    /// Rows.
+    pub batch: usize,
+    /// Inputs a row.
+    pub inputs: usize,
+    /// Outputs a row.
+    pub outputs: usize,
+}
+
+/// Where a layer's weight and bias start in the flat parameter (and gradient) buffer, in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LayerParams {
+    /// Start of the weight tensor.
+    pub weight: usize,
+    /// Start of the bias vector.
+    pub bias: usize,
+}
+
+/// One kernel launch. Gradients are written, not accumulated.
+// The fields are those of the formula above each variant.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// `out[b, y, x, c] = bytes[b, c, y, x] / 255`: planar byte frames to NHWC floats.
+    DecodeFrames { bytes: ByteBuf, out: Buf, batch: usize, stack: usize, pixels: usize },
+    /// `y = x ∗ w + b`, then ReLU if asked.
+    Conv2dForward { shape: ConvShape, x: Buf, params: Buf, layer: LayerParams, y: Buf, relu: bool },
+    /// `dx` from `dy`.
+    Conv2dBackwardInput { shape: ConvShape, dy: Buf, params: Buf, layer: LayerParams, dx: Buf },
+    /// Weight and bias gradients from `x` and `dy`, into the flat gradient buffer.
+    Conv2dBackwardParams { shape: ConvShape, x: Buf, dy: Buf, grads: Buf, layer: LayerParams },
+    /// `y = x w + b`, then ReLU if asked.
+    DenseForward { shape: DenseShape, x: Buf, params: Buf, layer: LayerParams, y: Buf, relu: bool },
+    /// `dx` from `dy`.
+    DenseBackwardInput { shape: DenseShape, dy: Buf, params: Buf, layer: LayerParams, dx: Buf },
+    /// Weight and bias gradients from `x` and `dy`, into the flat gradient buffer.
+    DenseBackwardParams { shape: DenseShape, x: Buf, dy: Buf, grads: Buf, layer: LayerParams },
+    /// `dy[i] = 0` where `y[i] <= 0`, in place; `y` is the ReLU's output.
+    ReluBackward { y: Buf, dy: Buf, len: usize },
+    /// The staged objective: losses' gradient and metrics from the networks' outputs. The kernel comes from
+    /// outside and can be replaced between two runs ([`crate::objective`]).
+    Objective(ObjectiveBufs),
+    /// `means[j] = Σ_i rows[i, j] / count`, for `width` columns.
+    ColumnMeans { rows: Buf, means: Buf, count: usize, width: usize },
+    /// Scales each range of `grads` so that its L2 norm is at most `max_norm` (one range: global clipping).
+    ClipNorm { grads: Buf, ranges: Vec<Range<usize>>, max_norm: f32 },
+    /// Adam (Kingma and Ba 2015), ε outside the root. `hyper` holds the four numbers of [`AdamStep`].
+    Adam {
+        params: Buf,
+        grads: Buf,
+        m: Buf,
+        v: Buf,
+        hyper: Buf,
+        beta1: f32,
+        beta2: f32,
+        epsilon: f32,
+        len: usize,
+    },
+    /// `to[..len] = from[..len]`: target-network copy.
+    Copy { from: Buf, to: Buf, len: usize },
+}
+
+/// The buffers of [`Op::Objective`]; shapes in [`crate::objective`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectiveBufs {
+    /// Samples.
+    pub batch: usize,
+    /// Outputs of the network, all heads together.
+    pub outputs: usize,
+    /// Live parameters of the script, `[PARAM_SLOTS]`.
+    pub uniforms: Buf,
+    /// What is not a network output, `[fields, batch]`.
+    pub samples: Buf,
+    /// Online network at `s_t`, `[batch, outputs]`.
+    pub online: Buf,
+    /// Online network at the bootstrap state, `[batch, outputs]`.
+    pub online_next: Buf,
+    /// Target network at `s_t`, `[batch, outputs]`.
+    pub target: Buf,
+    /// Target network at the bootstrap state, `[batch, outputs]`.
+    pub target_next: Buf,
+    /// Gradient of the mean loss with respect to `online`, `[batch, outputs]`.
+    pub grad: Buf,
+    /// Loss, then metrics, of each sample, `[batch, METRIC_SLOTS]`.
+    pub metrics: Buf,
+}
+
+/// The numbers of one Adam step that change from update to update; written to its `hyper` buffer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// `1 / (1 − β₁ᵗ)`.
+    pub m_correction: f32,
+    /// `1 / (1 − β₂ᵗ)`.
+    pub v_correction: f32,
+}
+
+impl AdamStep {
+    /// Elements of the `hyper` buffer.
+    pub const LEN: usize = 4;
+
+    /// The step with 1-based index `t`; corrections are computed in `f64`, since `β₂ᵗ` is close to one.
+    pub fn new(learning_rate: f32, beta1: f32, beta2: f32, t: u64) -> Self {
+        let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powf(t as f64))) as f32;
+        Self { learning_rate, m_correction: correction(beta1), v_correction: correction(beta2) }
+    }
+
+    /// As the `hyper` buffer holds it.
+    pub fn to_array(self) -> [f32; Self::LEN] {
+        [self.learning_rate, self.m_correction, self.v_correction, 0.0]
+    }
+}
+
+/// A buffer's name (for diagnostics and profiles) and length in elements.
+#[derive(Clone, Debug)]
+pub struct BufSpec {
+    /// What it holds.
+    pub name: String,
+    /// Elements: floats, or bytes.
+    pub len: usize,
+}
+
+/// Buffers, and programs over them.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub(crate) bufs: Vec<BufSpec>,
+    pub(crate) byte_bufs: Vec<BufSpec>,
+    pub(crate) programs: Vec<(String, Vec<Op>)>,
+}
+
+impl Plan {
+    /// An empty plan.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a zero-filled buffer of `len` floats.
+    pub fn buf(&mut self, name: impl Into<String>, len: usize) -> Buf {
+        self.bufs.push(BufSpec { name: name.into(), len });
+        Buf(self.bufs.len() - 1)
+    }
+
+    /// Adds a zero-filled buffer of `len` bytes.
+    pub fn byte_buf(&mut self, name: impl Into<String>, len: usize) -> ByteBuf {
+        self.byte_bufs.push(BufSpec { name: name.into(), len });
+        ByteBuf(self.byte_bufs.len() - 1)
+    }
+
+    /// Adds a program: kernels launched one after another, each seeing what those before it wrote.
+    pub fn program(&mut self, name: impl Into<String>, ops: Vec<Op>) -> Program {
+        self.programs.push((name.into(), ops));
+        Program(self.programs.len() - 1)
+    }
+}

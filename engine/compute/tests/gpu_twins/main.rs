@@ -1,0 +1,52 @@
+//! Every GPU kernel against its CPU twin: same plan, same random data, results within rounding.
+//!
+//! Needs an adapter: a GPU, or a software driver such as Mesa's llvmpipe. Where there is none, every trial is
+//! ignored and says why, unless `KELVIN_REQUIRE_GPU_TESTS=1` makes that a failure.
+
+mod case;
+mod elementwise;
+mod faults;
+mod layers;
+mod objective;
+
+use kelvin_compute::{Device, DeviceRequest, adapters, open};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// What a trial is called, and what it does on the device.
+type Test = (String, Box<dyn FnOnce(&dyn Device) -> Result<(), String> + Send>);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let tests = [layers::tests(), elementwise::tests(), objective::tests(), faults::tests()].into_iter().flatten();
+    let trials = match device() {
+        Ok(device) => tests.map(|test| trial(test, &device)).collect(),
+        Err(reason) if std::env::var_os("KELVIN_REQUIRE_GPU_TESTS").is_some_and(|value| value == "1") => {
+            tests.map(|(name, _)| failing(name, reason.clone())).collect()
+        }
+        Err(reason) => tests.map(|(name, _)| ignored(name, &reason)).collect(),
+    };
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A GPU if there is one, else a software adapter.
+fn device() -> Result<Arc<dyn Device>, String> {
+    let adapters = adapters();
+    let adapter = adapters.first().ok_or("no adapter: install mesa-vulkan-drivers and libvulkan1")?;
+    let device = open(&DeviceRequest::Named(adapter.name.clone())).map_err(|error| error.to_string())?;
+    Ok(Arc::from(device))
+}
+
+fn trial((name, test): Test, device: &Arc<dyn Device>) -> Trial {
+    let device = Arc::clone(device);
+    Trial::test(name, move || test(&*device).map_err(Failed::from))
+}
+
+fn failing(name: String, reason: String) -> Trial {
+    Trial::test(name, move || Err(Failed::from(reason)))
+}
+
+fn ignored(name: String, reason: &str) -> Trial {
+    Trial::test(format!("{name} (not run: {reason})"), || Ok(())).with_ignored_flag(true)
+}

@@ -1,0 +1,223 @@
+//! A model from the outside: it learns, its passes are the ones asked for, its state is complete.
+
+mod support;
+
+use kelvin_compute::objective::METRIC_SLOTS;
+use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, CpuObjective, Error, Model, ModelSpec, ModelState, NetSpec};
+use kelvin_compute::{ObjectiveIo, ObjectiveKernel, ObsShape, Passes};
+use std::sync::{Arc, Mutex};
+use support::random_bytes;
+
+const OBS: ObsShape = ObsShape { stack: 2, height: 3, width: 3 };
+const BATCH: usize = 16;
+const OUTPUTS: usize = 2;
+
+fn spec() -> ModelSpec {
+    ModelSpec {
+        net: NetSpec::Mlp { hidden: vec![24] },
+        obs: OBS,
+        outputs: OUTPUTS,
+        batch: BATCH,
+        act_batch: BATCH,
+        window: 1,
+        adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+        clip: Clip::Global(10.0),
+        seed: 1,
+    }
+}
+
+/// Half the squared distance of both outputs to two sample fields; keeps what it was shown.
+#[derive(Default)]
+struct Regression {
+    seen: Mutex<[Vec<f32>; 4]>,
+}
+
+impl CpuObjective for Regression {
+    fn run(&self, io: ObjectiveIo<'_>) {
+        let passes = [io.online, io.online_next, io.target, io.target_next];
+        *self.seen.lock().unwrap() = passes.map(<[f32]>::to_vec);
+        io.metrics.fill(0.0);
+        for i in 0..io.batch {
+            for j in 0..OUTPUTS {
+                let error = io.online[i * OUTPUTS + j] - io.samples[j * io.batch + i];
+                io.grad[i * OUTPUTS + j] = error / io.batch as f32;
+                io.metrics[i * METRIC_SLOTS] += 0.5 * error * error;
+            }
+            io.metrics[i * METRIC_SLOTS + METRIC_SLOTS - 1] = i as f32;
+        }
+    }
+}
+
+fn model(spec: ModelSpec, passes: Passes) -> (Model, Arc<Regression>) {
+    let mut model = Model::new(&CpuDevice, spec).unwrap();
+    let regression = Arc::new(Regression::default());
+    let kernel = ObjectiveKernel { wgsl: String::new(), cpu: Arc::clone(&regression) as _, passes };
+    let objective = model.compiler().compile(&kernel).unwrap();
+    model.set_objective(passes, objective).unwrap();
+    (model, regression)
+}
+
+/// Observations, and in the samples two smooth functions of them.
+fn data(seed: u64) -> (Vec<u8>, Vec<f32>) {
+    let obs = random_bytes(seed, BATCH * OBS.len());
+    let mut samples = vec![0.0; 4 * BATCH];
+    for (i, obs) in obs.chunks_exact(OBS.len()).enumerate() {
+        samples[i] = f32::from(obs[0]) / 255.0 - f32::from(obs[5]) / 255.0;
+        samples[BATCH + i] = f32::from(obs[9]) / 255.0;
+    }
+    (obs, samples)
+}
+
+fn update(model: &mut Model, seed: u64) {
+    let (obs, samples) = data(seed);
+    model.update(&Batch { obs: &obs, next_obs: &obs, samples: &samples }, 3e-3).unwrap();
+}
+
+#[test]
+fn learns_a_regression_it_has_not_seen_the_test_set_of() {
+    let (mut model, _) = model(spec(), Passes::default());
+    update(&mut model, 0);
+    let first = model.metrics().unwrap()[0];
+    for seed in 1..1500 {
+        update(&mut model, seed);
+    }
+    let metrics = model.metrics().unwrap();
+    // The last batch was not seen before; a constant would be left with the variance, about 0.12.
+    assert!(first > 0.05 && metrics[0] < 0.002, "loss from {first} to {}", metrics[0]);
+    // The last metric is the mean of 0, 1, … 15.
+    assert!((metrics[METRIC_SLOTS - 1] - 7.5).abs() <= 1e-5, "{metrics:?}");
+    assert_eq!(model.updates(), 1500);
+}
+
+#[test]
+fn acting_is_the_online_pass() {
+    let (mut model, regression) = model(spec(), Passes::default());
+    update(&mut model, 1);
+    let (obs, samples) = data(2);
+    let mut outputs = vec![f32::NAN; BATCH * OUTPUTS];
+    model.act(&obs, &mut outputs).unwrap();
+    model.update(&Batch { obs: &obs, next_obs: &obs, samples: &samples }, 1e-3).unwrap();
+    assert_eq!(outputs, regression.seen.lock().unwrap()[0]);
+    let before = outputs.clone();
+    model.act(&obs, &mut outputs).unwrap();
+    assert_ne!(outputs, before, "acting does not see the update");
+}
+
+#[test]
+fn passes_run_the_network_and_the_observation_they_name() {
+    let all = Passes { online_next: true, target: true, target_next: true };
+    let (mut model, regression) = model(spec(), all);
+    let forward = |model: &mut Model, obs: &[u8]| {
+        let mut outputs = vec![f32::NAN; BATCH * OUTPUTS];
+        model.act(obs, &mut outputs).unwrap();
+        outputs
+    };
+    let ((obs, samples), (next_obs, _)) = (data(1), data(2));
+    let old = [&obs, &next_obs].map(|obs| forward(&mut model, obs));
+    let batch = Batch { obs: &obs, next_obs: &next_obs, samples: &samples };
+    model.update(&batch, 1e-2).unwrap();
+    let new = [&obs, &next_obs].map(|obs| forward(&mut model, obs));
+    model.update(&batch, 1e-2).unwrap();
+    // The target network still is the fresh one.
+    assert_eq!(*regression.seen.lock().unwrap(), [&new[0], &new[1], &old[0], &old[1]].map(Clone::clone));
+    model.sync_target().unwrap();
+    let synced = [&obs, &next_obs].map(|obs| forward(&mut model, obs));
+    model.update(&batch, 1e-2).unwrap();
+    assert_eq!(*regression.seen.lock().unwrap(), [&synced[0], &synced[1], &synced[0], &synced[1]].map(Clone::clone));
+}
+
+#[test]
+fn passes_that_are_not_named_do_not_run() {
+    let (mut model, regression) = model(spec(), Passes::default());
+    update(&mut model, 1);
+    let seen = regression.seen.lock().unwrap();
+    assert!(seen[0].iter().any(|output| *output != 0.0));
+    assert!(seen[1..].iter().flatten().all(|output| *output == 0.0));
+}
+
+#[test]
+fn an_imported_state_continues_with_the_same_bits() {
+    let (mut original, _) = model(spec(), Passes::default());
+    (0..3).for_each(|seed| update(&mut original, seed));
+    original.sync_target().unwrap();
+    update(&mut original, 3);
+    let state = original.export().unwrap();
+    let (mut copy, _) = model(ModelSpec { seed: 99, ..spec() }, Passes::default());
+    copy.import(&state).unwrap();
+    assert_eq!(copy.export().unwrap(), state);
+    assert_eq!(copy.updates(), 4);
+    [&mut original, &mut copy].into_iter().for_each(|model| update(model, 4));
+    assert_eq!(copy.export().unwrap(), original.export().unwrap());
+    assert_ne!(copy.export().unwrap(), state);
+}
+
+#[test]
+fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
+    let (mut model, _) = model(spec(), Passes::default());
+    let state = model.export().unwrap();
+    assert_eq!(state.tensors[0].name, "online.dense1.weight");
+    let broken = |change: fn(&mut ModelState)| {
+        let mut state = state.clone();
+        state.updates = 7;
+        state.tensors[0].data.fill(3.0);
+        change(&mut state);
+        state
+    };
+    let states = [
+        (broken(|state| state.tensors[5].name = "online.other".into()), "no tensor `target.dense1.bias`"),
+        (broken(|state| state.tensors[6].shape.reverse()), "`target.output.weight`"),
+        (broken(|state| _ = state.tensors[15].data.pop()), "`adam.v.output.bias`"),
+        (broken(|state| _ = state.tensors.pop()), "15 tensors"),
+    ];
+    for (broken, words) in states {
+        let message = model.import(&broken).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+        assert_eq!(model.export().unwrap(), state);
+    }
+}
+
+#[test]
+fn misuse_is_an_error_that_says_what_to_do() {
+    let mut model = Model::new(&CpuDevice, spec()).unwrap();
+    let (obs, samples) = data(1);
+    let batch = Batch { obs: &obs, next_obs: &obs, samples: &samples };
+    let mut outputs = vec![0.0; BATCH * OUTPUTS];
+    let errors = [
+        (model.update(&batch, 1e-3), "set_objective"),
+        (model.act(&obs[1..], &mut outputs), "act: obs has 287 elements, this model needs 288"),
+        (model.act(&obs, &mut outputs[1..]), "act: outputs"),
+        (model.set_uniforms(&[0.0; 65]), "64 slots"),
+    ];
+    for (result, words) in errors {
+        let Err(Error::Misuse(message)) = result else { panic!("accepted: {words}") };
+        assert!(message.contains(words), "{message}");
+    }
+    let (mut model, _) = self::model(spec(), Passes::default());
+    let batches = [
+        (Batch { obs: &obs[1..], ..batch }, "update: obs"),
+        (Batch { next_obs: &[], ..batch }, "update: next_obs"),
+        (Batch { samples: &samples[1..], ..batch }, "update: samples"),
+    ];
+    for (batch, words) in batches {
+        let Err(Error::Misuse(message)) = model.update(&batch, 1e-3) else { panic!("accepted: {words}") };
+        assert!(message.contains(words), "{message}");
+    }
+    assert_eq!(model.updates(), 0);
+}
+
+#[test]
+fn impossible_models_are_refused() {
+    let small = ObsShape { stack: 4, height: 10, width: 10 };
+    let huge = ObsShape { stack: 1 << 16, height: 1 << 16, width: 1 << 16 };
+    let specs = [
+        (ModelSpec { batch: 0, ..spec() }, "batch is 0"),
+        (ModelSpec { outputs: usize::MAX, ..spec() }, "outputs"),
+        (ModelSpec { net: NetSpec::Mlp { hidden: vec![8, 0] }, ..spec() }, "hidden is 0"),
+        (ModelSpec { net: NetSpec::Nature, obs: small, ..spec() }, "36×36"),
+        (ModelSpec { obs: huge, ..spec() }, "bytes"),
+    ];
+    for (spec, words) in specs {
+        let Err(Error::Unsupported(message)) = Model::new(&CpuDevice, spec) else { panic!("accepted: {words}") };
+        assert!(message.contains(words), "{message}");
+    }
+}

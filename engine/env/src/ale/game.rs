@@ -1,0 +1,224 @@
+//! An Atari game as a decision problem: action repeat, starts, lives, cut-offs and statistics.
+//!
+//! Two clocks run here. The *true episode* lasts from a restart of the emulator to game over or the frame cap; its
+//! return is raw. The *learner's episode* may end earlier, with a lost life; the game then goes on at the next reset.
+
+use std::collections::VecDeque;
+
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::{
+    ffi::{Action, Emulator},
+    preprocess::{Preprocessor, SIDE, max_into},
+    rules::Rules,
+};
+use crate::{Env, EnvError, EnvOptions, EnvSpec, Episode, Screen, Step, roms, seed::derive_seed};
+
+/// Emulator frames per agent step.
+const FRAMES_PER_STEP: u64 = 4;
+/// The frames of a step that are pooled, the last ones of it.
+const POOLED: u64 = 2;
+/// Frames that make an observation.
+const STACK: usize = 4;
+
+/// What the next `reset` has to do, or that none is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Playing,
+    LifeLost,
+    Over,
+}
+
+/// An Atari game under the rules of a preset.
+pub(crate) struct AtariEnv {
+    spec: EnvSpec,
+    rules: Rules,
+    actions: Vec<Action>,
+    // What is pressed when a game or a life starts; empty where nothing is.
+    opening: Vec<Action>,
+    emulator: Emulator,
+    rng: Xoshiro256PlusPlus,
+    preprocessor: Preprocessor,
+    // What the next frame is made of, and room for the second screen that is pooled into it.
+    pooled: Vec<u8>,
+    second: Vec<u8>,
+    phase: Phase,
+    lives: i32,
+    // The true episode so far.
+    tally: Episode,
+    // Ended true episodes not yet handed out; more than one only if a game ended within a reset.
+    ended: VecDeque<Episode>,
+}
+
+impl AtariEnv {
+    pub(crate) fn new(game: &str, options: &EnvOptions, seed: u64) -> Result<Self, EnvError> {
+        Self::with_rules(game, options, Rules::of(options), seed)
+    }
+
+    fn with_rules(game: &str, options: &EnvOptions, rules: Rules, seed: u64) -> Result<Self, EnvError> {
+        let rom = roms::locate(game, options.roms.as_deref())?;
+        let emulator = Emulator::load(&rom, derive_seed(seed, 0), rules.repeat_action_probability)?;
+        let minimal = emulator.minimal_actions();
+        // The convention of the authors' code: FIRE, then the action listed after it.
+        let opening = match minimal {
+            &[Action::NOOP, Action::FIRE, next, ..] if rules.press_fire => vec![Action::FIRE, next],
+            _ => vec![],
+        };
+        let actions = if options.full_action_set { Action::all().collect() } else { minimal.to_vec() };
+        let spec = EnvSpec {
+            id: rom.game().into(),
+            height: SIDE,
+            width: SIDE,
+            actions: actions.iter().map(|action| action.name().into()).collect(),
+            frames_per_step: FRAMES_PER_STEP as usize,
+            stack: STACK,
+            atari: true,
+        };
+        Ok(Self {
+            preprocessor: Preprocessor::new(emulator.width(), emulator.height()),
+            spec,
+            rules,
+            actions,
+            opening,
+            emulator,
+            rng: Xoshiro256PlusPlus::seed_from_u64(derive_seed(seed, 1)),
+            pooled: vec![],
+            second: vec![],
+            phase: Phase::Over,
+            lives: 0,
+            tally: NOTHING_YET,
+            ended: VecDeque::new(),
+        })
+    }
+
+    /// One emulator frame; its reward counts.
+    fn emulate(&mut self, action: Action) -> f64 {
+        let reward = f64::from(self.emulator.act(action));
+        self.tally.frames += 1;
+        self.tally.episode_return += reward;
+        reward
+    }
+
+    /// Repeats `action` over the frames of one agent step, or as many as game over and the frame cap leave, and pools
+    /// the last of them. Returns the summed reward.
+    fn repeat(&mut self, action: Action) -> f64 {
+        let mut reward = 0.0;
+        let mut pooled = 0;
+        for frame in 1..=FRAMES_PER_STEP {
+            reward += self.emulate(action);
+            let last = frame == FRAMES_PER_STEP || self.over();
+            // Reading a screen costs a fifth of emulating one: the frames that are never seen are not read.
+            if last || frame > FRAMES_PER_STEP - POOLED {
+                if pooled == 0 {
+                    self.emulator.gray_into(&mut self.pooled);
+                } else {
+                    self.emulator.gray_into(&mut self.second);
+                    max_into(&mut self.pooled, &self.second);
+                }
+                pooled += 1;
+            }
+            if last {
+                break;
+            }
+        }
+        reward
+    }
+
+    fn capped(&self) -> bool {
+        self.tally.frames >= self.rules.max_frames
+    }
+
+    fn over(&self) -> bool {
+        self.emulator.game_over() || self.capped()
+    }
+
+    /// Restarts the emulator and lets the random number of no-op frames pass.
+    fn restart(&mut self) {
+        self.emulator.reset();
+        self.tally = NOTHING_YET;
+        if self.rules.max_noops > 0 {
+            for _ in 0..self.rng.random_range(1..=self.rules.max_noops) {
+                self.emulate(Action::NOOP);
+                if self.emulator.game_over() {
+                    self.emulator.reset();
+                    self.tally = NOTHING_YET;
+                }
+            }
+        }
+        self.emulator.gray_into(&mut self.pooled);
+    }
+
+    /// Where the frames of a reset ended the game, notes its episode (if the agent had a part in it) and restarts.
+    fn restart_if_over(&mut self) {
+        if self.over() {
+            if self.tally.agent_steps > 0 {
+                self.ended.push_back(self.tally);
+            }
+            self.restart();
+        }
+    }
+}
+
+const NOTHING_YET: Episode = Episode { episode_return: 0.0, agent_steps: 0, frames: 0 };
+
+impl Env for AtariEnv {
+    fn spec(&self) -> &EnvSpec {
+        &self.spec
+    }
+
+    fn reset(&mut self, frame: &mut [u8]) -> Result<(), EnvError> {
+        self.spec.check_frame(frame)?;
+        if self.phase == Phase::LifeLost {
+            self.repeat(Action::NOOP);
+            self.restart_if_over();
+        } else {
+            self.restart();
+        }
+        for i in 0..self.opening.len() {
+            self.repeat(self.opening[i]);
+            self.restart_if_over();
+        }
+        self.lives = self.emulator.lives();
+        self.phase = Phase::Playing;
+        self.preprocessor.resample(&self.pooled, frame);
+        Ok(())
+    }
+
+    fn step(&mut self, action: usize, frame: &mut [u8]) -> Result<Step, EnvError> {
+        self.spec.check_frame(frame)?;
+        self.spec.check_action(action)?;
+        if self.phase != Phase::Playing {
+            return Err(self.spec.misuse("reset it before the first step and after each end"));
+        }
+        self.tally.agent_steps += 1;
+        let reward = self.repeat(self.actions[action]);
+        self.preprocessor.resample(&self.pooled, frame);
+
+        let lives = self.emulator.lives();
+        // Some games show zero lives for a few frames before their game over, which will end the episode by itself.
+        let life_lost = self.rules.life_loss_terminates && 0 < lives && lives < self.lives;
+        self.lives = lives;
+        let terminated = self.emulator.game_over() || life_lost;
+        if self.over() {
+            self.phase = Phase::Over;
+            self.ended.push_back(self.tally);
+        } else if life_lost {
+            self.phase = Phase::LifeLost;
+        }
+        Ok(Step {
+            // Rewards of a step are sums of a few small integers, exact in f32.
+            reward: (if self.rules.clip_reward && reward != 0.0 { reward.signum() } else { reward }) as f32,
+            terminated,
+            truncated: self.capped() && !terminated,
+            episode: self.ended.pop_front(),
+        })
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        Some(self.emulator.screen())
+    }
+}
+
+#[cfg(test)]
+mod tests;

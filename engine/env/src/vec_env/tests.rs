@@ -1,0 +1,115 @@
+use rayon::ThreadPoolBuilder;
+
+use super::*;
+
+/// Everything `n` environments show over `steps` steps of a fixed pattern of actions.
+fn trace(id: &str, n: usize, steps: usize, threads: usize) -> Vec<(Vec<u8>, Vec<Step>)> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| {
+        let mut envs = VecEnv::new(id, &EnvOptions::default(), n, 11)
+            .unwrap_or_else(|error| panic!("run ./kelvin test, which fetches the ROMs: {error}"));
+        let actions = envs.spec().actions.len();
+        (0..steps)
+            .map(|t| {
+                let chosen: Vec<_> = (0..n).map(|i| (t / 3 + 2 * i) % actions).collect();
+                let outcome = envs.step(&chosen).unwrap().to_vec();
+                (envs.obs().to_vec(), outcome)
+            })
+            .collect()
+    })
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let alone = trace("breakout", 5, 120, 1);
+    assert!(alone.iter().any(|(_, steps)| steps.iter().any(Step::ended)), "episodes end on the way");
+    assert!(alone == trace("breakout", 5, 120, 2));
+    assert!(alone == trace("breakout", 5, 120, 5));
+}
+
+#[test]
+fn an_environment_is_the_same_in_any_company() {
+    let (many, one) = (trace("catch", 4, 50, 2), trace("catch", 1, 50, 1));
+    let obs_len = many[0].0.len() / 4;
+    for (many, one) in many.iter().zip(&one) {
+        assert_eq!((&many.0[..obs_len], many.1[0]), (&one.0[..], one.1[0]));
+    }
+    let second: Vec<_> = many.iter().map(|(obs, _)| &obs[obs_len..2 * obs_len]).collect();
+    let third: Vec<_> = many.iter().map(|(obs, _)| &obs[2 * obs_len..3 * obs_len]).collect();
+    assert_ne!(second, third, "neighbours draw from different streams");
+}
+
+#[test]
+fn stacks_shift_and_are_cleared_at_the_start_of_an_episode() {
+    let mut envs = VecEnv::new("breakout", &EnvOptions::default(), 2, 1)
+        .unwrap_or_else(|error| panic!("run ./kelvin test, which fetches the ROMs: {error}"));
+    let (stack, len) = (envs.spec().stack, envs.spec().frame_len());
+    let black = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
+    let mut ends = 0;
+    // How many frames of the present episode each environment has shown.
+    let mut age = [1; 2];
+    for t in 0..200 {
+        let before = envs.obs().to_vec();
+        for (i, age) in age.iter().enumerate() {
+            let obs = &before[i * stack * len..][..stack * len];
+            for (k, frame) in obs.chunks_exact(len).enumerate() {
+                assert_eq!(black(frame), k + age < stack, "t = {t}, environment {i}, frame {k}");
+            }
+            assert_eq!(envs.frame(i), &obs[(stack - 1) * len..]);
+        }
+        let steps = envs.step(&[0, t % 4]).unwrap().to_vec();
+        for (i, step) in steps.iter().enumerate() {
+            let (old, new) =
+                (&before[i * stack * len..][..stack * len], &envs.obs()[i * stack * len..][..stack * len]);
+            if step.ended() {
+                ends += 1;
+                age[i] = 1;
+                assert!(!black(envs.final_frame(i)));
+                assert_ne!(envs.final_frame(i), envs.frame(i));
+            } else {
+                age[i] += 1;
+                assert_eq!(new[..(stack - 1) * len], old[len..]);
+            }
+        }
+    }
+    assert!(ends >= 2, "{ends}");
+}
+
+#[test]
+fn the_final_frame_is_the_one_the_last_step_led_to() {
+    let mut envs = VecEnv::new("catch", &EnvOptions::default(), 3, 1).unwrap();
+    for t in 1..=27 {
+        let ended: Vec<_> = envs.step(&[1, 1, 1]).unwrap().iter().map(Step::ended).collect();
+        for (i, &ended) in ended.iter().enumerate() {
+            assert_eq!(ended, t % 9 == 0);
+            if ended {
+                assert!(envs.final_frame(i)[..45].iter().all(|&pixel| pixel == 0), "the ball has landed");
+                assert!(envs.frame(i)[..5].contains(&255), "the next one is on top");
+            }
+        }
+    }
+}
+
+#[test]
+fn misuse_is_an_error_and_moves_nothing() {
+    assert!(matches!(VecEnv::new("catch", &EnvOptions::default(), 0, 1), Err(EnvError::Misuse { .. })));
+    let mut envs = VecEnv::new("gridworld", &EnvOptions::default(), 2, 1).unwrap();
+    let before = envs.obs().to_vec();
+    assert!(matches!(envs.step(&[0]), Err(EnvError::Misuse { .. })));
+    assert!(matches!(envs.step(&[1, 4]), Err(EnvError::Action { action: 4, .. })));
+    assert_eq!(envs.obs(), before);
+}
+
+#[test]
+fn every_built_in_can_be_made_and_shown() {
+    for id in crate::BUILT_INS {
+        let mut envs = VecEnv::new(id, &EnvOptions::default(), 1, 0).unwrap();
+        assert_eq!(envs.spec().id, id);
+        for t in 0..500 {
+            let action = t % envs.spec().actions.len();
+            envs.step(&[action]).unwrap();
+        }
+        let screen = envs.screen(0).unwrap();
+        assert_eq!(screen.rgb.len(), 3 * screen.width * screen.height);
+    }
+}

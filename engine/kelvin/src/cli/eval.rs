@@ -1,0 +1,59 @@
+//! `kelvin eval`.
+
+use crate::console::Console;
+use crate::evaluate::{EvalRequest, evaluate};
+use crate::failure::Failure;
+use kelvin_env::Preset;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The run directory
+    run: PathBuf,
+    /// Full episodes to play
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    episodes: u64,
+    /// Probability of a random action
+    #[arg(long, default_value_t = 0.001)]
+    epsilon: f64,
+    /// Protocol to evaluate under [default: the run's]
+    #[arg(long)]
+    preset: Option<Preset>,
+    /// Seed of the evaluation's environments and exploration
+    #[arg(long, default_value_t = 1000)]
+    seed: u64,
+    /// auto, gpu, cpu, or part of an adapter's name
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// A folder of ROMs, searched before KELVIN_ROMS and the cache
+    #[arg(long, value_name = "DIR")]
+    roms: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    if !(0.0..=1.0).contains(&args.epsilon) {
+        return Err(Failure::usage(format!("--epsilon must lie in 0 to 1, not be {}", args.epsilon)));
+    }
+    let console = Console::new(args.json);
+    let request = EvalRequest {
+        run: args.run,
+        episodes: args.episodes,
+        epsilon: args.epsilon,
+        preset: args.preset,
+        seed: args.seed,
+        device: args.device,
+        roms: args.roms,
+    };
+    let evaluation = evaluate(&request, &console)?;
+    if args.json {
+        let text = serde_json::to_string(&evaluation)
+            .map_err(|error| Failure::failed(format!("the evaluation has no JSON form: {error}")))?;
+        console.result(text);
+    } else {
+        console.line(&evaluation);
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! The command line: parsed here, turned into one request each, and handed on.
+
+// Failures are printed where the process ends, and nowhere else.
+#![allow(clippy::print_stderr)]
+
+mod check;
+mod doctor;
+mod emit;
+mod eval;
+mod roms;
+mod train;
+
+use crate::failure::{Failure, WRONG_USE};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Entropy-regularised reinforcement learning on Atari: write the backup target and the loss as a script,
+/// train them at the speed of hand-written kernels, edit them while they train.
+#[derive(Parser)]
+#[command(name = "kelvin", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  kelvin train scripts/soft_kl.rhai --env pong
+  kelvin train scripts/soft_kl.rhai --env catch --device cpu --set tau=0.01
+  kelvin check scripts/*.rhai
+  kelvin eval runs/soft_kl-pong-s0
+
+Exit codes: 0 done, 1 failed, 2 wrong use.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train an objective on an environment
+    Train(train::Args),
+    /// Play episodes with a run's latest checkpoint and report their returns
+    Eval(eval::Args),
+    /// Compile scripts without training, and say what they read and report
+    Check(check::Args),
+    /// Print what a script is compiled to
+    Emit(emit::Args),
+    /// Say what this machine has and which device a run would take
+    Doctor(doctor::Args),
+    /// List the games, and whether their ROMs are here and sound
+    Roms(roms::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, with the exit code 0.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::from(WRONG_USE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Train(args) => train::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Emit(args) => emit::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Roms(args) => roms::run(args),
+    }
+}

@@ -1,0 +1,75 @@
+//! `kelvin train`.
+
+use crate::config::Wanted;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::train::{TrainRequest, train};
+use crate::units::{Frames, parse_count};
+use kelvin_env::Preset;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The objective, as in scripts/soft_kl.rhai; edit it while it trains
+    #[arg(required_unless_present = "resume")]
+    script: Option<PathBuf>,
+    /// A game (pong, breakout, …; see `kelvin roms`) or a built-in: catch, chain, gridworld
+    #[arg(long, default_value = "pong")]
+    env: String,
+    /// Frames to train for, as in 500k or 10M [default: 10M, built-in environments 100k]
+    #[arg(long, value_parser = parse_count)]
+    frames: Option<u64>,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// auto (a GPU if there is one, else the CPU), gpu, cpu, or part of an adapter's name
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Preprocessing: paper (no-op starts, life-loss episodes) or machado (sticky actions)
+    #[arg(long, default_value_t = Preset::Paper)]
+    preset: Preset,
+    /// Act with all 18 actions instead of those the game uses
+    #[arg(long)]
+    full_action_set: bool,
+    /// Override a setting or one of the script's parameters; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    sets: Vec<(String, String)>,
+    /// The run directory [default: runs/SCRIPT-ENV-sSEED]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Go on with the run in --out, with its own script and settings; --frames may lengthen it
+    #[arg(long, requires = "out", conflicts_with = "sets")]
+    resume: bool,
+    /// A folder of ROMs, searched before KELVIN_ROMS and the cache
+    #[arg(long, value_name = "DIR")]
+    roms: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let request = TrainRequest {
+        script: args.script,
+        wanted: Wanted {
+            env: args.env,
+            preset: args.preset,
+            full_action_set: args.full_action_set,
+            seed: args.seed,
+            device: args.device,
+            frames: args.frames.map(Frames),
+            sets: args.sets,
+        },
+        out: args.out,
+        resume: args.resume,
+        roms: args.roms,
+    };
+    train(&request, &mut Console::new(args.quiet))
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("write it as key=value, for example learning_rate=3e-4 or tau=0.01".to_owned()),
+    }
+}

@@ -1,0 +1,75 @@
+//! What holds where neither the script nor the command line says otherwise.
+
+use super::{ClipName, Config, HeadName, Learner, NetworkName, Wanted};
+use crate::memory;
+use crate::replay::bytes_per_transition;
+use crate::units::{AgentSteps, Frames};
+use kelvin_env::EnvSpec;
+use kelvin_objective::Script;
+use std::collections::BTreeSet;
+
+/// Share of the free memory that replay takes at most by default.
+const MEMORY_SHARE: f64 = 0.6;
+
+/// Atari: the settings of the paper's section 6.2 and of the code it builds on. Built-in environments: a
+/// small network and short schedules, with which they are solved in seconds.
+pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Config {
+    let common = Config {
+        script: script.path().display().to_string(),
+        env: wanted.env.clone(),
+        preset: wanted.preset,
+        full_action_set: wanted.full_action_set,
+        seed: wanted.seed,
+        device: wanted.device.clone(),
+        frames: wanted.frames.unwrap_or(Frames(10_000_000)),
+        envs: 8,
+        learner: Learner::Replay,
+        n: 1,
+        heads: vec![HeadName::Q],
+        network: NetworkName::Nature,
+        hidden: vec![64, 64],
+        batch: 32,
+        replay_capacity: affordable(1_000_000, env),
+        learning_starts: AgentSteps(50_000),
+        update_every: 4,
+        target_every: 40_000,
+        learning_rate: 1e-4,
+        adam_beta1: 0.9,
+        adam_beta2: 0.999,
+        adam_epsilon: 1e-4,
+        clip: ClipName::PerTensor,
+        clip_norm: 10.0,
+        epsilon_start: 1.0,
+        epsilon_mid: 0.1,
+        epsilon_end: 0.01,
+        epsilon_mid_at: 0.02,
+        epsilon_end_at: 0.2,
+        log_every: 1000,
+        checkpoint_every: 250_000,
+        params: script.params().iter().map(|param| (param.name.clone(), param.default)).collect(),
+        pinned: BTreeSet::new(),
+    };
+    if env.atari {
+        return common;
+    }
+    Config {
+        frames: wanted.frames.unwrap_or(Frames(100_000)),
+        network: NetworkName::Mlp,
+        replay_capacity: affordable(50_000, env),
+        learning_starts: AgentSteps(1_000),
+        update_every: 2,
+        target_every: 500,
+        learning_rate: 1e-3,
+        epsilon_mid_at: 0.1,
+        epsilon_end_at: 0.3,
+        checkpoint_every: 50_000,
+        ..common
+    }
+}
+
+/// `wanted` transitions, or as many as fit the share of memory that replay may take.
+fn affordable(wanted: usize, env: &EnvSpec) -> usize {
+    let Some(free) = memory::available_bytes() else { return wanted };
+    let fits = free as f64 * MEMORY_SHARE / bytes_per_transition(env.frame_len()) as f64;
+    wanted.min((fits / 1000.0).max(1.0) as usize * 1000)
+}

@@ -1,0 +1,312 @@
+//! One validated configuration, from defaults, the script's `config()` and `--set`, in that order.
+//!
+//! The three are merged as TOML tables, so that a key is spelled the same way in a script, on the command
+//! line and in `config.toml`; only then does the table become a [`Config`], and is validated once.
+
+mod defaults;
+mod merge;
+
+use crate::failure::Failure;
+use crate::units::{AgentSteps, Frames};
+use kelvin_compute::{AdamSpec, Clip, NetSpec};
+use kelvin_env::{EnvSpec, Preset};
+use kelvin_objective::{Head, Script};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that decides a run, as `config.toml` holds it: resolved, complete, re-runnable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Path of the objective script, as given.
+    pub script: String,
+    /// Environment: a game's name or a built-in.
+    pub env: String,
+    /// Preprocessing and termination rules.
+    pub preset: Preset,
+    /// All 18 actions instead of those the game uses.
+    pub full_action_set: bool,
+    /// Seed of everything random: environments, initial weights, exploration, replay sampling.
+    pub seed: u64,
+    /// `auto`, `gpu`, `cpu` or an adapter's name.
+    pub device: String,
+    /// Length of the training.
+    pub frames: Frames,
+    /// Environments stepped in lockstep.
+    pub envs: usize,
+
+    /// Which learner trains the script; `replay` is the one there is.
+    pub learner: Learner,
+    /// Window: steps from a sample to its bootstrap state.
+    pub n: usize,
+    /// Outputs of the network.
+    pub heads: Vec<HeadName>,
+    /// `nature` or `mlp`.
+    pub network: NetworkName,
+    /// Widths of the hidden layers of an `mlp`.
+    pub hidden: Vec<usize>,
+
+    /// Samples of an update.
+    pub batch: usize,
+    /// Transitions kept for replay, over all environments.
+    pub replay_capacity: usize,
+    /// Agent steps before the first update.
+    pub learning_starts: AgentSteps,
+    /// Agent steps an update.
+    pub update_every: u64,
+    /// Agent steps between two copies of the online network to the target network.
+    pub target_every: u64,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Decay of Adam's first moment.
+    pub adam_beta1: f64,
+    /// Decay of Adam's second moment.
+    pub adam_beta2: f64,
+    /// Adam's ε, outside the root.
+    pub adam_epsilon: f64,
+    /// What is clipped to `clip_norm`: `none`, `per_tensor` or `global`.
+    pub clip: ClipName,
+    /// Largest L2 norm of a gradient.
+    pub clip_norm: f64,
+
+    /// ε of the behaviour policy at the start.
+    pub epsilon_start: f64,
+    /// ε at the end of the steep part.
+    pub epsilon_mid: f64,
+    /// ε from the end of the schedule on.
+    pub epsilon_end: f64,
+    /// Fraction of the training at which the steep part ends.
+    pub epsilon_mid_at: f64,
+    /// Fraction of the training at which the schedule ends.
+    pub epsilon_end_at: f64,
+
+    /// Agent steps between two records of the metrics.
+    pub log_every: u64,
+    /// Agent steps between two checkpoints.
+    pub checkpoint_every: u64,
+
+    /// Parameters that were set by hand, and so outlast an edit of the script's defaults.
+    pub pinned: BTreeSet<String>,
+    /// Value of each of the script's `params()` at the start.
+    pub params: BTreeMap<String, f64>,
+}
+
+/// A learner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learner {
+    /// Off-policy, from a replay memory, with a target network (DQN's loop).
+    Replay,
+}
+
+/// An output head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadName {
+    /// Action values, `[actions]`.
+    Q,
+    /// Policy logits, `[actions]`.
+    Logits,
+    /// State value.
+    V,
+}
+
+impl HeadName {
+    /// Columns of the network's output that it takes.
+    pub fn columns(self, actions: usize) -> usize {
+        match self {
+            Self::Q | Self::Logits => actions,
+            Self::V => 1,
+        }
+    }
+}
+
+impl From<HeadName> for Head {
+    fn from(name: HeadName) -> Self {
+        match name {
+            HeadName::Q => Head::Q,
+            HeadName::Logits => Head::Logits,
+            HeadName::V => Head::V,
+        }
+    }
+}
+
+/// A network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkName {
+    /// Mnih et al. 2015.
+    Nature,
+    /// Dense layers of the widths in `hidden`.
+    Mlp,
+}
+
+/// A rule for clipping gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClipName {
+    /// As they come.
+    None,
+    /// Each tensor by itself.
+    PerTensor,
+    /// All of them as one vector.
+    Global,
+}
+
+/// What the command line says about a run, beside the script.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// `--env`.
+    pub env: String,
+    /// `--preset`.
+    pub preset: Preset,
+    /// `--full-action-set`.
+    pub full_action_set: bool,
+    /// `--seed`.
+    pub seed: u64,
+    /// `--device`.
+    pub device: String,
+    /// `--frames`.
+    pub frames: Option<Frames>,
+    /// `--set key=value`, in order.
+    pub sets: Vec<(String, String)>,
+}
+
+impl Config {
+    /// Resolves what `wanted` and the script leave open, for an environment of this shape.
+    ///
+    /// Fails with the place of the mistake: the script's `config()`, or the `--set` that caused it.
+    pub fn resolve(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Result<Self, Failure> {
+        let mut table = merge::to_table(&defaults::defaults(wanted, script, env))?;
+        for (key, value) in script.config() {
+            merge::from_script(&mut table, key, value)
+                .map_err(|problem| Failure::from(script.diagnostic(problem.message, problem.hint)))?;
+        }
+        for (key, text) in &wanted.sets {
+            merge::from_command_line(&mut table, key, text, script.params())?;
+        }
+        let config: Self = table.try_into().map_err(|error: toml::de::Error| {
+            Failure::usage(format!("the configuration is not valid: {}", error.message().trim()))
+        })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Reads a run's `config.toml`.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        let config: Self = toml::from_str(text).map_err(|error| Failure::failed(format!("config.toml: {error}")))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// As `config.toml` holds it.
+    pub fn to_toml(&self) -> Result<String, Failure> {
+        toml::to_string(self).map_err(|error| Failure::failed(format!("the configuration cannot be written: {error}")))
+    }
+
+    /// The network for a head layout.
+    pub fn net(&self) -> NetSpec {
+        match self.network {
+            NetworkName::Nature => NetSpec::Nature,
+            NetworkName::Mlp => NetSpec::Mlp { hidden: self.hidden.clone() },
+        }
+    }
+
+    /// Width of the network's output.
+    pub fn outputs(&self, actions: usize) -> usize {
+        self.heads.iter().map(|head| head.columns(actions)).sum()
+    }
+
+    /// First column of the action values.
+    pub fn q_column(&self, actions: usize) -> usize {
+        self.heads.iter().take_while(|head| **head != HeadName::Q).map(|head| head.columns(actions)).sum()
+    }
+
+    /// Adam's constants.
+    pub fn adam(&self) -> AdamSpec {
+        AdamSpec {
+            beta1: self.adam_beta1 as f32,
+            beta2: self.adam_beta2 as f32,
+            epsilon: self.adam_epsilon as f32,
+        }
+    }
+
+    /// The clipping rule.
+    pub fn clip(&self) -> Clip {
+        match self.clip {
+            ClipName::None => Clip::None,
+            ClipName::PerTensor => Clip::PerTensor(self.clip_norm as f32),
+            ClipName::Global => Clip::Global(self.clip_norm as f32),
+        }
+    }
+
+    fn validate(&self) -> Result<(), Failure> {
+        let positive = [
+            ("envs", self.envs as f64),
+            ("n", self.n as f64),
+            ("batch", self.batch as f64),
+            ("frames", self.frames.0 as f64),
+            ("update_every", self.update_every as f64),
+            ("target_every", self.target_every as f64),
+            ("log_every", self.log_every as f64),
+            ("checkpoint_every", self.checkpoint_every as f64),
+            ("learning_rate", self.learning_rate),
+            ("adam_epsilon", self.adam_epsilon),
+            ("clip_norm", self.clip_norm),
+        ];
+        for (key, value) in positive {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Failure::usage(format!("`{key}` must be positive, not {value}")));
+            }
+        }
+        let fractions = [
+            ("epsilon_start", self.epsilon_start),
+            ("epsilon_mid", self.epsilon_mid),
+            ("epsilon_end", self.epsilon_end),
+            ("epsilon_mid_at", self.epsilon_mid_at),
+            ("epsilon_end_at", self.epsilon_end_at),
+        ];
+        for (key, value) in fractions {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(Failure::usage(format!("`{key}` must lie in 0 to 1, not be {value}")));
+            }
+        }
+        for (key, value) in [("adam_beta1", self.adam_beta1), ("adam_beta2", self.adam_beta2)] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(Failure::usage(format!("`{key}` must lie in 0 to below 1, not be {value}")));
+            }
+        }
+        if self.epsilon_mid_at > self.epsilon_end_at {
+            return Err(Failure::usage("`epsilon_mid_at` lies after `epsilon_end_at`")
+                .hint("both are fractions of the training, the steep part's end first"));
+        }
+        if self.n > MAX_WINDOW {
+            return Err(Failure::usage(format!("`n` is {}; windows go up to {MAX_WINDOW} steps", self.n)));
+        }
+        let unique: BTreeSet<_> = self.heads.iter().map(|head| *head as u8).collect();
+        if unique.len() != self.heads.len() {
+            return Err(Failure::usage("`heads` names a head twice"));
+        }
+        if !self.heads.contains(&HeadName::Q) {
+            return Err(Failure::usage("the replay learner acts ε-greedily on action values, but `heads` has no \"q\"")
+                .hint("write `heads: [\"q\"]` in the script's config()"));
+        }
+        if self.network == NetworkName::Mlp && self.hidden.iter().any(|width| *width == 0 || *width > 65_536) {
+            return Err(Failure::usage("`hidden` holds a layer width outside 1 to 65536"));
+        }
+        let smallest = self.envs * (self.n + self.batch.div_ceil(self.envs) + STACK_MARGIN);
+        if self.replay_capacity < smallest {
+            return Err(Failure::usage(format!(
+                "`replay_capacity` is {}, too small for {} environments, windows of {} and batches of {}",
+                self.replay_capacity, self.envs, self.n, self.batch
+            ))
+            .hint(format!("use at least {smallest}")));
+        }
+        Ok(())
+    }
+}
+
+/// Longest window, agent steps.
+pub const MAX_WINDOW: usize = 128;
+/// Slots of an environment's ring that never start a sample: the stack's older frames and the write position.
+const STACK_MARGIN: usize = 8;

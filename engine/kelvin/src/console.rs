@@ -1,0 +1,189 @@
+//! What a person sees of a running command: lines, and on a terminal a bar below them.
+
+// The one place that prints.
+#![allow(clippy::print_stdout)]
+
+use crate::units::{Frames, Updates};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Time between two redraws of the bar.
+const REDRAW: Duration = Duration::from_millis(200);
+/// Time between two progress lines where there is no terminal.
+const PLAIN: Duration = Duration::from_secs(10);
+/// Time over which speed is averaged.
+const SPEED_WINDOW: Duration = Duration::from_secs(5);
+
+/// Numbers of a training run at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Status {
+    /// Frames so far.
+    pub frames: Frames,
+    /// Updates so far.
+    pub updates: Updates,
+    /// Mean return of the last episodes.
+    pub mean_return: Option<f64>,
+    /// Mean loss since the last record.
+    pub loss: Option<f64>,
+    /// ε of the behaviour policy.
+    pub epsilon: f64,
+}
+
+/// Prints lines and progress; a quiet one prints nothing but what [`Console::result`] is given.
+pub struct Console {
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    shown: Instant,
+    speed: Speed,
+}
+
+impl Console {
+    /// A console without a bar.
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet, bar: None, shown: Instant::now(), speed: Speed::new(Frames(0), Updates(0)) }
+    }
+
+    /// Prints a line above the bar.
+    pub fn line(&self, text: impl Display) {
+        if !self.quiet {
+            self.result(text);
+        }
+    }
+
+    /// Prints what the command was run for, quiet or not.
+    pub fn result(&self, text: impl Display) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| print_line(&text)),
+            None => print_line(&text),
+        }
+    }
+
+    /// Starts the progress of a training run of `total` frames that stands at `at`.
+    pub fn start(&mut self, total: Frames, frames: Frames, updates: Updates) {
+        self.speed = Speed::new(frames, updates);
+        if self.quiet || !std::io::stdout().is_terminal() {
+            return;
+        }
+        let style = ProgressStyle::with_template("{bar:24.cyan/8} {percent:>3}%  {msg}  ETA {eta}");
+        let bar = ProgressBar::with_draw_target(Some(total.0), ProgressDrawTarget::stdout());
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_position(frames.0);
+        bar.reset_eta();
+        self.bar = Some(bar);
+    }
+
+    /// Shows `status()` if it is time to. The closure is called only then.
+    pub fn progress(&mut self, total: Frames, status: impl FnOnce() -> Status) {
+        let every = if self.bar.is_some() { REDRAW } else { PLAIN };
+        if self.quiet || self.shown.elapsed() < every {
+            return;
+        }
+        self.shown = Instant::now();
+        let status = status();
+        self.speed.observe(status.frames, status.updates);
+        let message = self.describe(&status);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(status.frames.0);
+                bar.set_message(message);
+            }
+            None => {
+                let percent = 100.0 * status.frames.0 as f64 / total.0 as f64;
+                let left = total.0.saturating_sub(status.frames.0) as f64 / self.speed.frames.max(1e-9);
+                print_line(&format!("{percent:>5.1}%  {message}  ETA {}", duration(left)));
+            }
+        }
+    }
+
+    /// Ends the progress and takes the bar away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn describe(&self, status: &Status) -> String {
+        let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
+        format!(
+            "{} frames  {:.0} frames/s  {:.0} updates/s  return {}  loss {}  ε {:.3}",
+            grouped(status.frames.0),
+            self.speed.frames,
+            self.speed.updates,
+            status.mean_return.map_or("–".to_owned(), |value| format!("{value:.2}")),
+            number(status.loss),
+            status.epsilon
+        )
+    }
+}
+
+/// Frames and updates a second, over the last few seconds.
+struct Speed {
+    since: Instant,
+    at: (Frames, Updates),
+    frames: f64,
+    updates: f64,
+}
+
+impl Speed {
+    fn new(frames: Frames, updates: Updates) -> Self {
+        Self { since: Instant::now(), at: (frames, updates), frames: 0.0, updates: 0.0 }
+    }
+
+    fn observe(&mut self, frames: Frames, updates: Updates) {
+        let elapsed = self.since.elapsed();
+        self.frames = (frames.0 - self.at.0.0) as f64 / elapsed.as_secs_f64().max(1e-9);
+        self.updates = (updates.0 - self.at.1.0) as f64 / elapsed.as_secs_f64().max(1e-9);
+        if elapsed > SPEED_WINDOW {
+            (self.since, self.at) = (Instant::now(), (frames, updates));
+        }
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Seconds as a person reads them.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if !s.is_finite() || s > 99.0 * 86_400.0 => "–".to_owned(),
+        s if s < 60.0 => format!("{s:.0}s"),
+        s if s < 3600.0 => format!("{:.0}m {:02.0}s", (s / 60.0).floor(), s % 60.0),
+        s => format!("{:.0}h {:02.0}m", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor()),
+    }
+}
+
+fn print_line(text: &impl Display) {
+    // A reader that went away, as in `kelvin … | head`, is no reason to end a run.
+    drop(writeln!(std::io::stdout(), "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_in_threes() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn durations_are_short() {
+        for (seconds, text) in [(4.2, "4s"), (61.0, "1m 01s"), (7_322.0, "2h 02m"), (f64::INFINITY, "–")] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+}

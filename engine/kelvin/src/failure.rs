@@ -1,0 +1,66 @@
+//! How every command fails: what happened, what to do, and an exit code.
+
+use std::fmt;
+
+/// Exit code of a run that could not do what it was asked.
+pub const FAILED: u8 = 1;
+/// Exit code of a command that was asked for something that cannot be.
+pub const WRONG_USE: u8 = 2;
+
+/// What ends a command. Rendered as `error: …` and, where there is one, `hint: …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    rendered: String,
+    hint: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// Something that was rightly asked for went wrong.
+    pub fn failed(message: impl fmt::Display) -> Self {
+        Self { rendered: format!("error: {message}"), hint: None, code: FAILED }
+    }
+
+    /// The command line or a configuration asks for something that cannot be.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self { rendered: format!("error: {message}"), hint: None, code: WRONG_USE }
+    }
+
+    /// A report that is whole already: place, reason and hint.
+    pub fn rendered(report: impl fmt::Display) -> Self {
+        Self { rendered: report.to_string(), hint: None, code: FAILED }
+    }
+
+    /// Says what to do about it.
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// The process's exit code.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.rendered)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The candidate most like `word`, if one is near enough to be meant.
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}

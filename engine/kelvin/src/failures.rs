@@ -1,0 +1,35 @@
+//! The errors of the other crates as failures of a command.
+
+use crate::failure::Failure;
+
+impl From<kelvin_objective::Diagnostic> for Failure {
+    fn from(diagnostic: kelvin_objective::Diagnostic) -> Self {
+        Self::rendered(diagnostic)
+    }
+}
+
+impl From<kelvin_run::RunError> for Failure {
+    fn from(error: kelvin_run::RunError) -> Self {
+        Self::failed(error)
+    }
+}
+
+impl From<kelvin_compute::Error> for Failure {
+    fn from(error: kelvin_compute::Error) -> Self {
+        match error {
+            kelvin_compute::Error::NoDevice(_) => Self::usage(error),
+            _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<kelvin_env::EnvError> for Failure {
+    fn from(error: kelvin_env::EnvError) -> Self {
+        let hint = error.hint();
+        let failure = Self::failed(error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}

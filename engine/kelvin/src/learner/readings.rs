@@ -1,0 +1,25 @@
+//! What the objective reported since the last record.
+
+use kelvin_compute::objective::METRIC_SLOTS;
+
+/// Sums of batch means over the updates that were read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Readings {
+    sums: [f64; METRIC_SLOTS],
+    count: u64,
+}
+
+impl Readings {
+    /// Adds one update's batch means.
+    pub(super) fn add(&mut self, means: &[f32; METRIC_SLOTS]) {
+        for (sum, mean) in self.sums.iter_mut().zip(means) {
+            *sum += f64::from(*mean);
+        }
+        self.count += 1;
+    }
+
+    /// The means, loss first; `None` if nothing was read.
+    pub fn means(&self) -> Option<[f64; METRIC_SLOTS]> {
+        (self.count > 0).then(|| self.sums.map(|sum| sum / self.count as f64))
+    }
+}

@@ -1,0 +1,25 @@
+//! Kelvin: learners, and the command that runs them.
+//!
+//! What flows in are a script and a command line; what flows out is a run directory. The one idea: **a
+//! learner yields, observers observe.** [`learner::ReplayLearner::tick`] steps the environments once and
+//! makes the updates that are due; recording, progress, reloading and stopping surround it in [`train`] and
+//! never reach into it, so that what a run computes follows from its configuration, seed and edits alone.
+//!
+//! One transition, front to back: `kelvin_env` steps an emulator → [`replay`] keeps the frame → a batch of
+//! windows is put together → `kelvin_compute` runs the forward passes that the objective reads, the
+//! objective ([`staged`]: the script, compiled by `kelvin_objective`), the backward pass and Adam → the
+//! metrics go to `kelvin_run`'s directory.
+
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod evaluate;
+pub mod failure;
+mod failures;
+pub mod learner;
+mod memory;
+pub mod replay;
+pub mod schedule;
+pub mod staged;
+pub mod train;
+pub mod units;

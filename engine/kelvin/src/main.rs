@@ -1,0 +1,7 @@
+//! The `kelvin` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kelvin::cli::main()
+}

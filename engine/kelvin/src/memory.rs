@@ -1,0 +1,26 @@
+//! How much memory a run may take.
+
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
+/// Bytes this process could still take: what the system has free, or less where a control group says so.
+/// None where the system does not say.
+pub fn available_bytes() -> Option<u64> {
+    let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::everything());
+    let system = System::new_with_specifics(memory).ok()?;
+    let free = system.available_memory();
+    Some(system.cgroup_limits().map_or(free, |limits| free.min(limits.free_memory)))
+}
+
+/// The free memory as a person reads it.
+pub fn available() -> String {
+    available_bytes().map_or("unknown".to_owned(), readable)
+}
+
+/// Bytes as a person reads them.
+pub fn readable(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}

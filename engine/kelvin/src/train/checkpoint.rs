@@ -1,0 +1,65 @@
+//! A learner to and from a checkpoint.
+
+use crate::failure::Failure;
+use crate::learner::{LearnerState, ReplayLearner};
+use kelvin_compute::{ModelState, Tensor};
+use kelvin_run::{Checkpoint, RunDir};
+use std::io::Read;
+
+const MODEL: &str = "model.safetensors";
+const STATE: &str = "state.json";
+const REPLAY: &str = "replay.zst";
+/// Fast, and Atari frames shrink by an order of magnitude all the same.
+const ZSTD_LEVEL: i32 = 1;
+/// Checkpoints kept.
+const KEEP: usize = 2;
+
+/// Saves weights, optimizer, counters, random streams and memory.
+pub fn save(dir: &RunDir, learner: &mut ReplayLearner) -> Result<(), Failure> {
+    let model = learner.export()?;
+    let mut writer = dir.begin_checkpoint(learner.state().updates.0)?;
+    let tensors: Vec<_> = model
+        .tensors
+        .iter()
+        .map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice(), tensor.data.as_slice()))
+        .collect();
+    writer.tensors(MODEL, &tensors)?;
+    writer.json(STATE, learner.state())?;
+    let mut file = writer.stream(REPLAY)?;
+    let written = zstd::Encoder::new(&mut file, ZSTD_LEVEL).and_then(|encoder| {
+        let mut encoder = std::io::BufWriter::with_capacity(1 << 20, encoder);
+        learner.replay().write_to(&mut encoder)?;
+        encoder.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()?;
+        Ok(())
+    });
+    written.map_err(|error| Failure::failed(format!("the replay memory cannot be saved: {error}")))?;
+    file.finish()?;
+    writer.commit(KEEP)?;
+    Ok(())
+}
+
+/// Weights and counters alone, as evaluation needs them.
+pub fn load_model(checkpoint: &Checkpoint) -> Result<(LearnerState, ModelState), Failure> {
+    let state: LearnerState = checkpoint.json(STATE)?;
+    let tensors = checkpoint.tensors(MODEL)?;
+    let tensors = tensors.into_iter().map(|(name, shape, data)| Tensor { name, shape, data }).collect();
+    let model = ModelState { tensors, updates: state.updates.0 };
+    Ok((state, model))
+}
+
+/// Puts a learner where the checkpoint was taken.
+pub fn restore(checkpoint: &Checkpoint, learner: &mut ReplayLearner) -> Result<(), Failure> {
+    let (state, model) = load_model(checkpoint)?;
+    let file = checkpoint.open_file(REPLAY)?;
+    let read = zstd::Decoder::with_buffer(file).and_then(|decoder| {
+        let mut decoder = std::io::BufReader::with_capacity(1 << 20, decoder);
+        learner.replay_mut().read_from(&mut decoder)?;
+        // A stream that goes on was written by another version.
+        match decoder.read(&mut [0])? {
+            0 => Ok(()),
+            _ => Err(std::io::Error::other("it is longer than it should be")),
+        }
+    });
+    read.map_err(|error| Failure::failed(format!("the replay memory cannot be restored: {error}")))?;
+    learner.restore(state, &model)
+}

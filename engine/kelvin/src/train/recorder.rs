@@ -1,0 +1,184 @@
+//! Observes a learner and writes what it sees to the run directory.
+
+use crate::failure::Failure;
+use crate::learner::{ReplayLearner, Tick};
+use crate::units::{AgentSteps, Frames, Updates};
+use kelvin_compute::objective::METRIC_SLOTS;
+use kelvin_run::{JsonLines, RunDir};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Episodes over which the mean return is taken.
+const RECENT: usize = 100;
+
+/// Writes metrics (what follows from seed and edits alone, bit for bit) apart from timing (what the clock
+/// says), and keeps the last returns.
+pub struct Recorder {
+    metrics: JsonLines,
+    timing: JsonLines,
+    events: JsonLines,
+    log_every: u64,
+    recorded: u64,
+    returns: VecDeque<f64>,
+    loss: Option<f64>,
+    since: (Instant, Frames, Updates),
+    start: Instant,
+}
+
+#[derive(Serialize)]
+struct EpisodeRecord {
+    kind: &'static str,
+    frames: Frames,
+    agent_steps: AgentSteps,
+    env: usize,
+    episode_return: f64,
+    episode_agent_steps: u64,
+    episode_frames: u64,
+}
+
+#[derive(Serialize)]
+struct TrainRecord<'a> {
+    kind: &'static str,
+    frames: Frames,
+    agent_steps: AgentSteps,
+    updates: Updates,
+    mean_return: Option<f64>,
+    epsilon: f64,
+    replay: usize,
+    metrics: Map<String, Value>,
+    params: &'a std::collections::BTreeMap<String, f64>,
+}
+
+#[derive(Serialize)]
+struct TimingRecord {
+    agent_steps: AgentSteps,
+    frames_per_s: f64,
+    updates_per_s: f64,
+    wall_s: f64,
+}
+
+impl Recorder {
+    /// Opens the run's files; what was recorded after `from` is dropped, since it will happen again.
+    pub fn new(dir: &RunDir, log_every: u64, learner: &ReplayLearner) -> Result<Self, Failure> {
+        let from = learner.state().agent_steps;
+        let (mut metrics, mut timing) = (dir.metrics_writer()?, dir.timing_writer()?);
+        for file in [&mut metrics, &mut timing] {
+            file.cut_from(|record| record["agent_steps"].as_u64().is_some_and(|at| at > from.0))?;
+        }
+        Ok(Self {
+            metrics,
+            timing,
+            events: dir.events_writer()?,
+            log_every,
+            recorded: from.0 / log_every,
+            returns: VecDeque::with_capacity(RECENT),
+            loss: None,
+            since: (Instant::now(), learner.frames(), learner.state().updates),
+            start: Instant::now(),
+        })
+    }
+
+    /// Records what a tick brought.
+    pub fn observe(&mut self, learner: &mut ReplayLearner, tick: &Tick) -> Result<(), Failure> {
+        let (frames, agent_steps) = (learner.frames(), learner.state().agent_steps);
+        for (env, episode) in &tick.episodes {
+            if self.returns.len() == RECENT {
+                self.returns.pop_front();
+            }
+            self.returns.push_back(episode.episode_return);
+            self.metrics.append(&EpisodeRecord {
+                kind: "episode",
+                frames,
+                agent_steps,
+                env: *env,
+                episode_return: episode.episode_return,
+                episode_agent_steps: episode.agent_steps,
+                episode_frames: episode.frames,
+            })?;
+        }
+        if agent_steps.0 / self.log_every > self.recorded {
+            self.recorded = agent_steps.0 / self.log_every;
+            self.record(learner)?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, learner: &mut ReplayLearner) -> Result<(), Failure> {
+        let means = learner.take_readings().means();
+        let names = learner.staged().metric_names();
+        self.loss = means.map(|means| means[0]).or(self.loss);
+        if let Some(means) = means {
+            sound(&means, &names, learner.state().updates)?;
+        }
+        let metrics = means.iter().flat_map(|means| names.iter().cloned().zip(means.iter().map(|mean| json!(mean))));
+        let (frames, state) = (learner.frames(), learner.state());
+        self.metrics.append(&TrainRecord {
+            kind: "train",
+            frames,
+            agent_steps: state.agent_steps,
+            updates: state.updates,
+            mean_return: self.mean_return(),
+            epsilon: learner.epsilon(),
+            replay: learner.replay().len(),
+            metrics: metrics.collect(),
+            params: learner.params(),
+        })?;
+        let elapsed = self.since.0.elapsed().as_secs_f64().max(1e-9);
+        self.timing.append(&TimingRecord {
+            agent_steps: state.agent_steps,
+            frames_per_s: (frames.0 - self.since.1.0) as f64 / elapsed,
+            updates_per_s: (state.updates.0 - self.since.2.0) as f64 / elapsed,
+            wall_s: self.start.elapsed().as_secs_f64(),
+        })?;
+        self.since = (Instant::now(), frames, state.updates);
+        Ok(())
+    }
+
+    /// Records something that happened: `event`, at which update, and what belongs to it.
+    pub fn event(&mut self, event: &str, learner: &ReplayLearner, mut detail: Value) -> Result<(), Failure> {
+        let state = learner.state();
+        if let Value::Object(detail) = &mut detail {
+            detail.insert("event".to_owned(), json!(event));
+            detail.insert("update".to_owned(), json!(state.updates));
+            detail.insert("agent_steps".to_owned(), json!(state.agent_steps));
+        }
+        Ok(self.events.append(&detail)?)
+    }
+
+    /// Brings what was recorded to the disk, ahead of a checkpoint that relies on it.
+    pub fn sync(&self) -> Result<(), Failure> {
+        for file in [&self.metrics, &self.timing, &self.events] {
+            file.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Mean return of the last hundred episodes.
+    pub fn mean_return(&self) -> Option<f64> {
+        (!self.returns.is_empty()).then(|| self.returns.iter().sum::<f64>() / self.returns.len() as f64)
+    }
+
+    /// Mean loss in the last record.
+    pub fn loss(&self) -> Option<f64> {
+        self.loss
+    }
+
+    /// Time since this process took the run up, seconds.
+    pub fn wall_s(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+}
+
+/// A loss that is no number any more has poisoned the weights: going on would only waste a machine.
+fn sound(means: &[f64; METRIC_SLOTS], names: &[String], updates: Updates) -> Result<(), Failure> {
+    if means[0].is_finite() {
+        return Ok(());
+    }
+    let all = names.iter().zip(means).map(|(name, mean)| format!("{name} {mean:.4}")).collect::<Vec<_>>();
+    Err(Failure::failed(format!("the loss is no longer finite near update {updates}: {}", all.join(", "))).hint(
+        "the last checkpoint is from before; look for a division, log or exp in the script that can overflow, \
+         or lower learning_rate",
+    ))
+}

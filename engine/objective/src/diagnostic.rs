@@ -1,0 +1,210 @@
+//! What a researcher sees when a script is wrong: what, where, why, and what to do.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Characters of a source line that are shown; longer lines are cut around the column.
+const SHOWN: usize = 160;
+
+/// One error in a script, with its place and a hint.
+///
+/// Its `Display` form reads like a compiler's:
+///
+/// ```text
+/// error: a value of the graph cannot decide an `if`
+///   --> scripts/mine.rhai:14:8
+///    |
+/// 14 |     if err > 0 { err } else { -err }
+///    |            ^
+///    = hint: use select(condition, a, b)
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The file the error is in: the script itself or one of its imports.
+    pub file: PathBuf,
+    /// Line, from 1; 0 where the error concerns the file as a whole.
+    pub line: u32,
+    /// Column in characters (a tab is one), from 1; 0 where the error concerns the file as a whole.
+    pub column: u32,
+    /// Text of that line, empty where there is none.
+    pub source_line: String,
+    /// What is wrong, and why.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error about a whole file: it is missing, too large, not text.
+    pub fn about_file(file: &Path, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            line: 0,
+            column: 0,
+            source_line: String::new(),
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// An error at a place in `text`, the contents of `file`. A place outside the text keeps its numbers
+    /// and shows no line.
+    pub fn at(
+        file: &Path,
+        text: &str,
+        line: u32,
+        column: u32,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Self {
+        let source_line = match line {
+            0 => "",
+            line => text.lines().nth(line as usize - 1).unwrap_or(""),
+        };
+        Self {
+            file: file.to_path_buf(),
+            line,
+            column: if line == 0 { 0 } else { column.max(1) },
+            source_line: source_line.to_owned(),
+            message: message.into(),
+            hint,
+        }
+    }
+
+    /// Characters to underline: the identifier or operator that starts at the column, or one character.
+    fn width(&self) -> usize {
+        let rest = || self.source_line.chars().skip(self.column as usize - 1);
+        let same_class = |class: fn(char) -> bool| rest().take_while(|&c| class(c)).count();
+        same_class(|c| c.is_alphanumeric() || c == '_').max(same_class(|c| "<>=!*&|+/%-".contains(c))).max(1)
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "error: {}", self.message)?;
+        let number = self.line.to_string();
+        let gutter = " ".repeat(number.len());
+        if self.line == 0 {
+            write!(f, "{gutter}--> {}", self.file.display())?;
+        } else {
+            write!(f, "{gutter}--> {}:{}:{}", self.file.display(), self.line, self.column)?;
+        }
+        if self.line > 0 && !self.source_line.is_empty() {
+            let (text, caret) = window(&self.source_line, self.column as usize - 1);
+            // The margin repeats the line's own tabs, so that the caret lines up at any tab width.
+            let margin: String =
+                text.chars().take(caret).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+            let carets = "^".repeat(self.width().min(text.chars().count().saturating_sub(caret)).max(1));
+            write!(f, "\n{gutter} |\n{number} | {}\n{gutter} | {margin}{carets}", text.trim_end())?;
+        }
+        match &self.hint {
+            Some(hint) => write!(f, "\n{gutter} = hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+/// The part of `line` to print and the index of the caret in it. Control characters would let a script
+/// write to the terminal; they are replaced.
+fn window(line: &str, caret: usize) -> (String, usize) {
+    let clean = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+    let length = line.chars().count();
+    if length <= SHOWN {
+        return (line.chars().map(clean).collect(), caret.min(length));
+    }
+    let start = caret.saturating_sub(SHOWN / 2).min(length - SHOWN);
+    let mut text: String = line.chars().skip(start).take(SHOWN).map(clean).collect();
+    let mut caret = caret.min(length) - start;
+    if start > 0 {
+        text.insert(0, '…');
+        caret += 1;
+    }
+    if start + SHOWN < length {
+        text.push('…');
+    }
+    (text, caret)
+}
+
+/// The candidate a reader most likely meant by `word`, if one is near enough.
+pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let reach = 1 + word.chars().count() / 4;
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|&(distance, candidate)| distance <= reach && distance < candidate.chars().count())
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `a`, `b` and `c`, for a sentence.
+pub(crate) fn listing<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Edits (insert, delete, replace, swap of neighbours) that turn `a` into `b`.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for j in 0..=b.len() {
+        rows[0][j] = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caret_column(rendered: &str) -> usize {
+        let line = rendered.lines().find(|line| line.contains('^')).expect("a caret");
+        line.split_once("| ").expect("a gutter").1.chars().position(|c| c == '^').expect("a caret")
+    }
+
+    #[test]
+    fn caret_stands_under_the_column_after_tabs_and_wide_text() {
+        for (line, column) in [("abc + d", 5), ("\t\tx = ü + y", 9), ("x", 1), ("x", 9)] {
+            let text = Diagnostic::at(Path::new("a"), line, 1, column, "m", None).to_string();
+            let expected = (column as usize - 1).min(line.chars().count());
+            assert_eq!(caret_column(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_its_column() {
+        let line = format!("{}HERE{}", "a + ".repeat(200), " + b".repeat(200));
+        let text = Diagnostic::at(Path::new("a"), &line, 1, 801, "m", None).to_string();
+        assert!(text.lines().all(|line| line.chars().count() < SHOWN + 12), "{text}");
+        let shown = text.lines().nth(3).unwrap().split_once("| ").unwrap().1;
+        assert!(shown.chars().skip(caret_column(&text)).collect::<String>().starts_with("HERE"), "{text}");
+    }
+
+    #[test]
+    fn a_script_cannot_write_to_the_terminal() {
+        let text = Diagnostic::at(Path::new("a"), "x\u{1b}[31m", 1, 1, "m", None).to_string();
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn near_names_are_suggested_and_far_ones_are_not() {
+        assert_eq!(did_you_mean("tua", ["gamma", "tau"]), Some("tau"));
+        assert_eq!(did_you_mean("rewrd", ["reward", "terminated"]), Some("reward"));
+        assert_eq!(did_you_mean("logsumexpp", ["logsumexp", "logmeanexp"]), Some("logsumexp"));
+        assert_eq!(did_you_mean("v", ["q"]), None);
+        assert_eq!(did_you_mean("zebra", ["tau", "gamma"]), None);
+    }
+}

@@ -1,0 +1,359 @@
+//! From Rhai's errors to diagnostics: the innermost place, in words of this field, with a hint.
+
+use rhai::{AST, ASTNode, EvalAltResult, Expr, LexError, ParseError, ParseErrorType, Position, Stmt};
+
+use crate::diagnostic::{Diagnostic, did_you_mean, listing};
+use crate::imports::{Bundle, Source};
+use crate::ops::Span;
+
+use super::engine::Host;
+use super::trace::Complaint;
+use super::vocabulary::{elsewhere, functions};
+
+/// How rhai calls the type of traced values; see the registration.
+const TRACED: [&str; 2] = ["a traced value", "a list of steps"];
+
+/// What is needed to place and explain an error.
+pub(crate) struct Context<'a> {
+    pub host: &'a Host,
+    pub bundle: &'a Bundle,
+    /// One tree a source.
+    pub trees: &'a [AST],
+}
+
+/// The diagnostic of an error that came out of running source number `source`.
+pub(crate) fn to_diagnostic(error: Box<EvalAltResult>, source: usize, context: &Context) -> Diagnostic {
+    let (error, source) = innermost(error, source);
+    let position = error.position();
+    let complaint = explain(&error, source, position, context);
+    let last = context.host.with(|trace| trace.last);
+    let own = Span {
+        file: source as u16,
+        line: position.line().unwrap_or(0) as u32,
+        column: position.position().unwrap_or(1) as u32,
+    };
+    // Some errors carry no place (an endless loop can end anywhere): cite the last traced operation.
+    let span = complaint.span.unwrap_or(if own.line == 0 { last } else { own });
+    place(&context.bundle.sources, span, complaint.message, complaint.hint)
+}
+
+/// A diagnostic at a place in one of the sources.
+pub(crate) fn place(sources: &[Source], span: Span, message: String, hint: Option<String>) -> Diagnostic {
+    let Source { path, text } = sources.get(usize::from(span.file)).unwrap_or(&sources[0]);
+    Diagnostic::at(path, text, span.line, span.column, message, hint)
+}
+
+/// Follows calls and imports down to where the error arose, and to the source it arose in.
+fn innermost(error: Box<EvalAltResult>, source: usize) -> (EvalAltResult, usize) {
+    match *error {
+        EvalAltResult::ErrorInFunctionCall(_, called, inner, position) => {
+            let inside = called.parse().unwrap_or(source);
+            let (mut inner, at) = innermost(inner, inside);
+            if inner.position().is_none() {
+                inner.set_position(position);
+                return (inner, source);
+            }
+            (inner, at)
+        }
+        EvalAltResult::ErrorInModule(_, inner, _) => innermost(inner, source),
+        error => (error, source),
+    }
+}
+
+/// Message and hint of an error; the arms are in the order in which researchers meet them.
+fn explain(error: &EvalAltResult, source: usize, position: Position, context: &Context) -> Complaint {
+    use EvalAltResult as E;
+    match error {
+        E::ErrorRuntime(value, _) => match value.read_lock::<Complaint>() {
+            Some(complaint) => complaint.clone(),
+            None => Complaint::new(format!("the script stopped: {value}")),
+        },
+        E::ErrorMismatchDataType(expected, actual, _) => mismatch(expected, actual, source, position, context),
+        E::ErrorFunctionNotFound(signature, _) => unknown_function(signature, source, context),
+        E::ErrorVariableNotFound(name, _) => unknown_variable(name, source, context),
+        E::ErrorDotExpr(..) => Complaint::new("this value has no fields")
+            .hint("fields belong to the records t, net and p: t.reward, net.q, p.gamma"),
+        E::ErrorPropertyNotFound(name, _) => Complaint::new(format!("this map has no key `{name}`")),
+        E::ErrorIndexingType(..) => Complaint::new("this value cannot be indexed")
+            .hint("values with one number per action and lists can: net.q[t.action], t.steps.reward[0]"),
+        E::ErrorArrayBounds(length, index, _) => {
+            Complaint::new(format!("element {index} is out of range: the list has {length}"))
+        }
+        E::ErrorModuleNotFound(name, _) if name.contains("::") || !context.imports(name) => {
+            Complaint::new(format!("there is no module `{name}`"))
+                .hint("write import \"name\" as x; at the top of the file, with the name as fixed text, and call x::f(…)")
+        }
+        E::ErrorModuleNotFound(name, _) => Complaint::new(format!("module \"{name}\" is not loaded yet")),
+        E::ErrorTooManyOperations(_) => endless("did not end within 2,000,000 operations"),
+        E::ErrorTerminated(limit, _) => endless(&format!("did not end within {limit}")),
+        E::ErrorStackOverflow(_) => Complaint::new("calls are nested more than 64 deep")
+            .hint("does a function call itself? The script runs once, so use a loop with a plain bound"),
+        E::ErrorDataTooLarge(what, _) => Complaint::new(format!("{} grows too large", what.to_lowercase())),
+        E::ErrorTooManyVariables(_) => Complaint::new("too many variables"),
+        E::ErrorFor(_) => Complaint::new("this cannot be looped over")
+            .hint("loop over a plain range, for i in 0..t.n { … }, or over t.steps.reward"),
+        E::ErrorAssignmentToConstant(name, _) => Complaint::new(format!("`{name}` is constant"))
+            .hint("give the new value a name of its own: let x = …;"),
+        E::ErrorNonPureMethodCallOnConstant(name, _) => {
+            Complaint::new(format!("`{name}` would change a constant")).hint("copy it first: let x = …;")
+        }
+        E::ErrorParsing(kind, _) => parse_complaint(kind),
+        other => {
+            let mut other = other.to_string();
+            // The place is shown apart from the message.
+            if let Some(cut) = other.rfind(" (line ") {
+                other.truncate(cut);
+            }
+            Complaint::new(other)
+        }
+    }
+}
+
+fn endless(what: &str) -> Complaint {
+    Complaint::new(format!("the script {what}"))
+        .hint("is there an endless loop? It runs once, on symbols, so a loop must end by plain numbers")
+}
+
+impl Context<'_> {
+    fn imports(&self, name: &str) -> bool {
+        self.bundle.modules.iter().any(|(module, _)| module == name)
+    }
+}
+
+/// A value of the wrong type where the language itself needed one.
+fn mismatch(expected: &str, actual: &str, source: usize, position: Position, context: &Context) -> Complaint {
+    let traced = TRACED.contains(&actual);
+    let needs = syntax_at(&context.trees[source], position);
+    let once = "the script runs once, for all samples at the same time";
+    match (traced, expected, needs) {
+        (true, "bool", Some(Syntax::If)) => {
+            Complaint::new(format!("`if` cannot decide on a traced value: {once}"))
+                .hint("use select(condition, a, b), which chooses for each sample")
+        }
+        (true, "bool", Some(Syntax::Loop)) => {
+            Complaint::new(format!("a loop cannot end on a traced value: {once}"))
+                .hint("loop over a plain range: for i in 0..t.n { … }")
+        }
+        (true, "bool", Some(Syntax::And)) => {
+            Complaint::new(format!("`&&` cannot decide on a traced value: {once}"))
+                .hint("use &, which joins conditions for each sample: (x > 0) & (x < 1)")
+        }
+        (true, "bool", Some(Syntax::Or)) => {
+            Complaint::new(format!("`||` cannot decide on a traced value: {once}"))
+                .hint("use |, which joins conditions for each sample: (x < 0) | (x > 1)")
+        }
+        (true, "bool", None) => Complaint::new(format!("a traced value cannot decide here: {once}"))
+            .hint("use select(condition, a, b), which chooses for each sample"),
+        (true, ..) => Complaint::new(format!("a plain number is needed here, found {actual}: {once}"))
+            .hint("lists and ranges take plain numbers such as 3, t.n or an integer parameter"),
+        _ => Complaint::new(format!("{} is needed here, found {}", type_name(expected), type_name(actual))),
+    }
+}
+
+fn type_name(name: &str) -> &str {
+    match name {
+        "bool" => "true or false",
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "string" => "a text",
+        "array" => "a list",
+        "map" => "a map",
+        "()" => "nothing",
+        "Fn" => "a function",
+        other => other,
+    }
+}
+
+/// Syntax that needs a boolean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Syntax {
+    If,
+    Loop,
+    And,
+    Or,
+}
+
+/// The innermost syntax whose condition stands at this place.
+fn syntax_at(tree: &AST, position: Position) -> Option<Syntax> {
+    let mut found = None;
+    let here = |expr: &Expr| expr.position() == position || expr.start_position() == position;
+    tree.walk(&mut |path: &[ASTNode]| {
+        let syntax = match path.last() {
+            Some(ASTNode::Stmt(Stmt::If(flow, _))) if here(&flow.expr) => Some(Syntax::If),
+            Some(ASTNode::Stmt(Stmt::While(flow, _) | Stmt::Do(flow, ..))) if here(&flow.expr) => {
+                Some(Syntax::Loop)
+            }
+            Some(ASTNode::Expr(Expr::And(sides, _))) if sides.iter().any(here) => Some(Syntax::And),
+            Some(ASTNode::Expr(Expr::Or(sides, _))) if sides.iter().any(here) => Some(Syntax::Or),
+            _ => None,
+        };
+        found = syntax.or(found);
+        true
+    });
+    found
+}
+
+/// `signature` is `name (type, type)`.
+fn unknown_function(signature: &str, source: usize, context: &Context) -> Complaint {
+    let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
+    let given = match arguments.trim_end_matches(')') {
+        "" => 0,
+        // Map and array types are written without commas of their own.
+        list => list.split(", ").count(),
+    };
+    let (module, bare) = match name.rsplit_once("::") {
+        Some((module, bare)) => (Some(module), bare),
+        None => (None, name),
+    };
+    if module.is_none()
+        && let Some(function) = functions().find(|function| function.name == bare)
+    {
+        return Complaint::new(format!("`{bare}` does not take {}", count(given, "argument")))
+            .hint(format!("it is written {}", function.usage));
+    }
+    let own: Vec<(&str, usize)> = match module {
+        None => context.trees[source].iter_functions().map(|f| (f.name, f.params.len())).collect(),
+        Some(_) => {
+            context.trees.iter().flat_map(AST::iter_functions).map(|f| (f.name, f.params.len())).collect()
+        }
+    };
+    if let Some((_, takes)) = own.iter().find(|(own, _)| *own == bare) {
+        return Complaint::new(format!("`{name}` takes {}, not {given}", count(*takes, "argument")));
+    }
+    let complaint = Complaint::new(format!("there is no function `{name}`"));
+    if let Some(hint) = elsewhere(bare).filter(|_| module.is_none()) {
+        return complaint.hint(hint);
+    }
+    let known = functions().map(|f| f.name).filter(|_| module.is_none());
+    match did_you_mean(bare, own.iter().map(|(name, _)| *name).chain(known)) {
+        Some(near) => complaint.hint(format!("did you mean {near}?")),
+        None if module.is_some() => {
+            complaint.hint(format!("the imports have {}", listing(own.iter().map(|f| f.0))))
+        }
+        None => complaint.hint(format!("there are {}", listing(functions().map(|f| f.name)))),
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+fn unknown_variable(name: &str, source: usize, context: &Context) -> Complaint {
+    let complaint = Complaint::new(format!("there is no variable `{name}`"));
+    let tree = &context.trees[source];
+    let is_file_constant = tree.statements().iter().any(
+        |statement| matches!(statement, Stmt::Var(definition, ..) if definition.0.name.as_str() == name),
+    );
+    if is_file_constant {
+        return complaint
+            .hint(format!("inside a function a constant of the file is global::{name} (const, not let)"));
+    }
+    let (param, names) = context.host.with(|trace| {
+        let names: Vec<String> = trace.params.iter().map(|param| param.name.clone()).collect();
+        (names.iter().any(|param| param == name), names)
+    });
+    let record_fields = ["reward", "action", "terminated", "weight", "steps", "next"];
+    match name {
+        _ if param => complaint.hint(format!("parameters are fields of p: p.{name}")),
+        "q" | "logits" | "v" => {
+            complaint.hint(format!("network outputs are fields: net.{name}, t.next.{name}"))
+        }
+        _ if record_fields.contains(&name) => complaint.hint(format!("the transition has it: t.{name}")),
+        "pi" | "PI" => complaint.hint("write const PI = 3.141592653589793; and global::PI"),
+        _ => match did_you_mean(
+            name,
+            ["t", "net", "p", "y"].into_iter().chain(names.iter().map(String::as_str)),
+        ) {
+            Some(near) => complaint.hint(format!("did you mean {near}?")),
+            None => complaint.hint("a function sees its arguments and its own `let`s; pass what it needs"),
+        },
+    }
+}
+
+/// The diagnostic of a text that does not parse.
+pub(crate) fn parse_error(error: &ParseError, source: &Source) -> Diagnostic {
+    let complaint = parse_complaint(error.err_type());
+    let position = error.position();
+    let (line, column) = match position.line() {
+        Some(line) => (line as u32, position.position().unwrap_or(1) as u32),
+        // The text ended too early: the place is its end.
+        None => end_of(&source.text),
+    };
+    Diagnostic::at(&source.path, &source.text, line, column, complaint.message, complaint.hint)
+}
+
+fn end_of(text: &str) -> (u32, u32) {
+    let text = text.trim_end();
+    let line = text.lines().count().max(1);
+    let column = text.lines().last().map_or(1, |line| line.chars().count() + 1);
+    (line as u32, column as u32)
+}
+
+fn parse_complaint(kind: &ParseErrorType) -> Complaint {
+    use ParseErrorType as P;
+    let disabled = |word: &str| match word {
+        "switch" => Some(
+            Complaint::new(
+                "`switch` is not part of objective scripts: on a traced value it would silently take one arm",
+            )
+            .hint("use select(condition, a, b) for traced values, `if` for plain ones"),
+        ),
+        "try" | "catch" => {
+            Some(Complaint::new("`try` is not part of objective scripts: it would hide their errors"))
+        }
+        "eval" => Some(Complaint::new("`eval` is not part of objective scripts")),
+        "throw" | "return" | "break" => None,
+        "async" | "await" | "yield" | "match" | "case" | "default" | "void" | "null" | "nil" | "var"
+        | "new" | "class" | "def" | "lambda" => {
+            Some(Complaint::new(format!("`{word}` is a reserved word")).hint("choose another name"))
+        }
+        _ => None,
+    };
+    match kind {
+        P::Reserved(word)
+        | P::BadInput(LexError::ImproperSymbol(word, _) | LexError::UnexpectedInput(word)) => disabled(word)
+            .unwrap_or_else(|| {
+                let hint = match word.as_str() {
+                    "^" | "**=" => "powers are written x ** y",
+                    "and" => "conditions are joined with &",
+                    "or" => "conditions are joined with |",
+                    "not" => "a condition is negated with !",
+                    "===" => "equality is written ==",
+                    "'" => "texts stand in double quotes",
+                    "#" => "comments begin with //, maps with #{",
+                    _ => "",
+                };
+                let complaint = Complaint::new(format!("syntax error: `{word}` is not expected here"));
+                if hint.is_empty() { complaint } else { complaint.hint(hint) }
+            }),
+        P::UnexpectedEOF => Complaint::new("syntax error: the file ends in the middle of something")
+            .hint("is a closing `}` or `)` missing?"),
+        P::MissingToken(token, why) => {
+            let complaint = Complaint::new(format!("syntax error: `{token}` is missing {why}"));
+            match token.as_str() {
+                ";" => complaint.hint("statements end with `;`, except the value a function returns"),
+                "}" | ")" | "]" => {
+                    complaint.hint(format!("is a `{token}` missing, or an operator before this?"))
+                }
+                _ => complaint,
+            }
+        }
+        P::WrongFnDefinition => Complaint::new("a function is defined inside another")
+            .hint("is a closing `}` missing above? Functions stand at the top level of the file"),
+        P::ExprTooDeep => {
+            Complaint::new("this expression is nested too deep").hint("name its parts with `let`")
+        }
+        P::FnDuplicatedDefinition(name, arguments) => {
+            Complaint::new(format!("`{name}` with {} is defined twice", count(*arguments, "argument")))
+        }
+        P::AssignmentToInvalidLHS(_) => Complaint::new("this cannot be assigned to")
+            .hint("is `==` meant? Only variables can be assigned to"),
+        other => {
+            let text = other.to_string();
+            let mut letters = text.chars();
+            let lower: String =
+                letters.next().map(|first| first.to_lowercase().collect()).unwrap_or_default();
+            Complaint::new(format!("syntax error: {lower}{}", letters.as_str().replace('\'', "`")))
+        }
+    }
+}

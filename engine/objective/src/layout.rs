@@ -1,0 +1,54 @@
+//! Sizes of the buffers an objective kernel works on. The crate that runs kernels decides them; this one
+//! only bakes them in.
+
+use crate::ops::{Field, Head};
+
+/// Sizes baked into a kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Samples in a batch; the gradient is that of the mean loss over them.
+    pub batch: usize,
+    /// Length of the action axis.
+    pub actions: usize,
+    /// Steps `n` in a sample's window; a sample has `3 n + 1` fields.
+    pub window: usize,
+    /// Heads of the network, in the order of their output columns.
+    pub heads: Vec<Head>,
+    /// Length of the uniform array of live parameters.
+    pub param_slots: usize,
+    /// Numbers reported a sample: the loss in slot 0, then the metrics.
+    pub metric_slots: usize,
+    /// Invocations in a workgroup.
+    pub workgroup: u32,
+}
+
+impl Layout {
+    /// Columns of a head: `actions` or 1.
+    pub fn width(&self, head: Head) -> usize {
+        match head {
+            Head::Q | Head::Logits => self.actions,
+            Head::V => 1,
+        }
+    }
+
+    /// Network outputs a sample, over all heads.
+    pub fn outputs(&self) -> usize {
+        self.heads.iter().map(|&head| self.width(head)).sum()
+    }
+
+    /// First output column of a head, if the network has it.
+    pub fn column(&self, head: Head) -> Option<usize> {
+        let position = self.heads.iter().position(|&h| h == head)?;
+        Some(self.heads[..position].iter().map(|&h| self.width(h)).sum())
+    }
+
+    /// Row of a field in the `[fields, batch]` sample buffer: rewards, terminated flags, actions, weight.
+    pub fn field(&self, field: Field) -> usize {
+        match field {
+            Field::Reward(step) => step,
+            Field::Terminated(step) => self.window + step,
+            Field::Action(step) => 2 * self.window + step,
+            Field::Weight => 3 * self.window,
+        }
+    }
+}

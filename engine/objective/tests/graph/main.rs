@@ -1,0 +1,11 @@
+//! The graph half of the crate, without scripts: objectives built node by node, their gradients against
+//! finite differences, `f32` against `f64`, against formulas written by hand, and the texts for the GPU.
+
+mod cost;
+mod errors;
+mod gradients;
+mod losses;
+mod precision;
+mod support;
+mod text;
+mod ties;

@@ -1,0 +1,42 @@
+//! Checkpoints: everything a run needs to go on, whole or not at all.
+//!
+//! ```text
+//! checkpoints/000000250000/manifest.json        every file's size and blake3 hash: what makes the rest trustworthy
+//! checkpoints/000000250000/model.safetensors
+//! checkpoints/000000250000/replay.bin …
+//! ```
+//!
+//! A checkpoint is written into a folder of another name, flushed, and renamed: under its own name it is complete. On
+//! reading, every byte is checked against the manifest before any of it is used, because a disk, a copy or a person
+//! may have changed it since; a damaged checkpoint is passed over for the one before it, and said so.
+
+mod manifest;
+mod read;
+mod write;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(crate) use read::latest;
+pub use read::{Checkpoint, Damage, Latest, Tensor};
+pub use write::{CheckpointFile, CheckpointWriter};
+
+use crate::RunError;
+
+/// The folder of the checkpoint made after `update` updates. Padded, so that names sort as numbers do.
+fn folder(checkpoints: &Path, update: u64) -> PathBuf {
+    checkpoints.join(format!("{update:012}"))
+}
+
+/// The updates of all checkpoints, damaged or not, ascending. What is not named by a number is none.
+pub(crate) fn updates(checkpoints: &Path) -> Result<Vec<u64>, RunError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(checkpoints).map_err(RunError::io("list", checkpoints))? {
+        let name = entry.map_err(RunError::io("list", checkpoints))?.file_name();
+        let update = name.to_str().and_then(|name| name.parse().ok());
+        // The name must be the one this crate gives, or two folders could claim one update.
+        found.extend(update.filter(|&update| folder(checkpoints, update).ends_with(&name)));
+    }
+    found.sort_unstable();
+    Ok(found)
+}

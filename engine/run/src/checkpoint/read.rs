@@ -1,0 +1,133 @@
+//! Finding the newest sound checkpoint and reading it.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
+use serde::de::DeserializeOwned;
+
+use super::manifest::{BLOCK, Manifest};
+use super::{folder, updates};
+use crate::RunError;
+
+/// The newest sound checkpoint, and what was passed over to reach it.
+#[derive(Debug)]
+pub struct Latest {
+    /// None if the run has no sound checkpoint.
+    pub checkpoint: Option<Checkpoint>,
+    /// The damaged ones, newest first: for the user to read before the run goes on from an older state.
+    pub damaged: Vec<Damage>,
+}
+
+/// A checkpoint that was passed over.
+#[derive(Debug)]
+pub struct Damage {
+    /// Of which update it is.
+    pub update: u64,
+    /// The first thing found wrong, with the file it was found in.
+    pub error: RunError,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the checkpoint of update {} is passed over: {}", self.update, self.error)
+    }
+}
+
+/// A checkpoint whose every byte has been checked against its manifest.
+#[derive(Debug)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+/// Name, shape and row-major data of a tensor.
+pub type Tensor = (String, Vec<usize>, Vec<f32>);
+
+pub fn latest(checkpoints: &Path) -> Result<Latest, RunError> {
+    let mut damaged = Vec::new();
+    for update in updates(checkpoints)?.into_iter().rev() {
+        match Checkpoint::open(checkpoints, update) {
+            Ok(checkpoint) => return Ok(Latest { checkpoint: Some(checkpoint), damaged }),
+            Err(error) => damaged.push(Damage { update, error }),
+        }
+    }
+    Ok(Latest { checkpoint: None, damaged })
+}
+
+impl Checkpoint {
+    fn open(checkpoints: &Path, update: u64) -> Result<Self, RunError> {
+        let folder = folder(checkpoints, update);
+        let manifest = Manifest::read(&folder, update)?;
+        manifest.verify(&folder)?;
+        Ok(Self { folder, manifest })
+    }
+
+    /// How many updates had been made.
+    pub fn update(&self) -> u64 {
+        self.manifest.update
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether it has a file of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.manifest.files.contains_key(name)
+    }
+
+    /// The tensors of a safetensors file, sorted by name: name, shape, row-major data.
+    ///
+    /// # Errors
+    /// A file that is not there, is no safetensors file or holds another number type than f32.
+    pub fn tensors(&self, name: &str) -> Result<Vec<Tensor>, RunError> {
+        let path = self.manifest.path(&self.folder, name)?;
+        let bytes = self.bytes(name)?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| RunError::damaged(&path, error))?;
+        let mut tensors = Vec::new();
+        for (tensor, view) in file.iter() {
+            if view.dtype() != Dtype::F32 {
+                let reason = format!("tensor {tensor} holds {:?}, not F32", view.dtype());
+                return Err(RunError::damaged(&path, reason));
+            }
+            let values =
+                view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            tensors.push((tensor.to_string(), view.shape().to_vec(), values));
+        }
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(tensors)
+    }
+
+    /// A file's bytes.
+    ///
+    /// # Errors
+    /// A file that is not there or cannot be read.
+    pub fn bytes(&self, name: &str) -> Result<Vec<u8>, RunError> {
+        let path = self.manifest.path(&self.folder, name)?;
+        fs::read(&path).map_err(RunError::io("read", &path))
+    }
+
+    /// A value from a JSON file.
+    ///
+    /// # Errors
+    /// A file that is not there or does not hold such a value.
+    pub fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RunError> {
+        let path = self.manifest.path(&self.folder, name)?;
+        serde_json::from_slice(&self.bytes(name)?).map_err(|error| RunError::damaged(&path, error))
+    }
+
+    /// A file to read in pieces: for what is too large to hold twice.
+    ///
+    /// # Errors
+    /// A file that is not there or cannot be opened.
+    pub fn open_file(&self, name: &str) -> Result<BufReader<File>, RunError> {
+        let path = self.manifest.path(&self.folder, name)?;
+        let file = File::open(&path).map_err(RunError::io("open", &path))?;
+        Ok(BufReader::with_capacity(BLOCK, file))
+    }
+}

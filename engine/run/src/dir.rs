@@ -1,0 +1,234 @@
+//! The directory of one run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::checkpoint::{self, CheckpointWriter, Latest};
+use crate::durable::{self, Survives};
+use crate::lines::{self, JsonLines};
+use crate::lock::RunLock;
+use crate::objectives::{self, ObjectiveVersion};
+use crate::{RunError, name};
+
+const FOLDERS: [&str; 3] = ["objective", "checkpoints", "live"];
+const CONFIG: &str = "config.toml";
+const METRICS: &str = "metrics.jsonl";
+const TIMING: &str = "timing.jsonl";
+const EVENTS: &str = "events.jsonl";
+const DONE: &str = "DONE";
+
+/// The directory of one run: where it is, and every way to read and write it.
+#[derive(Clone, Debug)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// Makes a new run directory, with the folders on the way to it.
+    ///
+    /// # Errors
+    /// A path that is taken, or a disk that does not take it. Then nothing is left behind.
+    pub fn create(path: impl Into<PathBuf>) -> Result<Self, RunError> {
+        let path = path.into();
+        // A path of any kind that is no folder fails in `make_folders`, with the system's reason.
+        if fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(RunError::Exists { path });
+        }
+        let mut made = Vec::new();
+        let result = FOLDERS
+            .iter()
+            .try_for_each(|folder| make_folders(&path.join(folder), &mut made))
+            // A disk may take folders and yet no files: quotas, or the last free block. Better known now.
+            .and_then(|()| durable::probe(&path));
+        match result {
+            Ok(()) => Ok(Self { path }),
+            Err(error) => {
+                for folder in made.iter().rev() {
+                    // Empty and ours; if it is no more, then somebody else uses it and it may stay.
+                    let _ = fs::remove_dir(folder);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens an existing run.
+    ///
+    /// # Errors
+    /// A path that is no run, or cannot be read.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, RunError> {
+        let path = path.into();
+        let config = path.join(CONFIG);
+        match fs::metadata(&config) {
+            Ok(metadata) if metadata.is_file() => Ok(Self { path }),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Err(RunError::io("read", &config)(error))
+            }
+            _ => Err(RunError::NotARun { path }),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the run for this process, and clears away what a killed one left unfinished.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub fn lock(&self) -> Result<RunLock, RunError> {
+        let lock = RunLock::take(&self.path)?;
+        durable::sweep(&self.path)?;
+        for folder in FOLDERS {
+            // A run copied without its empty folders is a run all the same.
+            let folder = self.path.join(folder);
+            fs::create_dir_all(&folder).map_err(RunError::io("create", &folder))?;
+            durable::sweep(&folder)?;
+        }
+        Ok(lock)
+    }
+
+    /// Writes the resolved configuration, the whole file in one step.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub fn write_config(&self, text: &str) -> Result<(), RunError> {
+        durable::replace(&self.path.join(CONFIG), text.as_bytes(), Survives::PowerLoss)
+    }
+
+    /// The configuration as it was written.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no text.
+    pub fn read_config(&self) -> Result<String, RunError> {
+        let path = self.path.join(CONFIG);
+        fs::read_to_string(&path).map_err(RunError::io("read", &path))
+    }
+
+    /// Keeps the sources of the objective that is in force from `update` on. `sources` are (path, text): the script,
+    /// then what it imports. The same version at the same update is written once.
+    ///
+    /// # Errors
+    /// A disk that does not take it, or no source at all.
+    pub fn record_objective(
+        &self,
+        update: u64,
+        hash: &str,
+        sources: &[(PathBuf, String)],
+    ) -> Result<(), RunError> {
+        objectives::record(&self.path, update, hash, sources)
+    }
+
+    /// Every version of the objective that ran, oldest first; the scripts' paths are inside [`path`](Self::path).
+    ///
+    /// # Errors
+    /// An index that cannot be read or is damaged.
+    pub fn objectives(&self) -> Result<Vec<ObjectiveVersion>, RunError> {
+        objectives::list(&self.path)
+    }
+
+    /// Opens the metrics for appending.
+    ///
+    /// # Errors
+    /// A file that cannot be opened.
+    pub fn metrics_writer(&self) -> Result<JsonLines, RunError> {
+        JsonLines::open(self.path.join(METRICS))
+    }
+
+    /// Opens the timing for appending: what the clock says about the same steps, and so differs from run to run.
+    ///
+    /// # Errors
+    /// A file that cannot be opened.
+    pub fn timing_writer(&self) -> Result<JsonLines, RunError> {
+        JsonLines::open(self.path.join(TIMING))
+    }
+
+    /// Opens the events for appending.
+    ///
+    /// # Errors
+    /// A file that cannot be opened.
+    pub fn events_writer(&self) -> Result<JsonLines, RunError> {
+        JsonLines::open(self.path.join(EVENTS))
+    }
+
+    /// All metrics so far. The run may be going on: a record that is half written is not there yet.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is damaged before its last record.
+    pub fn read_metrics(&self) -> Result<Vec<Value>, RunError> {
+        lines::read(&self.path.join(METRICS))
+    }
+
+    /// All events so far, as [`read_metrics`](Self::read_metrics).
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is damaged before its last record.
+    pub fn read_events(&self) -> Result<Vec<Value>, RunError> {
+        lines::read(&self.path.join(EVENTS))
+    }
+
+    /// Begins the checkpoint of the state after `update` updates.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub fn begin_checkpoint(&self, update: u64) -> Result<CheckpointWriter, RunError> {
+        CheckpointWriter::begin(&self.path.join("checkpoints"), update)
+    }
+
+    /// Finds the newest checkpoint that is sound, byte for byte; reads them whole to know.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed. Damaged checkpoints are no error: they are listed in the result.
+    pub fn latest_checkpoint(&self) -> Result<Latest, RunError> {
+        checkpoint::latest(&self.path.join("checkpoints"))
+    }
+
+    /// Puts the newest value into the live slot `name`, for whoever looks on. It need not survive a loss of power, so
+    /// it costs no disk flush.
+    ///
+    /// # Errors
+    /// A name that is refused, or a disk that does not take it.
+    pub fn write_live(&self, name: &str, bytes: &[u8]) -> Result<(), RunError> {
+        name::check(name)?;
+        durable::replace(&self.path.join("live").join(name), bytes, Survives::Crash)
+    }
+
+    /// Marks the run as finished, with a summary for whoever comes to collect results. The last thing a run writes.
+    ///
+    /// # Errors
+    /// A summary that has no JSON form, or a disk that does not take it.
+    pub fn mark_done(&self, summary: &impl Serialize) -> Result<(), RunError> {
+        let path = self.path.join(DONE);
+        let mut text = serde_json::to_vec_pretty(summary).map_err(|error| RunError::encode(&path, error))?;
+        text.push(b'\n');
+        durable::replace(&path, &text, Survives::PowerLoss)
+    }
+
+    /// Whether the run has finished.
+    pub fn is_done(&self) -> bool {
+        self.path.join(DONE).is_file()
+    }
+
+    /// Takes the mark back: a finished run is to go on for longer.
+    ///
+    /// # Errors
+    /// A mark that cannot be removed.
+    pub fn clear_done(&self) -> Result<(), RunError> {
+        if self.is_done() { durable::remove(&self.path.join(DONE)) } else { Ok(()) }
+    }
+}
+
+/// Makes `path` with all the folders above it and adds to `made` those that were not there.
+fn make_folders(path: &Path, made: &mut Vec<PathBuf>) -> Result<(), RunError> {
+    let mut missing: Vec<&Path> =
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    while let Some(folder) = missing.pop() {
+        fs::create_dir(folder).map_err(RunError::io("create", folder))?;
+        made.push(folder.to_path_buf());
+    }
+    Ok(())
+}

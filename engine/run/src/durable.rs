@@ -1,0 +1,106 @@
+//! Writing so that a crash leaves either the old file or the new one, never half of one.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use crate::RunError;
+
+/// What everything unfinished is called: readers skip such names, [`sweep`] removes them.
+const PARTIAL: &str = ".partial-";
+
+/// How much a write must survive.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Survives {
+    /// The death of this process. Costs no disk flush: for values rewritten many times a second.
+    Crash,
+    /// The loss of power too.
+    PowerLoss,
+}
+
+/// Replaces `path` with `bytes` in one step: a reader sees the old content or the new, nothing between.
+pub(crate) fn replace(path: &Path, bytes: &[u8], survives: Survives) -> Result<(), RunError> {
+    let folder = parent(path);
+    let attempt = || -> io::Result<()> {
+        let mut file = open_to_all(0o666).prefix(PARTIAL).tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        if survives == Survives::PowerLoss {
+            file.as_file().sync_all()?;
+        }
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    attempt().map_err(RunError::io("write", path))?;
+    if survives == Survives::PowerLoss { sync_folder(folder) } else { Ok(()) }
+}
+
+/// A folder for something unfinished, inside `folder`; it vanishes when dropped, or at the next [`sweep`].
+pub(crate) fn partial_folder(folder: &Path) -> Result<tempfile::TempDir, RunError> {
+    open_to_all(0o777).prefix(PARTIAL).tempdir_in(folder).map_err(RunError::io("create a folder in", folder))
+}
+
+/// tempfile makes what only its user can read; a run is read by colleagues and monitors like any other file, so this
+/// asks for `mode` less the user's umask.
+fn open_to_all<'a>(mode: u32) -> tempfile::Builder<'a, 'a> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
+}
+
+/// Whether files can be written in `folder`: writes one, and takes it away.
+pub(crate) fn probe(folder: &Path) -> Result<(), RunError> {
+    let attempt = || -> io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(folder)?;
+        file.write_all(b"?")?;
+        file.as_file().sync_all()?;
+        file.close()
+    };
+    attempt().map_err(RunError::io("write in", folder))
+}
+
+/// Gives a finished folder its name. `to` must not exist.
+pub(crate) fn publish(partial: tempfile::TempDir, to: &Path) -> Result<(), RunError> {
+    sync_folder(partial.path())?;
+    fs::rename(partial.path(), to).map_err(RunError::io("create", to))?;
+    // It has another name now: nothing is left for the guard to remove.
+    let _ = partial.keep();
+    sync_folder(parent(to))
+}
+
+/// Removes what killed processes left unfinished in `folder`. Only for the holder of the run's lock: nobody else can
+/// tell a leftover from a write that goes on.
+pub(crate) fn sweep(folder: &Path) -> Result<(), RunError> {
+    for entry in fs::read_dir(folder).map_err(RunError::io("list", folder))? {
+        let path = entry.map_err(RunError::io("list", folder))?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PARTIAL)) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file, or a folder with all it holds.
+pub(crate) fn remove(path: &Path) -> Result<(), RunError> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.map_err(RunError::io("remove", path))
+}
+
+/// Makes the names in a folder survive a loss of power. Windows opens no folders and does this by itself.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), RunError> {
+    if cfg!(unix) {
+        File::open(folder).and_then(|file| file.sync_all()).map_err(RunError::io("flush", folder))
+    } else {
+        Ok(())
+    }
+}
+
+/// The folder a path lies in; the working directory for a bare name.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,39 @@
+//! The run directory: everything a run says, and everything needed to take it up again, as files.
+//!
+//! What flows in are configuration, script sources, records and states, each already turned into text, JSON or bytes
+//! by those who know what they mean; what flows out is the same, on any machine that sees the folder, while the run
+//! goes on or years later. Nothing here knows what learning is.
+//!
+//! ```text
+//! runs/<name>/
+//!   config.toml       the resolved configuration; its presence makes a folder a run
+//!   objective/        every version of the script that ran, and from which update on      → [`ObjectiveVersion`]
+//!   metrics.jsonl     append-only records, one a line                                     → [`JsonLines`]
+//!   timing.jsonl      the same, for what differs between two runs of one seed: speed, wall time
+//!   events.jsonl      the same, for what happened: swaps, checkpoints, faults
+//!   checkpoints/      whole states to go on from                                          → [`CheckpointWriter`], [`Checkpoint`]
+//!   live/             latest values, rewritten in place
+//!   lock              held by the process that trains here                                → [`RunLock`]
+//!   DONE              written last
+//! ```
+//!
+//! The one idea: **a reader never sees a half-written thing.** What is small is written under another name and renamed
+//! over the old; a checkpoint is a folder treated the same way, with a manifest of hashes in it; what grows is made of
+//! lines, and a last line without its end is no line. So a run may be killed at any instant, and a monitor, a report or
+//! the next process may look at any other, without a word between them.
+
+mod checkpoint;
+mod dir;
+mod durable;
+mod error;
+mod lines;
+mod lock;
+mod name;
+mod objectives;
+
+pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Tensor};
+pub use dir::RunDir;
+pub use error::RunError;
+pub use lines::JsonLines;
+pub use lock::RunLock;
+pub use objectives::ObjectiveVersion;

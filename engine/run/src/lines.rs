@@ -1,0 +1,201 @@
+//! Append-only records, one JSON object a line: `metrics.jsonl` and `events.jsonl`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::RunError;
+
+/// The writing end of a file of records.
+///
+/// Each record reaches the operating system whole, in one write, before [`append`](Self::append) returns: a killed
+/// process loses nothing, and a lost machine at most tears the last line, which readers ignore and the next writer
+/// cuts off.
+#[derive(Debug)]
+pub struct JsonLines {
+    path: PathBuf,
+    file: File,
+}
+
+impl JsonLines {
+    /// Opens `path` for appending, makes it if need be, and cuts off a torn last record.
+    pub(crate) fn open(path: PathBuf) -> Result<Self, RunError> {
+        let file =
+            OpenOptions::new().append(true).create(true).open(&path).map_err(RunError::io("open", &path))?;
+        let lines = Self { path, file };
+        let text = fs::read(&lines.path).map_err(RunError::io("read", &lines.path))?;
+        let whole = whole_records(&text);
+        if whole < text.len() {
+            lines.truncate(whole)?;
+        }
+        Ok(lines)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends one record. A NaN or infinity becomes `null`: JSON has no other word for it.
+    ///
+    /// # Errors
+    /// A disk that is full or gone; a value that has no JSON form, such as a map with keys that are no strings.
+    pub fn append(&mut self, record: &impl Serialize) -> Result<(), RunError> {
+        let mut line = serde_json::to_vec(record).map_err(|error| RunError::encode(&self.path, error))?;
+        line.push(b'\n');
+        self.file.write_all(&line).map_err(RunError::io("write", &self.path))
+    }
+
+    /// Drops the first record for which `after` holds and all that follow it; says how many went.
+    ///
+    /// For a run resumed from a checkpoint: what was recorded past the checkpoint will happen again.
+    ///
+    /// # Errors
+    /// A file that cannot be read or cut, or holds a damaged record.
+    pub fn cut_from(&mut self, after: impl Fn(&Value) -> bool) -> Result<usize, RunError> {
+        let text = fs::read(&self.path).map_err(RunError::io("read", &self.path))?;
+        let records = parse(&self.path, &text)?;
+        let Some(first) = records.iter().position(after) else { return Ok(0) };
+        let keep: usize = text.split_inclusive(|&byte| byte == b'\n').take(first).map(<[u8]>::len).sum();
+        self.truncate(keep)?;
+        Ok(records.len() - first)
+    }
+
+    /// Waits until all records are on the disk: for the moment before a checkpoint that counts on them.
+    ///
+    /// # Errors
+    /// A disk that is full or gone.
+    pub fn sync(&self) -> Result<(), RunError> {
+        self.file.sync_data().map_err(RunError::io("flush", &self.path))
+    }
+
+    fn truncate(&self, length: usize) -> Result<(), RunError> {
+        // A second handle: one that may only append may not cut on every system.
+        let cut = |path: &Path| -> io::Result<()> {
+            OpenOptions::new().write(true).open(path)?.set_len(length as u64)
+        };
+        cut(&self.path).map_err(RunError::io("truncate", &self.path))
+    }
+}
+
+/// All whole records of a file; none if there is no file. A torn last record is ignored.
+pub(crate) fn read(path: &Path) -> Result<Vec<Value>, RunError> {
+    match fs::read(path) {
+        Ok(text) => parse(path, &text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(RunError::io("read", path)(error)),
+    }
+}
+
+fn parse(path: &Path, text: &[u8]) -> Result<Vec<Value>, RunError> {
+    let lines = text[..whole_records(text)].split_inclusive(|&byte| byte == b'\n');
+    lines
+        .enumerate()
+        .map(|(index, line)| {
+            serde_json::from_slice(line).map_err(|error| {
+                RunError::damaged(path, format_args!("line {} is no JSON: {error}", index + 1))
+            })
+        })
+        .collect()
+}
+
+/// How many bytes from the start hold whole records: up to the last line end, less last lines that are no JSON (a lost
+/// machine can leave zeros where data was never written).
+fn whole_records(text: &[u8]) -> usize {
+    let mut end = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    while end > 0 {
+        let start = text[..end - 1].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&text[start..end]).is_ok() {
+            break;
+        }
+        end = start;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        fs::write(&path, content).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn records_come_back_in_order() {
+        let (_folder, path) = file(b"");
+        let mut lines = JsonLines::open(path.clone()).unwrap();
+        for update in 0..3 {
+            lines.append(&json!({ "update": update, "loss": 0.1 + f64::from(update) })).unwrap();
+        }
+        lines.append(&json!({ "loss": f32::NAN })).unwrap();
+        lines.sync().unwrap();
+        let records = read(&path).unwrap();
+        assert_eq!(records.len(), 4);
+        assert_eq!(records[2], json!({ "update": 2, "loss": 2.1 }));
+        assert_eq!(records[3], json!({ "loss": null }));
+    }
+
+    #[test]
+    fn a_torn_last_record_is_ignored_then_cut_off() {
+        // Torn in the middle; torn so that the rest happens to be JSON; zeros with a line end; an empty last line.
+        for tail in [&b"{\"update\":2,\"lo"[..], b"12", b"\0\0\0\n", b"{\"update\":", b"\n"] {
+            let whole = b"{\"update\":1}\n";
+            let (_folder, path) = file(&[whole, tail].concat());
+            assert_eq!(read(&path).unwrap(), [json!({ "update": 1 })], "{tail:?}");
+            let mut lines = JsonLines::open(path.clone()).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), whole, "{tail:?}");
+            lines.append(&json!({ "update": 2 })).unwrap();
+            assert_eq!(read(&path).unwrap(), [json!({ "update": 1 }), json!({ "update": 2 })], "{tail:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_a_torn_record_is_no_record() {
+        let (_folder, path) = file(b"{\"upd");
+        assert!(read(&path).unwrap().is_empty());
+        JsonLines::open(path.clone()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"");
+        assert!(read(&path.with_file_name("none")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn damage_in_the_middle_names_the_line() {
+        let (_folder, path) = file(b"{\"update\":1}\n{\"upd\n{\"update\":3}\n");
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("metrics.jsonl") && error.contains("line 2"), "{error}");
+    }
+
+    /// `/dev/full` is a disk without a free byte.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_named() {
+        let path = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().append(true).open(&path).unwrap();
+        let error = JsonLines { path, file }.append(&1).unwrap_err().to_string();
+        assert!(error.contains("/dev/full") && error.contains("free some space"), "{error}");
+    }
+
+    #[test]
+    fn a_resumed_run_drops_what_will_happen_again() {
+        let (_folder, path) = file(b"");
+        let mut lines = JsonLines::open(path.clone()).unwrap();
+        for update in [1, 2, 3, 4] {
+            lines.append(&json!({ "update": update })).unwrap();
+        }
+        let later = |than: u64| move |record: &Value| record["update"].as_u64().is_some_and(|at| at > than);
+        assert_eq!(lines.cut_from(later(2)).unwrap(), 2);
+        assert_eq!(lines.cut_from(later(2)).unwrap(), 0);
+        lines.append(&json!({ "update": 5 })).unwrap();
+        let updates: Vec<_> =
+            read(&path).unwrap().iter().map(|record| record["update"].as_u64().unwrap()).collect();
+        assert_eq!(updates, [1, 2, 5]);
+    }
+}

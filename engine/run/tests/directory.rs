@@ -1,0 +1,190 @@
+//! The run directory from outside: making, opening, locking, recording.
+//!
+//! Permissions do not bind a superuser, who may be running these tests, so folders that cannot be written are stood in
+//! for by files in the place of folders and, on Linux, by `/proc`, where nobody can make anything.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kelvin_run::{RunDir, RunError};
+use serde_json::json;
+use tempfile::TempDir;
+
+fn run() -> (TempDir, RunDir) {
+    let scratch = tempfile::tempdir().unwrap();
+    let run = RunDir::create(scratch.path().join("runs/a")).unwrap();
+    run.write_config("seed = 1\n").unwrap();
+    (scratch, run)
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_run_is_made_and_opened_again() {
+    let (_scratch, run) = run();
+    assert_eq!(names(run.path()), ["checkpoints", "config.toml", "live", "objective"]);
+    run.write_config("seed = 2\n").unwrap();
+    let again = RunDir::open(run.path()).unwrap();
+    assert_eq!(again.read_config().unwrap(), "seed = 2\n");
+    assert!(again.read_metrics().unwrap().is_empty());
+    assert!(again.latest_checkpoint().unwrap().checkpoint.is_none());
+}
+
+#[test]
+fn an_empty_folder_may_become_a_run_and_a_full_one_may_not() {
+    let scratch = tempfile::tempdir().unwrap();
+    RunDir::create(scratch.path()).unwrap();
+    let error = RunDir::create(scratch.path()).unwrap_err();
+    assert!(matches!(error, RunError::Exists { .. }));
+    let text = error.to_string();
+    assert!(text.contains("already exists") && text.contains("--out") && text.contains("--resume"), "{text}");
+}
+
+#[test]
+fn a_folder_without_config_is_no_run() {
+    let scratch = tempfile::tempdir().unwrap();
+    for path in [scratch.path().to_path_buf(), scratch.path().join("none")] {
+        let error = RunDir::open(path).unwrap_err();
+        assert!(matches!(error, RunError::NotARun { .. }));
+        assert!(error.to_string().contains("hint: "), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_made_leaves_nothing_behind() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("file");
+    fs::write(&file, "content").unwrap();
+    // The path itself, a folder on the way to it, and one of the folders inside are files.
+    for path in [file.clone(), file.join("deep/er"), scratch.path().join("file/../file/x")] {
+        let error = RunDir::create(&path).unwrap_err();
+        assert!(matches!(error, RunError::Io { .. }), "{error}");
+        assert!(error.to_string().contains("file") && error.to_string().contains("hint: "), "{error}");
+    }
+    assert_eq!(names(scratch.path()), ["file"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "content");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_where_nothing_can_be_made_is_named() {
+    for path in ["/proc/kelvin", "/proc/self/kelvin/run"] {
+        let error = RunDir::create(path).unwrap_err();
+        assert!(error.to_string().contains("/proc/"), "{error}");
+    }
+}
+
+#[test]
+fn two_processes_cannot_have_one_run() {
+    let (_scratch, run) = run();
+    let held = run.lock().unwrap();
+    assert!(held.enforced(), "the folder for temporary files is on a filesystem without locks");
+    let error = run.lock().unwrap_err();
+    let pid = std::process::id();
+    assert!(matches!(error, RunError::Locked { pid: Some(named), .. } if named == pid), "{error:?}");
+    assert!(error.to_string().contains(&format!("pid {pid}")), "{error}");
+    drop(held);
+    let _held = run.lock().unwrap();
+}
+
+#[test]
+fn the_lock_clears_away_what_a_killed_process_left() {
+    let (_scratch, run) = run();
+    for leftover in [".partial-a", "live/.partial-b", "checkpoints/.partial-c/replay.bin"] {
+        let path = run.path().join(leftover);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "half").unwrap();
+    }
+    fs::remove_dir_all(run.path().join("objective")).unwrap();
+    let _lock = run.lock().unwrap();
+    assert_eq!(names(run.path()), ["checkpoints", "config.toml", "live", "lock", "objective"]);
+    assert!(names(&run.path().join("live")).is_empty() && names(&run.path().join("checkpoints")).is_empty());
+}
+
+#[test]
+fn objectives_keep_their_layout_and_are_written_once() {
+    let (scratch, run) = run();
+    let scripts = scratch.path().join("scripts");
+    let sources = [
+        (scripts.join("soft_kl.rhai"), "import \"lib/huber\" as h;".to_string()),
+        (scripts.join("tests/../lib/huber.rhai"), "fn f() {}".to_string()),
+    ];
+    let alone = [(scripts.join("dqn.rhai"), "// alone".to_string())];
+    for _ in 0..2 {
+        run.record_objective(0, "0123456789abcdef", &sources).unwrap();
+        run.record_objective(1500, "fedcba9876543210", &alone).unwrap();
+    }
+    let versions = run.objectives().unwrap();
+    assert_eq!(versions.len(), 2);
+    assert_eq!((versions[0].update, versions[1].update), (0, 1500));
+    assert_eq!(versions[1].hash, "fedcba9876543210");
+    assert_eq!(versions[0].script, Path::new("objective/000000000000-01234567/soft_kl.rhai"));
+    assert_eq!(fs::read_to_string(run.path().join(&versions[0].script)).unwrap(), sources[0].1);
+    let import = run.path().join("objective/000000000000-01234567/lib/huber.rhai");
+    assert_eq!(fs::read_to_string(import).unwrap(), sources[1].1);
+    assert_eq!(fs::read_to_string(run.path().join(&versions[1].script)).unwrap(), "// alone");
+}
+
+#[test]
+fn an_objective_half_recorded_is_recorded_again() {
+    let (_scratch, run) = run();
+    let half = run.path().join("objective/000000000007-aaaaaaaa");
+    fs::create_dir_all(&half).unwrap();
+    fs::write(half.join("old.rhai"), "half").unwrap();
+    run.record_objective(7, "aaaaaaaabb", &[(PathBuf::from("x.rhai"), "whole".into())]).unwrap();
+    assert_eq!(names(&half), ["x.rhai"]);
+    assert_eq!(run.objectives().unwrap().len(), 1);
+}
+
+#[test]
+fn sources_that_would_hide_one_another_are_refused() {
+    let (_scratch, run) = run();
+    let twice =
+        [("a/x.rhai", "1"), ("a/b/../x.rhai", "2")].map(|(path, text)| (PathBuf::from(path), text.into()));
+    assert!(run.record_objective(0, "0", &twice).is_err());
+    assert!(run.record_objective(0, "0", &[]).is_err());
+    assert!(names(&run.path().join("objective")).is_empty());
+}
+
+#[test]
+fn records_live_values_and_the_end() {
+    let (_scratch, run) = run();
+    run.metrics_writer().unwrap().append(&json!({ "update": 1 })).unwrap();
+    run.events_writer().unwrap().append(&json!({ "event": "swap" })).unwrap();
+    assert_eq!(run.read_metrics().unwrap(), [json!({ "update": 1 })]);
+    assert_eq!(run.read_events().unwrap(), [json!({ "event": "swap" })]);
+
+    run.write_live("frame.bin", b"old").unwrap();
+    run.write_live("frame.bin", b"new").unwrap();
+    assert_eq!(fs::read(run.path().join("live/frame.bin")).unwrap(), b"new");
+    assert_eq!(names(&run.path().join("live")), ["frame.bin"]);
+    assert!(matches!(run.write_live("../config.toml", b""), Err(RunError::Name { .. })));
+
+    assert!(!run.is_done());
+    run.mark_done(&json!({ "return": 21.0 })).unwrap();
+    assert!(run.is_done());
+    run.clear_done().unwrap();
+    run.clear_done().unwrap();
+    assert!(!run.is_done());
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_as_readable_as_any_other_of_the_user() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (scratch, run) = run();
+    let plain = scratch.path().join("plain");
+    fs::write(&plain, "").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&run.path().join("config.toml")), mode(&plain));
+    run.begin_checkpoint(1).unwrap().commit(2).unwrap();
+    assert_eq!(mode(&run.path().join("checkpoints/000000000001")), mode(run.path()));
+}
