@@ -3,8 +3,8 @@
 //     m = BETA1 m + (1 - BETA1) g      v = BETA2 v + (1 - BETA2) g g
 //     params -= learning_rate (m m_correction) / (sqrt(v v_correction) + EPSILON)
 //
-// params, grads, m, v [LEN]; hyper holds learning_rate, m_correction, v_correction. One invocation an element.
-// CPU twin: cpu/adam.rs. Joined to shared/linear_index.wgsl.
+// params, grads, m, v [LEN]; hyper holds learning_rate, m_correction, v_correction. One invocation an
+// element. CPU twin: cpu/adam.rs. Joined to shared/linear_index.wgsl.
 
 @group(0) @binding(0) var<storage, read> grads: array<f32>;
 @group(0) @binding(1) var<storage, read> hyper: array<f32>;

@@ -1,7 +1,8 @@
 // clip_norm, second dispatch: scales each range of the gradients so that its L2 norm is at most MAX_NORM.
 //
-// Every workgroup adds up the squares of its chunk's range again, in the same order as the others: cheaper than a
-// dispatch more. Chunks as in clip_norm_squares. CPU twin: cpu/clip_norm.rs. Joined to shared/sum_lanes.wgsl.
+// Every workgroup adds up the squares of its chunk's range again, in the same order as the others: cheaper
+// than a dispatch more. Chunks as in clip_norm_squares. CPU twin: cpu/clip_norm.rs. Joined to
+// shared/sum_lanes.wgsl.
 
 @group(0) @binding(0) var<storage, read> chunks: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> squares: array<f32>;

@@ -1,7 +1,7 @@
 // clip_norm, first dispatch: squares[c] = sum of squares of chunk c of the gradients.
 //
-// Each range to clip is cut into chunks, of one workgroup each: (start, end, first chunk of its range, chunks of its
-// range). CPU twin: cpu/clip_norm.rs. Joined to shared/sum_lanes.wgsl.
+// Each range to clip is cut into chunks, of one workgroup each: (start, end, first chunk of its range, chunks
+// of its range). CPU twin: cpu/clip_norm.rs. Joined to shared/sum_lanes.wgsl.
 
 @group(0) @binding(0) var<storage, read> chunks: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> grads: array<f32>;

@@ -3,12 +3,15 @@
 //     dx[b, y, x, ci] = sum over (ky, kx, co) with (y - ky, x - kx) a multiple of STRIDE
 //                       of dy[b, (y - ky) / STRIDE, (x - kx) / STRIDE, co] w[ky, kx, ci, co]
 //
-// dy [batch, OUT_HEIGHT, OUT_WIDTH, c_out], w [KERNEL, KERNEL, c_in, C_OUT] in params, dx [batch, HEIGHT, WIDTH, c_in].
+// dy [batch, OUT_HEIGHT, OUT_WIDTH, c_out], w [KERNEL, KERNEL, c_in, C_OUT] in params,
+// dx [batch, HEIGHT, WIDTH, c_in].
 // With a stride, most taps of a pixel fall between outputs. Pixels (STRIDE i + py, STRIDE j + px) of one phase
-// (py, px) use the same taps, ky = STRIDE ty + py and kx = STRIDE tx + px, and these meet output (i - ty, j - tx): so
-// each phase is one product without gaps, over TAPS * TAPS * C_OUT instead of KERNEL * KERNEL * C_OUT.
+// (py, px) use the same taps, ky = STRIDE ty + py and kx = STRIDE tx + px, and these meet output
+// (i - ty, j - tx): so each phase is one product without gaps, over TAPS * TAPS * C_OUT terms instead of
+// KERNEL * KERNEL * C_OUT.
 // As a product: planes = STRIDE * STRIDE phases, ROWS = batch * PHASE_HEIGHT * PHASE_WIDTH, COLS = c_in,
-// DEPTH = TAPS * TAPS * C_OUT, never split. CPU twin: cpu/conv2d_backward_input.rs. Joined to shared/matmul.wgsl.
+// DEPTH = TAPS * TAPS * C_OUT, never split. CPU twin: cpu/conv2d_backward_input.rs.
+// Joined to shared/matmul.wgsl.
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> params: array<f32>;
@@ -41,7 +44,8 @@ fn load_a(row: u32, k: u32) -> f32 {
     let j = row % PHASE_WIDTH;
     let i = (row / PHASE_WIDTH) % PHASE_HEIGHT;
     let image = row / (PHASE_WIDTH * PHASE_HEIGHT);
-    // An output above or left of the image wraps to a huge number and fails the test with those below and right.
+    // An output above or left of the image wraps to a huge number and fails the test with those below and
+    // right.
     let out_y = i - tap.x;
     let out_x = j - tap.y;
     if out_y >= OUT_HEIGHT || out_x >= OUT_WIDTH {

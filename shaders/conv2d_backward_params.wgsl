@@ -2,8 +2,8 @@
 //
 //     dw[tap, co] = sum over output pixels of x[patch(pixel, tap)] dy[pixel, co]      db[co] = sum of dy[pixel, co]
 //
-// x [batch, HEIGHT, WIDTH, C_IN], dy [batch, OUT_HEIGHT, OUT_WIDTH, c_out]; dw [KERNEL, KERNEL, C_IN, c_out] and
-// db [c_out] in grads.
+// x [batch, HEIGHT, WIDTH, C_IN], dy [batch, OUT_HEIGHT, OUT_WIDTH, c_out]; dw [KERNEL, KERNEL, C_IN, c_out]
+// and db [c_out] in grads.
 // As a product: ROWS = KERNEL * KERNEL * C_IN + 1 (the last row is the bias), COLS = c_out,
 // DEPTH = batch * OUT_HEIGHT * OUT_WIDTH. CPU twin: cpu/conv2d_backward_params.rs.
 // Joined to shared/matmul.wgsl, shared/store_backward_params.wgsl, shared/patch.wgsl.

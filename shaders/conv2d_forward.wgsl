@@ -3,8 +3,8 @@
 // x [batch, HEIGHT, WIDTH, C_IN], w [KERNEL, KERNEL, C_IN, c_out] and b [c_out] in params,
 // y [batch, OUT_HEIGHT, OUT_WIDTH, c_out].
 // As a product: ROWS = batch * OUT_HEIGHT * OUT_WIDTH, COLS = c_out, DEPTH = KERNEL * KERNEL * C_IN.
-// CPU twin: cpu/conv2d_forward.rs. Joined to shared/matmul.wgsl, shared/activate.wgsl, shared/store_forward.wgsl,
-// shared/patch.wgsl.
+// CPU twin: cpu/conv2d_forward.rs. Joined to shared/matmul.wgsl, shared/activate.wgsl,
+// shared/store_forward.wgsl, shared/patch.wgsl.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> params: array<f32>;

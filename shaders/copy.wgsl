@@ -1,4 +1,5 @@
-// copy: destination[..LEN] = source[..LEN]. A kernel, since a copy command would break the compute pass in two.
+// copy: destination[..LEN] = source[..LEN]. A kernel, since a copy command would break the compute pass in
+// two.
 //
 // One invocation an element. CPU twin: cpu/copy.rs. Joined to shared/linear_index.wgsl.
 

@@ -1,8 +1,8 @@
 // dense_backward_input: dx = dy wᵀ.
 //
 // dy [batch, outputs], w [inputs, outputs] in params, dx [batch, inputs].
-// As a product: ROWS = batch, COLS = inputs, DEPTH = outputs, never split. CPU twin: cpu/dense_backward_input.rs.
-// Joined to shared/matmul.wgsl.
+// As a product: ROWS = batch, COLS = inputs, DEPTH = outputs, never split. CPU twin:
+// cpu/dense_backward_input.rs. Joined to shared/matmul.wgsl.
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> params: array<f32>;

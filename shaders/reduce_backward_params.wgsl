@@ -1,9 +1,9 @@
-// reduce_backward_params: the second dispatch of conv2d_backward_params and dense_backward_params when their sums are
-// split. Elements before WEIGHT_LEN are the weight's gradient, the rest the bias's.
+// reduce_backward_params: the second dispatch of conv2d_backward_params and dense_backward_params when their
+// sums are split. Elements before WEIGHT_LEN are the weight's gradient, the rest the bias's.
 //
-// partial [SPLITS, LEN]; dw and db in grads. One invocation an element. Joined to shared/linear_index.wgsl.
+// parts [SPLITS, LEN]; dw and db in grads. One invocation an element. Joined to shared/linear_index.wgsl.
 
-@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(0) var<storage, read> parts: array<f32>;
 @group(0) @binding(1) var<storage, read_write> grads: array<f32>;
 
 override SPLITS: u32;
@@ -18,9 +18,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if i >= LEN {
         return;
     }
-    var sum = partial[i];
+    var sum = parts[i];
     for (var s = 1u; s < SPLITS; s++) {
-        sum += partial[s * LEN + i];
+        sum += parts[s * LEN + i];
     }
     if i < WEIGHT_LEN {
         grads[WEIGHT + i] = sum;

@@ -1,11 +1,11 @@
 // reduce_forward: the second dispatch of conv2d_forward and dense_forward when their sums are split.
 //
-//     y[i] = relu?(sum over s of partial[s, i] + b[i mod COLS])
+//     y[i] = relu?(sum over s of parts[s, i] + b[i mod COLS])
 //
-// partial [SPLITS, LEN], b [COLS] in params, y [LEN]. One invocation an element. Joined to shared/linear_index.wgsl,
-// shared/activate.wgsl.
+// parts [SPLITS, LEN], b [COLS] in params, y [LEN]. One invocation an element. Joined to
+// shared/linear_index.wgsl, shared/activate.wgsl.
 
-@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(0) var<storage, read> parts: array<f32>;
 @group(0) @binding(1) var<storage, read> params: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
@@ -20,9 +20,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if i >= LEN {
         return;
     }
-    var sum = partial[i];
+    var sum = parts[i];
     for (var s = 1u; s < SPLITS; s++) {
-        sum += partial[s * LEN + i];
+        sum += parts[s * LEN + i];
     }
     y[i] = activate(sum + params[BIAS + i % COLS]);
 }

@@ -1,6 +1,7 @@
 // relu_backward: dy[i] = 0 where y[i] <= 0, in place; y is the ReLU's output.
 //
-// y [LEN], dy [LEN]. One invocation an element. CPU twin: cpu/relu_backward.rs. Joined to shared/linear_index.wgsl.
+// y [LEN], dy [LEN]. One invocation an element. CPU twin: cpu/relu_backward.rs. Joined to
+// shared/linear_index.wgsl.
 
 @group(0) @binding(0) var<storage, read> y: array<f32>;
 @group(0) @binding(1) var<storage, read_write> dy: array<f32>;

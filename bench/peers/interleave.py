@@ -23,7 +23,7 @@ UNITS = {"ns": 1e-6, "µs": 1e-3, "ms": 1.0, "s": 1e3}
 def ours(args, samples):
     """Fastest and median of divan's table: `├─ 32   fastest │ slowest │ median │ mean │ …`."""
     env = dict(os.environ, RAYON_NUM_THREADS=str(args.threads))
-    command = [args.executable, "--bench", "update", "--sample-count", str(samples), "--color", "never"]
+    command = [args.executable, "--bench", f"update::{args.batch}$", "--sample-count", str(samples), "--color", "never"]
     table = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
     row = next(line for line in table.splitlines() if re.match(rf"\W*{args.batch}\s", line))
     times = [float(value) * UNITS[unit] for value, unit in re.findall(r"([\d.]+) (ns|µs|ms|s)\b", row)]

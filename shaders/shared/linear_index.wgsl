@@ -1,5 +1,5 @@
-// Shared: one invocation an element, for dispatches of more than 65,535 workgroups too. The workgroups of such a
-// dispatch lie in a grid, row after row; invocations beyond the last element return at once.
+// Shared: one invocation an element, for dispatches of more than 65,535 workgroups too. The workgroups of
+// such a dispatch lie in a grid, row after row; invocations beyond the last element return at once.
 
 const LANES: u32 = 256u;
 

@@ -2,21 +2,23 @@
 //
 //     c[row, col] = sum over k of a[row, k] * b[k, col]      row < ROWS, col < COLS, k < DEPTH
 //
-// The kernel this text is joined to says what their elements are (load_a, load_b) and where c goes (store). For a
-// convolution, load_a finds the input pixel that row and k stand for, so no patch matrix is ever written.
+// The kernel this text is joined to says what their elements are (load_a, load_b) and where c goes (store).
+// For a convolution, load_a finds the input pixel that row and k stand for, so no patch matrix is ever
+// written.
 //
-// A workgroup makes a tile of 32 x 32 elements of c, each of its 64 invocations a block of 4 x 4 in registers. The
-// workgroup walks along k in slabs of 16: it copies 32 x 16 elements of a and of b to shared memory, four a load, and
-// every invocation then reads one vec4 of each per step of k for 16 multiplications.
+// A workgroup makes a tile of 32 x 32 elements of c, each of its 64 invocations a block of 4 x 4 in
+// registers. The workgroup walks along k in slabs of 16: it copies 32 x 16 elements of a and of b to shared
+// memory, four a load, and every invocation then reads one vec4 of each per step of k for 16 multiplications.
 //
-// Dispatch: x tiles of rows, y tiles of columns, z = planes * SPLITS. A plane is one of several products that differ
-// in what load_a, load_b and store make of `plane`. A long sum is cut into SPLITS parts of SPLIT_DEPTH; each part goes
-// to its own place and a second kernel adds them in order, so that short matrices still fill the device, no
-// invocation loops for long, and no float is added atomically.
+// Dispatch: x tiles of rows, y tiles of columns, z = split * PLANES + plane. A plane is one of several
+// products that differ in what load_a, load_b and store make of `plane`. A long sum is cut into SPLITS parts
+// of SPLIT_DEPTH; each part goes to its own place and a second kernel adds them in order, so that short
+// matrices still fill the device, no invocation loops for long, and no float is added atomically.
 
 override ROWS: u32;
 override COLS: u32;
 override DEPTH: u32;
+override PLANES: u32;
 override SPLITS: u32;
 override SPLIT_DEPTH: u32;
 
@@ -46,8 +48,8 @@ fn b_or_zero(k: u32, col: u32, end: u32) -> f32 {
     return 0.0;
 }
 
-// The place in a slab (k, quad) that an invocation fills: neighbours along k or along the quads, whichever way the
-// matrix lies in memory.
+// The place in a slab (k, quad) that an invocation fills: neighbours along k or along the quads, whichever
+// way the matrix lies in memory.
 fn slab_place(i: u32, along_depth: bool) -> vec2<u32> {
     if along_depth {
         return vec2(i % SLAB, i / SLAB);
@@ -96,8 +98,10 @@ fn store_row(split: u32, row: u32, col: u32, sums: vec4<f32>) {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    plane = group.z / SPLITS;
-    let split = group.z % SPLITS;
+    plane = group.z % PLANES;
+    // Not a constant even where SPLITS is one: drivers would unroll the loop over short sums, and take ten
+    // times as long to compile it.
+    let split = group.z / PLANES;
     let begin = split * SPLIT_DEPTH;
     let end = min(begin + SPLIT_DEPTH, DEPTH);
     let first_row = group.x * TILE;

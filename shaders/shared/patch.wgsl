@@ -1,5 +1,5 @@
-// Shared: where the inputs of a valid convolution lie in x [batch, HEIGHT, WIDTH, C_IN]. The input of output pixel
-// `pixel` at tap `tap` is x[patch_start(pixel) + patch_step(tap)].
+// Shared: where the inputs of a valid convolution lie in x [batch, HEIGHT, WIDTH, C_IN]. The input of output
+// pixel `pixel` at tap `tap` is x[patch_start(pixel) + patch_step(tap)].
 
 override HEIGHT: u32;
 override WIDTH: u32;

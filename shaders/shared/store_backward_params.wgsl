@@ -1,5 +1,5 @@
-// Shared: where the sums of parameter gradients go. The last row is the bias: a weight whose input is always one.
-// The parts of split sums go to `grads` as [SPLITS, ROWS, COLS], for reduce_backward_params.
+// Shared: where the sums of parameter gradients go. The last row is the bias: a weight whose input is always
+// one. The parts of split sums go to `grads` as [SPLITS, ROWS, COLS], for reduce_backward_params.
 
 override WEIGHT: u32;
 override BIAS: u32;

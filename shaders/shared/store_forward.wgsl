@@ -1,5 +1,5 @@
-// Shared: where a forward layer's sums go. Whole sums get their bias and activation and are the output; the parts of
-// split sums go to `y` as [SPLITS, ROWS, COLS], for reduce_forward.
+// Shared: where a forward layer's sums go. Whole sums get their bias and activation and are the output; the
+// parts of split sums go to `y` as [SPLITS, ROWS, COLS], for reduce_forward.
 
 override BIAS: u32;
 

@@ -1,5 +1,5 @@
-// Shared: the sum of one number from each invocation of a workgroup, the same number in all of them. A fixed tree,
-// so the same inputs give the same bits.
+// Shared: the sum of one number from each invocation of a workgroup, the same number in all of them. A fixed
+// tree, so the same inputs give the same bits.
 
 const LANES: u32 = 256u;
 

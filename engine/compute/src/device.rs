@@ -82,7 +82,11 @@ pub fn open(request: &DeviceRequest) -> Result<Box<dyn Device>, Error> {
         }
         DeviceRequest::Named(name) => {
             let wanted = name.to_lowercase();
-            let adapter = adapters.iter().find(|adapter| adapter.report.name.to_lowercase().contains(&wanted));
+            // Every name contains the empty one, which nobody can have meant.
+            let is_wanted = |adapter: &&Adapter| {
+                !wanted.is_empty() && adapter.report.name.to_lowercase().contains(&wanted)
+            };
+            let adapter = adapters.iter().find(is_wanted);
             let adapter = adapter.ok_or_else(|| {
                 Error::NoDevice(format!(
                     "no adapter is called `{name}` ({}); use a part of one of these names, `auto`, `gpu` or `cpu`",
@@ -152,5 +156,6 @@ mod tests {
         for adapter in adapters() {
             assert!(error.contains(&adapter.name), "{error}");
         }
+        assert!(open(&DeviceRequest::Named(String::new())).is_err());
     }
 }

@@ -72,6 +72,10 @@ fn definitions_of_gradients_match_finite_differences() {
         check_layer(&conv_forward(shape, false), &conv_backward_input(shape), &conv_backward_params(shape));
     }
     for shape in cases::dense_shapes() {
-        check_layer(&dense_forward(shape, false), &dense_backward_input(shape), &dense_backward_params(shape));
+        check_layer(
+            &dense_forward(shape, false),
+            &dense_backward_input(shape),
+            &dense_backward_params(shape),
+        );
     }
 }

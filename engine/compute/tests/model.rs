@@ -3,7 +3,9 @@
 mod support;
 
 use kelvin_compute::objective::METRIC_SLOTS;
-use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, CpuObjective, Error, Model, ModelSpec, ModelState, NetSpec};
+use kelvin_compute::{
+    AdamSpec, Batch, Clip, CpuDevice, CpuObjective, Error, Model, ModelSpec, ModelState, NetSpec,
+};
 use kelvin_compute::{ObjectiveIo, ObjectiveKernel, ObsShape, Passes};
 use std::sync::{Arc, Mutex};
 use support::random_bytes;
@@ -89,6 +91,38 @@ fn learns_a_regression_it_has_not_seen_the_test_set_of() {
     assert_eq!(model.updates(), 1500);
 }
 
+/// A gradient that never changes.
+struct Slope;
+
+impl CpuObjective for Slope {
+    fn run(&self, io: ObjectiveIo<'_>) {
+        io.grad.fill(0.25);
+    }
+}
+
+/// With a constant gradient both corrected moments are exact, so each step is the learning rate; with the
+/// correction of a wrong step index it would not be.
+#[test]
+fn every_update_is_an_adam_step_of_its_own_index() {
+    let passes = Passes::default();
+    let linear = ModelSpec { net: NetSpec::Mlp { hidden: vec![] }, clip: Clip::None, ..spec() };
+    let (mut model, _) = model(linear, passes);
+    let kernel = ObjectiveKernel { wgsl: String::new(), cpu: Arc::new(Slope), passes };
+    let objective = model.compiler().compile(&kernel).unwrap();
+    model.set_objective(passes, objective).unwrap();
+    for updates in 1..=20 {
+        update(&mut model, updates);
+        let state = model.export().unwrap();
+        let bias = state.tensors.iter().find(|tensor| tensor.name == "online.output.bias").unwrap();
+        let expected = -3e-3 * updates as f32;
+        // A few roundings in each of at most 20 steps.
+        assert!(
+            bias.data.iter().all(|bias| (bias / expected - 1.0).abs() <= 1e-5),
+            "{bias:?} is not {expected}"
+        );
+    }
+}
+
 #[test]
 fn acting_is_the_online_pass() {
     let (mut model, regression) = model(spec(), Passes::default());
@@ -123,7 +157,10 @@ fn passes_run_the_network_and_the_observation_they_name() {
     model.sync_target().unwrap();
     let synced = [&obs, &next_obs].map(|obs| forward(&mut model, obs));
     model.update(&batch, 1e-2).unwrap();
-    assert_eq!(*regression.seen.lock().unwrap(), [&synced[0], &synced[1], &synced[0], &synced[1]].map(Clone::clone));
+    assert_eq!(
+        *regression.seen.lock().unwrap(),
+        [&synced[0], &synced[1], &synced[0], &synced[1]].map(Clone::clone)
+    );
 }
 
 #[test]
@@ -217,7 +254,9 @@ fn impossible_models_are_refused() {
         (ModelSpec { obs: huge, ..spec() }, "bytes"),
     ];
     for (spec, words) in specs {
-        let Err(Error::Unsupported(message)) = Model::new(&CpuDevice, spec) else { panic!("accepted: {words}") };
+        let Err(Error::Unsupported(message)) = Model::new(&CpuDevice, spec) else {
+            panic!("accepted: {words}")
+        };
         assert!(message.contains(words), "{message}");
     }
 }

@@ -14,7 +14,8 @@ fn mlp(hidden: &[usize]) -> NetSpec {
 #[test]
 fn the_nature_network_has_the_published_shapes() {
     let network = Network::new(&NetSpec::Nature, ObsShape { stack: 4, height: 84, width: 84 }, 18).unwrap();
-    let shapes: Vec<_> = network.tensors().iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())).collect();
+    let shapes: Vec<_> =
+        network.tensors().iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())).collect();
     let expected = [
         ("conv1.weight", vec![8, 8, 4, 32]),
         ("conv1.bias", vec![32]),
@@ -55,7 +56,8 @@ fn initial_weights_fill_the_glorot_interval_and_biases_are_zero() {
         // Of 3,072 uniform draws or more, the largest misses the last percent with a chance below 1e-13.
         assert!((0.99 * bound..=1.0001 * bound).contains(&largest), "{largest} of {bound}");
         // A uniform variable on ±b has variance b²/3; the estimate over n draws scatters by about 0.9/√n of it.
-        let variance = values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>() / values.len() as f64;
+        let variance =
+            values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>() / values.len() as f64;
         let ratio = variance / (bound_squared / 3.0);
         assert!((ratio - 1.0).abs() <= 5.0 / (values.len() as f64).sqrt(), "{ratio}");
         assert!(params[network.tensors()[tensor + 1].range()].iter().all(|bias| *bias == 0.0));
@@ -63,7 +65,13 @@ fn initial_weights_fill_the_glorot_interval_and_biases_are_zero() {
 }
 
 /// Gradient of `Σ y · dy` with respect to the parameters at `checked`, on the CPU and by finite differences.
-fn check_gradient(spec: &NetSpec, obs: ObsShape, outputs: usize, batch: usize, checked: impl Fn(usize) -> Vec<usize>) {
+fn check_gradient(
+    spec: &NetSpec,
+    obs: ObsShape,
+    outputs: usize,
+    batch: usize,
+    checked: impl Fn(usize) -> Vec<usize>,
+) {
     let network = Network::new(spec, obs, outputs).unwrap();
     // Relative to gradients, checked below, of order one; sums of up to thousands of terms in `f32`.
     let mut case = Case::new("network", f64::NAN);

@@ -98,15 +98,16 @@ pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, 
     model.import(&weights)?;
     interrupt::listen()?;
 
-    let shares: Vec<u64> =
-        (0..count as u64).map(|env| (request.episodes + env) / count as u64).collect();
+    let shares: Vec<u64> = (0..count as u64).map(|env| (request.episodes + env) / count as u64).collect();
     let mut returns: Vec<Vec<f64>> = vec![Vec::new(); count];
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(request.seed);
     let (mut values, mut chosen) = (vec![0.0; count * outputs], vec![0; count]);
     let q_column = config.q_column(actions);
     while returns.iter().zip(&shares).any(|(done, share)| (done.len() as u64) < *share) {
         if interrupt::wished() {
-            return Err(Failure::failed("stopped before all episodes were played").hint("ask for fewer --episodes"));
+            return Err(
+                Failure::failed("stopped before all episodes were played").hint("ask for fewer --episodes")
+            );
         }
         model.act(envs.obs(), &mut values)?;
         for (action, row) in chosen.iter_mut().zip(values.chunks_exact(outputs)) {
@@ -123,7 +124,13 @@ pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, 
 }
 
 impl Evaluation {
-    fn new(config: &Config, request: &EvalRequest, preset: Preset, frames_trained: u64, returns: Vec<f64>) -> Self {
+    fn new(
+        config: &Config,
+        request: &EvalRequest,
+        preset: Preset,
+        frames_trained: u64,
+        returns: Vec<f64>,
+    ) -> Self {
         let mut sorted = returns.clone();
         sorted.sort_by(f64::total_cmp);
         let count = sorted.len() as f64;
@@ -138,7 +145,11 @@ impl Evaluation {
             frames_trained,
             episodes: returns.len(),
             mean,
-            median: if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 },
+            median: if sorted.len() % 2 == 1 {
+                sorted[middle]
+            } else {
+                (sorted[middle - 1] + sorted[middle]) / 2.0
+            },
             std: variance.sqrt(),
             min: sorted[0],
             max: sorted[sorted.len() - 1],
@@ -150,7 +161,11 @@ impl Evaluation {
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { env, preset, epsilon, episodes, mean, median, std, min, max, .. } = self;
-        writeln!(f, "{env} after {} frames: {episodes} episodes ({preset}, ε {epsilon})", grouped(self.frames_trained))?;
+        writeln!(
+            f,
+            "{env} after {} frames: {episodes} episodes ({preset}, ε {epsilon})",
+            grouped(self.frames_trained)
+        )?;
         write!(f, "return {mean:.2} ± {std:.2} (mean ± std), median {median:.2}, from {min} to {max}")
     }
 }

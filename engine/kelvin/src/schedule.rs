@@ -40,7 +40,9 @@ mod tests {
     #[test]
     fn epsilon_passes_through_its_knots() {
         let schedule = EpsilonSchedule { knots: [(0.0, 1.0), (0.02, 0.1), (0.2, 0.01)] };
-        for (fraction, epsilon) in [(0.0, 1.0), (0.01, 0.55), (0.02, 0.1), (0.11, 0.055), (0.2, 0.01), (1.0, 0.01)] {
+        for (fraction, epsilon) in
+            [(0.0, 1.0), (0.01, 0.55), (0.02, 0.1), (0.11, 0.055), (0.2, 0.01), (1.0, 0.01)]
+        {
             assert!((schedule.at(fraction) - epsilon).abs() < 1e-12, "{fraction}");
         }
     }

@@ -41,7 +41,11 @@ impl Staged {
         ObjectiveKernel {
             wgsl: self.objective.wgsl().to_owned(),
             cpu: Arc::new(OnCpu(Arc::clone(&self.objective))),
-            passes: Passes { online_next: reads.online_next, target: reads.target, target_next: reads.target_next },
+            passes: Passes {
+                online_next: reads.online_next,
+                target: reads.target,
+                target_next: reads.target_next,
+            },
         }
     }
 
@@ -75,12 +79,19 @@ impl Staged {
 /// A script's parameters at its defaults, save those that were pinned by hand.
 pub fn param_values(script: &Script, config: &Config) -> BTreeMap<String, f64> {
     let value = |name: &str| config.params.get(name).filter(|_| config.pinned.contains(name)).copied();
-    script.params().iter().map(|param| (param.name.clone(), value(&param.name).unwrap_or(param.default))).collect()
+    script
+        .params()
+        .iter()
+        .map(|param| (param.name.clone(), value(&param.name).unwrap_or(param.default)))
+        .collect()
 }
 
 fn static_params(script: &Script, params: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
     let is_static = |name: &str| {
-        script.params().iter().any(|param| param.name == name && !matches!(param.kind, ParamKind::Live { .. }))
+        script
+            .params()
+            .iter()
+            .any(|param| param.name == name && !matches!(param.kind, ParamKind::Live { .. }))
     };
     params.iter().filter(|(name, _)| is_static(name)).map(|(name, value)| (name.clone(), *value)).collect()
 }

@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn counts_are_read_with_suffixes() {
-        for (text, count) in [("1", 1), ("500k", 500_000), ("10M", 10_000_000), ("1.5m", 1_500_000), ("2e6", 2_000_000)] {
+        for (text, count) in
+            [("1", 1), ("500k", 500_000), ("10M", 10_000_000), ("1.5m", 1_500_000), ("2e6", 2_000_000)]
+        {
             assert_eq!(parse_count(text), Ok(count), "{text}");
         }
         for text in ["", "k", "-1", "0", "1.5", "NaN", "inf", "1e99", "ten"] {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use rhai::Dynamic;
 
+use crate::host::Operand;
+
 /// One value of the map that `config()` returns. Which keys exist and what they mean is decided by the
 /// program that trains; this crate only carries them.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +29,7 @@ impl ConfigValue {
     /// Reads what the script returned. `place` names the value in the error: `exploration.start`.
     pub(crate) fn read(value: Dynamic, place: &str) -> Result<Self, String> {
         let value = value.flatten();
-        let kind = value.type_name();
+
         if let Ok(value) = value.as_bool() {
             return Ok(Self::Bool(value));
         }
@@ -53,8 +55,7 @@ impl ConfigValue {
         if let Some(map) = value.clone().try_cast::<rhai::Map>() {
             return Self::read_map(map, place).map(Self::Map);
         }
-        let kind = if value.is_unit() { "nothing" } else { kind.rsplit("::").next().unwrap_or(kind) };
-        Err(format!("`{place}` of config() is {kind}; it takes numbers, texts, booleans, lists and maps"))
+        Err(format!("`{place}` of config() is {}", Operand::read(value).describe()))
     }
 
     /// Reads a whole map; `place` is empty for the map that `config()` itself returned.

@@ -272,25 +272,29 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The steps that run once a call and those that run once a sample.
+    /// The steps that run once a call, and those that run once a sample. The former get their slots first and
+    /// keep them.
     fn steps(&mut self) -> (Vec<Step>, Vec<Step>) {
-        let graph = &self.lowered.graph;
-        let (mut once, mut each) = (Vec::new(), Vec::new());
-        for id in graph.ids().filter(|id| self.pending[id.index()] > 0).collect::<Vec<_>>() {
-            let op = *graph.op(id);
-            let task = self.task(&op);
-            if !self.constant[id.index()] {
-                for operand in reads(self.lowered, &op) {
-                    self.release(operand);
-                }
-            }
-            let shape = graph.shape(id);
-            let to = self.allocate(shape);
-            self.places[id.index()] = Some(to);
-            let step = Step { task, to, len: self.width(shape) };
-            if self.constant[id.index()] { once.push(step) } else { each.push(step) }
-        }
+        let read = |this: &Self, id: NodeId| this.pending[id.index()] > 0;
+        let ids: Vec<NodeId> = self.lowered.graph.ids().filter(|&id| read(self, id)).collect();
+        let (constant, varying): (Vec<NodeId>, Vec<NodeId>) =
+            ids.into_iter().partition(|id| self.constant[id.index()]);
+        let once = constant.into_iter().map(|id| self.step(id)).collect();
+        let each = varying.into_iter().map(|id| self.step(id)).collect();
         (once, each)
+    }
+
+    fn step(&mut self, id: NodeId) -> Step {
+        let graph = &self.lowered.graph;
+        let op = graph.op(id);
+        let task = self.task(op);
+        for operand in reads(self.lowered, op) {
+            self.release(operand);
+        }
+        let shape = graph.shape(id);
+        let to = self.allocate(shape);
+        self.places[id.index()] = Some(to);
+        Step { task, to, len: self.width(shape) }
     }
 
     fn task(&self, op: &Op) -> Task {

@@ -47,8 +47,7 @@ impl Diagnostic {
         }
     }
 
-    /// An error at a place in `text`, the contents of `file`. A place outside the text keeps its numbers
-    /// and shows no line.
+    /// An error at a place in `text`, the contents of `file`. A place after the text is moved to its end.
     pub fn at(
         file: &Path,
         text: &str,
@@ -57,6 +56,10 @@ impl Diagnostic {
         message: impl Into<String>,
         hint: Option<String>,
     ) -> Self {
+        let (line, column) = match line as usize {
+            line if line > text.lines().count() => end_of(text),
+            _ => (line, column),
+        };
         let source_line = match line {
             0 => "",
             line => text.lines().nth(line as usize - 1).unwrap_or(""),
@@ -106,6 +109,13 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
+/// Line and column after the last character of a text that is not white.
+pub(crate) fn end_of(text: &str) -> (u32, u32) {
+    let text = text.trim_end();
+    let last = text.lines().last().unwrap_or("");
+    (text.lines().count().max(1) as u32, last.chars().count() as u32 + 1)
+}
+
 /// The part of `line` to print and the index of the caret in it. Control characters would let a script
 /// write to the terminal; they are replaced.
 fn window(line: &str, caret: usize) -> (String, usize) {
@@ -146,13 +156,8 @@ pub(crate) fn listing<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 /// Edits (insert, delete, replace, swap of neighbours) that turn `a` into `b`.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for j in 0..=b.len() {
-        rows[0][j] = j;
-    }
+    // Row i, column j: edits from the first i characters of `a` to the first j of `b`.
+    let mut rows: Vec<Vec<usize>> = (0..=a.len()).map(|i| (i..=i + b.len()).collect()).collect();
     for i in 1..=a.len() {
         for j in 1..=b.len() {
             let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);

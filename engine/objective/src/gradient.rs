@@ -154,9 +154,11 @@ impl Reverse<'_> {
                 let zero = self.graph.constant(0.0);
                 let above = self.graph.push(Op::Compare(CmpOp::Gt, x, zero), self.span);
                 let below = self.graph.push(Op::Compare(CmpOp::Lt, x, zero), self.span);
-                let minus = self.negated(g);
-                let down = self.keep_where(below, minus);
-                self.graph.select(above, g, down, self.span)
+                self.linear(g, &mut |this, g| {
+                    let minus = this.graph.unary(UnaryOp::Neg, g, this.span);
+                    let down = this.keep_where(below, minus);
+                    this.graph.select(above, g, down, this.span)
+                })
             }
             // y = tanh x: g (1 - y²)
             UnaryOp::Tanh => {
@@ -190,8 +192,8 @@ impl Reverse<'_> {
                 (to_a, self.negated(scaled))
             }
             // y = the smaller, the larger: to the one taken, a on a tie
-            BinaryOp::Min => self.to_chosen(CmpOp::Le, a, b, g),
-            BinaryOp::Max => self.to_chosen(CmpOp::Ge, a, b, g),
+            BinaryOp::Min => self.split_by_choice(CmpOp::Le, a, b, g),
+            BinaryOp::Max => self.split_by_choice(CmpOp::Ge, a, b, g),
             // y = a^b, a ≥ 0: g b a^(b-1), and g y log a, which tends to 0 at a = 0
             BinaryOp::Pow => {
                 let one = self.graph.constant(1.0);
@@ -209,7 +211,7 @@ impl Reverse<'_> {
         }
     }
 
-    fn to_chosen(&mut self, first_wins: CmpOp, a: NodeId, b: NodeId, g: NodeId) -> (NodeId, NodeId) {
+    fn split_by_choice(&mut self, first_wins: CmpOp, a: NodeId, b: NodeId, g: NodeId) -> (NodeId, NodeId) {
         let first = self.graph.push(Op::Compare(first_wins, a, b), self.span);
         (self.keep_where(first, g), self.keep_unless(first, g))
     }
@@ -229,7 +231,7 @@ impl Reverse<'_> {
     /// `g` at one action, 0 at the others.
     fn place_at(&mut self, index: NodeId, g: NodeId) -> NodeId {
         let chosen = self.graph.push(Op::OneHot(index), self.span);
-        self.linear(g, &mut |this, g| this.keep_where(chosen, g))
+        self.keep_where(chosen, g)
     }
 
     fn negated(&mut self, g: NodeId) -> NodeId {

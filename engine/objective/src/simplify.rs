@@ -61,7 +61,7 @@ impl Rewriter {
         let shape = self.graph.infer(&op);
         match self.shorter(op, span) {
             // `select(action-shaped condition, s, s)` is s repeated along the axis, not s: keep such nodes.
-            Some(id) if self.graph.shape(id) == shape => id,
+            Some(id) if shape == shape => id,
             _ => self.graph.push(op, span),
         }
     }
@@ -161,11 +161,17 @@ impl Rewriter {
         match *self.graph.op(x) {
             Op::Unary(UnaryOp::Neg, inner) => Some(self.scaled(-k, inner, span)),
             // Exact because scaling by a power of two only moves the exponent.
-            Op::Binary(BinaryOp::Mul, inner, rest) => {
-                let inner = self.graph.as_constant(inner)?;
-                let exact = has_exact_reciprocal(k) || has_exact_reciprocal(inner);
-                (exact && fits_f32(k * inner)).then(|| self.scaled(k * inner, rest, span))
-            }
+            Op::Binary(BinaryOp::Mul, inner, rest) => match self.graph.as_constant(inner) {
+                Some(inner) => {
+                    let exact = has_exact_reciprocal(k) || has_exact_reciprocal(inner);
+                    (exact && fits_f32(k * inner)).then(|| self.scaled(k * inner, rest, span))
+                }
+                None if has_exact_reciprocal(k) => {
+                    let inner = self.scaled_shorter(k, inner, span)?;
+                    Some(self.rewrite(Op::Binary(BinaryOp::Mul, inner, rest), span))
+                }
+                None => None,
+            },
             _ => None,
         }
     }

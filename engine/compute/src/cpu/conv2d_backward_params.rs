@@ -41,7 +41,15 @@ fn parts(shape: &ConvShape) -> usize {
 }
 
 /// `dw = patchesᵀ dy`, `db = Σ dy` over the output rows of one part, which start at row `first` of the batch.
-fn accumulate(shape: &ConvShape, x: &[f32], dy: &[f32], first: usize, dw: &mut [f32], db: &mut [f32], scratch: &ScratchPool) {
+fn accumulate(
+    shape: &ConvShape,
+    x: &[f32],
+    dy: &[f32],
+    first: usize,
+    dw: &mut [f32],
+    db: &mut [f32],
+    scratch: &ScratchPool,
+) {
     db.fill(0.0);
     let rows = patches::rows_per_chunk(shape);
     let patch = patches::patch_len(shape);

@@ -1,7 +1,7 @@
 //! Makes everything a plan needs on a device: buffers, pipelines and bind groups, each once.
 
 use super::context::Context;
-use super::executor::{Dispatch, PlanBuffer, GpuExecutor};
+use super::executor::{Dispatch, GpuExecutor, PlanBuffer};
 use super::kernels::{Access, Kernel};
 use super::lower::{Launch, Lowering, Slot, Step};
 use super::objective::ObjectiveLayout;
@@ -61,7 +61,10 @@ impl Buffers {
             Ok(PlanBuffer { buffer: context.buffer(&spec.name, spec.len, usage)?, len: spec.len })
         };
         let bytes = |spec: &BufSpec| {
-            Ok(PlanBuffer { buffer: context.buffer(&spec.name, spec.len.div_ceil(4), storage)?, len: spec.len })
+            Ok(PlanBuffer {
+                buffer: context.buffer(&spec.name, spec.len.div_ceil(4), storage)?,
+                len: spec.len,
+            })
         };
         let table = |words: &Vec<u32>| {
             let buffer = context.buffer("table", words.len(), storage)?;
@@ -124,5 +127,8 @@ impl Pipelines<'_> {
 }
 
 fn binding_types(kernel: &Kernel) -> impl Iterator<Item = wgpu::BufferBindingType> {
-    kernel.bindings.iter().map(|access| wgpu::BufferBindingType::Storage { read_only: *access == Access::Read })
+    kernel
+        .bindings
+        .iter()
+        .map(|access| wgpu::BufferBindingType::Storage { read_only: *access == Access::Read })
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
 
-/// Longest wait for one submission. A submission is at most a few updates, which take milliseconds on a GPU and
-/// seconds, first compilation included, on a software driver.
+/// Longest wait for one submission. A submission is at most a few updates, which take milliseconds on a GPU
+/// and seconds, first compilation included, on a software driver.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// An opened adapter.
@@ -31,7 +31,10 @@ impl Context {
         let descriptor =
             wgpu::DeviceDescriptor { label: Some("kelvin"), required_limits: limits, ..Default::default() };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
-            Error::NoDevice(format!("{} cannot be opened: {error}; try another device", adapter.get_info().name))
+            Error::NoDevice(format!(
+                "{} cannot be opened: {error}; try another device",
+                adapter.get_info().name
+            ))
         })?;
         let fault = Arc::new(Mutex::new(None));
         let keep = |fault: &Arc<Mutex<Option<String>>>| {
@@ -73,15 +76,21 @@ impl Context {
         let waited = self.device.poll(wait);
         self.check()?;
         waited.map(drop).map_err(|error| match error {
-            wgpu::PollError::Timeout => {
-                Error::Lost(format!("no answer for {} s: a kernel hangs, or the driver does", TIMEOUT.as_secs()))
-            }
+            wgpu::PollError::Timeout => Error::Lost(format!(
+                "no answer for {} s: a kernel hangs, or the driver does",
+                TIMEOUT.as_secs()
+            )),
             other => Error::Lost(other.to_string()),
         })
     }
 
     /// A zero-filled buffer of at least `words` 32-bit words; `name` is for diagnostics.
-    pub(super) fn buffer(&self, name: &str, words: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, Error> {
+    pub(super) fn buffer(
+        &self,
+        name: &str,
+        words: usize,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, Error> {
         // A binding must not be empty.
         let size = 4 * words.max(1) as u64;
         let limits = self.device.limits();
@@ -142,9 +151,10 @@ impl Context {
         };
         let entries: Vec<_> = (0..).zip(types).map(entry).collect();
         self.guarded(|| {
-            let group = self
-                .device
-                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+            let group = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: None,
+                entries: &entries,
+            });
             let pipeline = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: None,
                 bind_group_layouts: &[Some(&group)],
@@ -162,8 +172,10 @@ impl Context {
         buffers: &[&wgpu::Buffer],
     ) -> Result<wgpu::BindGroup, Error> {
         let resources = buffers.iter().map(|buffer| buffer.as_entire_binding());
-        let entries: Vec<_> =
-            (0..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+        let entries: Vec<_> = (0..)
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
         let descriptor = wgpu::BindGroupDescriptor { label: None, layout, entries: &entries };
         self.guarded(|| self.device.create_bind_group(&descriptor))
             .map_err(|error| Error::Unsupported(error.to_string()))

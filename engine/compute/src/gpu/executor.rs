@@ -6,8 +6,8 @@ use crate::{Buf, ByteBuf, CompiledObjective, Error, Executor, ObjectiveCompiler,
 use std::collections::VecDeque;
 use std::sync::{Arc, mpsc};
 
-/// Submissions that may wait on the device. More would keep the caller ahead of the device for no gain, at the
-/// price of one upload buffer for every write.
+/// Submissions that may wait on the device. More would keep the caller ahead of the device for no gain, at
+/// the price of one upload buffer for every write.
 const IN_FLIGHT: usize = 16;
 
 /// A buffer of the plan.
@@ -59,8 +59,9 @@ impl GpuExecutor {
             .ok_or_else(|| Error::Misuse(format!("program {} belongs to another plan", program.0)))?;
         for dispatch in dispatches {
             let pipeline = dispatch.pipeline.as_ref().or(self.objective.as_ref());
-            let pipeline = pipeline
-                .ok_or_else(|| Error::Misuse(format!("program `{name}` runs before an objective has been set")))?;
+            let pipeline = pipeline.ok_or_else(|| {
+                Error::Misuse(format!("program `{name}` runs before an objective has been set"))
+            })?;
             let [x, y, z] = dispatch.groups;
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, &dispatch.bind_group, &[]);
@@ -94,8 +95,8 @@ impl Executor for GpuExecutor {
         self.context.check()
     }
 
-    /// On the GPU bytes travel in words of four: a write that is neither whole words nor the whole buffer is an
-    /// error, since it would overwrite bytes it was not given.
+    /// On the GPU bytes travel in words of four: a write that is neither whole words nor the whole buffer is
+    /// an error, since it would overwrite bytes it was not given.
     fn write_bytes(&mut self, buf: ByteBuf, data: &[u8]) -> Result<(), Error> {
         let to = self.bytes.get(buf.0).filter(|to| data.len() <= to.len);
         let to = to.ok_or_else(|| outside("write of bytes", buf.0, data.len()))?;
@@ -144,7 +145,8 @@ impl Executor for GpuExecutor {
             self.context.wait(oldest)?;
         }
         self.context.wait(submission)?;
-        let lost = |error: &dyn std::fmt::Display| Error::Lost(format!("a result cannot be read back: {error}"));
+        let lost =
+            |error: &dyn std::fmt::Display| Error::Lost(format!("a result cannot be read back: {error}"));
         receiver.try_recv().map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
         let view = self.staging.get_mapped_range(0..size).map_err(|error| lost(&error))?;
         bytemuck::cast_slice_mut(out).copy_from_slice(&view);

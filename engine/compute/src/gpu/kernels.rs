@@ -53,12 +53,15 @@ kernels! {
     CLIP_NORM_SQUARES = "clip_norm_squares" + ["sum_lanes"], [Read, Read, ReadWrite];
     COLUMN_MEANS = "column_means" + ["sum_lanes"], [Read, ReadWrite];
     CONV2D_BACKWARD_INPUT = "conv2d_backward_input" + ["matmul"], [Read, Read, ReadWrite];
-    CONV2D_BACKWARD_PARAMS = "conv2d_backward_params" + ["matmul", "store_backward_params", "patch"], [Read, Read, ReadWrite];
-    CONV2D_FORWARD = "conv2d_forward" + ["matmul", "store_forward", "activate", "patch"], [Read, Read, ReadWrite];
+    CONV2D_BACKWARD_PARAMS = "conv2d_backward_params" + ["matmul", "store_backward_params", "patch"],
+        [Read, Read, ReadWrite];
+    CONV2D_FORWARD = "conv2d_forward" + ["matmul", "store_forward", "activate", "patch"],
+        [Read, Read, ReadWrite];
     COPY = "copy" + ["linear_index"], [Read, ReadWrite];
     DECODE_FRAMES = "decode_frames" + ["linear_index"], [Read, ReadWrite];
     DENSE_BACKWARD_INPUT = "dense_backward_input" + ["matmul"], [Read, Read, ReadWrite];
-    DENSE_BACKWARD_PARAMS = "dense_backward_params" + ["matmul", "store_backward_params"], [Read, Read, ReadWrite];
+    DENSE_BACKWARD_PARAMS = "dense_backward_params" + ["matmul", "store_backward_params"],
+        [Read, Read, ReadWrite];
     DENSE_FORWARD = "dense_forward" + ["matmul", "store_forward", "activate"], [Read, Read, ReadWrite];
     REDUCE_BACKWARD_PARAMS = "reduce_backward_params" + ["linear_index"], [Read, ReadWrite];
     REDUCE_FORWARD = "reduce_forward" + ["linear_index", "activate"], [Read, Read, ReadWrite];
@@ -74,7 +77,8 @@ mod tests {
     #[test]
     fn every_kernel_is_valid_wgsl_and_binds_what_the_table_says() {
         for kernel in ALL {
-            let module = super::super::validate::module(&kernel.source()).unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
+            let module = super::super::validate::module(&kernel.source())
+                .unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
             assert_eq!(module.entry_points.len(), 1, "{}", kernel.name);
             assert_eq!(module.entry_points[0].name, "main", "{}", kernel.name);
             let mut bindings: Vec<_> = module
@@ -82,7 +86,9 @@ mod tests {
                 .iter()
                 .filter_map(|(_, variable)| Some((variable.binding?, variable.space)))
                 .map(|(binding, space)| match space {
-                    AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => (binding.binding, ReadWrite),
+                    AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => {
+                        (binding.binding, ReadWrite)
+                    }
                     AddressSpace::Storage { .. } => (binding.binding, Read),
                     other => panic!("{}: binding {} is {other:?}", kernel.name, binding.binding),
                 })

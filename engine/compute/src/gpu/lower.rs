@@ -72,7 +72,14 @@ impl Lowering {
             )],
             Op::Conv2dForward { shape, x, params, layer, y, relu } => {
                 let constants = chain([patch_constants(shape), constants([("WEIGHT", layer.weight)])]);
-                self.forward(&kernels::CONV2D_FORWARD, conv_product(shape), constants, [*x, *params, *y], layer, *relu)
+                self.forward(
+                    &kernels::CONV2D_FORWARD,
+                    conv_product(shape),
+                    constants,
+                    [*x, *params, *y],
+                    layer,
+                    *relu,
+                )
             }
             Op::DenseForward { shape, x, params, layer, y, relu } => {
                 let product = Product { rows: shape.batch, cols: shape.outputs, depth: shape.inputs };
@@ -83,11 +90,23 @@ impl Lowering {
                 let forward = conv_product(shape);
                 let product = Product { rows: forward.depth + 1, cols: forward.cols, depth: forward.rows };
                 let constants = patch_constants(shape);
-                self.backward_params(&kernels::CONV2D_BACKWARD_PARAMS, product, constants, [*x, *dy, *grads], layer)
+                self.backward_params(
+                    &kernels::CONV2D_BACKWARD_PARAMS,
+                    product,
+                    constants,
+                    [*x, *dy, *grads],
+                    layer,
+                )
             }
             Op::DenseBackwardParams { shape, x, dy, grads, layer } => {
                 let product = Product { rows: shape.inputs + 1, cols: shape.outputs, depth: shape.batch };
-                self.backward_params(&kernels::DENSE_BACKWARD_PARAMS, product, vec![], [*x, *dy, *grads], layer)
+                self.backward_params(
+                    &kernels::DENSE_BACKWARD_PARAMS,
+                    product,
+                    vec![],
+                    [*x, *dy, *grads],
+                    layer,
+                )
             }
             Op::Conv2dBackwardInput { shape, dy, params, layer, dx } => {
                 vec![conv2d_backward_input(shape, *dy, *params, layer, *dx)?]
@@ -130,7 +149,8 @@ impl Lowering {
         for launch in &launches {
             if launch.groups.iter().any(|groups| *groups as usize > MAX_GROUPS) {
                 let (name, groups) = (launch.kernel.name, launch.groups);
-                let reason = format!("{name} needs {groups:?} workgroups, more than {MAX_GROUPS} in one dimension");
+                let reason =
+                    format!("{name} needs {groups:?} workgroups, more than {MAX_GROUPS} in one dimension");
                 return Err(Error::Unsupported(format!("{reason}; lower the batch size")));
             }
         }
@@ -152,7 +172,7 @@ impl Lowering {
             kernel,
             constants: chain([product.constants(split), layer_constants, finish.clone()]),
             bindings: vec![x.into(), params.into(), y],
-            groups: product.groups(split.parts),
+            groups: product.groups(split),
         };
         if split.parts == 1 {
             return vec![launch(y.into())];
@@ -182,7 +202,7 @@ impl Lowering {
             kernel,
             constants: chain([product.constants(split), layer_constants, places.clone()]),
             bindings: vec![x.into(), dy.into(), grads],
-            groups: product.groups(split.parts),
+            groups: product.groups(split),
         };
         if split.parts == 1 {
             return vec![launch(grads.into())];
@@ -260,8 +280,9 @@ fn conv2d_backward_input(
 ) -> Result<Launch, Error> {
     let taps = shape.kernel.div_ceil(shape.stride);
     let (height, width) = (shape.height.div_ceil(shape.stride), shape.width.div_ceil(shape.stride));
-    let product = Product { rows: shape.batch * height * width, cols: shape.c_in, depth: taps * taps * shape.c_out };
-    let split = product.whole("conv2d_backward_input")?;
+    let product =
+        Product { rows: shape.batch * height * width, cols: shape.c_in, depth: taps * taps * shape.c_out };
+    let split = product.whole("conv2d_backward_input", shape.stride * shape.stride)?;
     let sizes = constants([
         ("WEIGHT", layer.weight),
         ("HEIGHT", shape.height),
@@ -279,7 +300,7 @@ fn conv2d_backward_input(
         kernel: &kernels::CONV2D_BACKWARD_INPUT,
         constants: chain([product.constants(split), sizes]),
         bindings: vec![dy.into(), params.into(), dx.into()],
-        groups: product.groups(shape.stride * shape.stride),
+        groups: product.groups(split),
     })
 }
 
@@ -291,12 +312,12 @@ fn dense_backward_input(
     dx: Buf,
 ) -> Result<Launch, Error> {
     let product = Product { rows: shape.batch, cols: shape.inputs, depth: shape.outputs };
-    let split = product.whole("dense_backward_input")?;
+    let split = product.whole("dense_backward_input", 1)?;
     Ok(Launch {
         kernel: &kernels::DENSE_BACKWARD_INPUT,
         constants: chain([product.constants(split), constants([("WEIGHT", layer.weight)])]),
         bindings: vec![dy.into(), params.into(), dx.into()],
-        groups: product.groups(1),
+        groups: product.groups(split),
     })
 }
 
@@ -349,7 +370,8 @@ mod tests {
     #[test]
     fn many_elements_become_a_grid_that_covers_them() {
         for len in [1, 256, 257, MAX_GROUPS * LANES, MAX_GROUPS * LANES + 1, 100_000_000] {
-            let [x, y, z] = elementwise(&kernels::COPY, vec![], vec![], len).groups.map(|groups| groups as usize);
+            let [x, y, z] =
+                elementwise(&kernels::COPY, vec![], vec![], len).groups.map(|groups| groups as usize);
             assert!(x <= MAX_GROUPS && y <= MAX_GROUPS && z == 1);
             assert!(x * y * LANES >= len && x * (y - 1) * LANES < len, "{len}: {x} × {y}");
         }

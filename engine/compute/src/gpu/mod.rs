@@ -1,8 +1,9 @@
 //! The GPU device: WGSL on wgpu (Vulkan, Metal, DirectX 12), any vendor.
 //!
 //! A plan goes through three hands: [`lower`] says which kernels run with which constants in how many
-//! workgroups, [`build`] makes buffers, pipelines and bind groups of that, and [`executor`] records a program's
-//! dispatches into one compute pass and submits it. After `build` nothing is made any more but command buffers.
+//! workgroups, [`build`] makes buffers, pipelines and bind groups of that, and [`executor`] records a
+//! program's dispatches into one compute pass and submits it. After `build` nothing is made any more but
+//! command buffers.
 //!
 //! Kernels are the files of `shaders/`, each the twin of the file of its name in `cpu/`; sizes reach them as
 //! pipeline-overridable constants, so a driver sees them as numbers. No kernel adds floats atomically, so the
@@ -18,8 +19,8 @@ mod objective;
 mod split;
 mod validate;
 
-pub use adapter::{AdapterKind, AdapterReport};
 pub(crate) use adapter::{Adapter, list};
+pub use adapter::{AdapterKind, AdapterReport};
 
 use crate::{Device, Error, Executor, Plan};
 use context::Context;

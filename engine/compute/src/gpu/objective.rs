@@ -1,7 +1,7 @@
 //! The objective's kernel: the one that comes from outside, and may change while a run goes on.
 //!
-//! Its bind-group layout is fixed by [`crate::objective`], all eight bindings whether a text uses them or not, so
-//! a new kernel is a new pipeline and nothing else.
+//! Its bind-group layout is fixed by [`crate::objective`], all eight bindings whether a text uses them or
+//! not, so a new kernel is a new pipeline and nothing else.
 
 use super::context::Context;
 use super::executor::{Dispatch, PlanBuffer};
@@ -36,7 +36,8 @@ impl ObjectiveLayout {
         let mut layout = Self { group, pipeline, trial: None };
         if let Some(bufs) = first {
             let usage = BufferUsages::STORAGE | BufferUsages::UNIFORM;
-            let stand_in = |buf: crate::Buf| context.buffer("trial of an objective", floats[buf.0].len, usage);
+            let stand_in =
+                |buf: crate::Buf| context.buffer("trial of an objective", floats[buf.0].len, usage);
             let buffers = in_order(&bufs).map(stand_in).into_iter().collect::<Result<Vec<_>, _>>()?;
             layout.trial = Some(layout.bind(context, &buffers.iter().collect::<Vec<_>>(), &bufs)?);
         }
@@ -53,15 +54,25 @@ impl ObjectiveLayout {
         self.bind(context, &in_order(bufs).map(|buf| &floats[buf.0].buffer), bufs)
     }
 
-    fn bind(&self, context: &Context, buffers: &[&wgpu::Buffer], bufs: &ObjectiveBufs) -> Result<Dispatch, Error> {
+    fn bind(
+        &self,
+        context: &Context,
+        buffers: &[&wgpu::Buffer],
+        bufs: &ObjectiveBufs,
+    ) -> Result<Dispatch, Error> {
         let bind_group = context.bind_group(&self.group, buffers)?;
-        Ok(Dispatch { pipeline: None, bind_group, groups: [bufs.batch.div_ceil(WORKGROUP as usize) as u32, 1, 1] })
+        Ok(Dispatch {
+            pipeline: None,
+            bind_group,
+            groups: [bufs.batch.div_ceil(WORKGROUP as usize) as u32, 1, 1],
+        })
     }
 }
 
 /// The buffers by binding.
 fn in_order(bufs: &ObjectiveBufs) -> [crate::Buf; 8] {
-    let ObjectiveBufs { uniforms, samples, online, online_next, target, target_next, grad, metrics, .. } = *bufs;
+    let ObjectiveBufs { uniforms, samples, online, online_next, target, target_next, grad, metrics, .. } =
+        *bufs;
     [uniforms, samples, online, online_next, target, target_next, grad, metrics]
 }
 
@@ -82,8 +93,8 @@ impl GpuCompiler {
         Self { context, layout }
     }
 
-    /// Runs the kernel once on the stand-ins: drivers may compile at the first dispatch, and a kernel that hangs
-    /// is found here.
+    /// Runs the kernel once on the stand-ins: drivers may compile at the first dispatch, and a kernel that
+    /// hangs is found here.
     fn try_out(&self, pipeline: &wgpu::ComputePipeline, trial: &Dispatch) -> Result<(), Error> {
         let run = || {
             let mut encoder = self.context.device.create_command_encoder(&Default::default());

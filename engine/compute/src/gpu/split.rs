@@ -6,12 +6,13 @@ use crate::Error;
 const TILE: usize = 32;
 /// Steps along the sums between two barriers; `SLAB` there.
 const SLAB: usize = 16;
-/// A product with fewer tiles than this leaves a large GPU idle (an H200 has 132 multiprocessors): its sums are cut.
+/// A product with fewer tiles than this leaves a large GPU idle (an H200 has 132 multiprocessors): its sums
+/// are cut.
 const ENOUGH_WORKGROUPS: usize = 256;
 /// Shorter parts would cost more to add up than they save.
 const MIN_PART: usize = 128;
-/// Longest sum of one invocation. A driver of Mesa 22 stops an invocation after 65,535 turns of loops, silently; a
-/// step of the sum is one turn, and every 16th one more.
+/// Longest sum of one invocation. A driver of Mesa 22 stops an invocation after 65,535 turns of loops,
+/// silently; a step of the sum is one turn, and every 16th one more.
 const MAX_PART: usize = 32 * 1024;
 
 /// The sizes of a product of a `[rows, depth]` and a `[depth, cols]` matrix.
@@ -22,9 +23,11 @@ pub(super) struct Product {
     pub(super) depth: usize,
 }
 
-/// Sums in `parts` parts of at most `depth` products each.
+/// What lies behind each tile of a product: `planes` products side by side, their sums in `parts` parts of at
+/// most `depth` terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Split {
+    pub(super) planes: usize,
     pub(super) parts: usize,
     pub(super) depth: usize,
 }
@@ -46,16 +49,17 @@ impl Product {
         let parts = wanted.max(self.depth.div_ceil(MAX_PART)).max(1);
         let depth = self.depth.div_ceil(parts).next_multiple_of(SLAB);
         // Rounding up to whole slabs may leave the last parts without work.
-        Split { parts: self.depth.div_ceil(depth), depth }
+        Split { planes: 1, parts: self.depth.div_ceil(depth), depth }
     }
 
     /// Sums in one piece, for kernels that cannot add parts up.
-    pub(super) fn whole(&self, kernel: &str) -> Result<Split, Error> {
+    pub(super) fn whole(&self, kernel: &str, planes: usize) -> Result<Split, Error> {
         if self.depth > MAX_PART {
-            let reason = format!("{kernel} would add {} products in one go, more than {MAX_PART}", self.depth);
+            let reason =
+                format!("{kernel} would add {} products in one go, more than {MAX_PART}", self.depth);
             return Err(Error::Unsupported(format!("{reason}; use fewer outputs in that layer")));
         }
-        Ok(Split { parts: 1, depth: self.depth })
+        Ok(Split { planes, parts: 1, depth: self.depth })
     }
 
     /// The constants of `shaders/shared/matmul.wgsl`.
@@ -64,6 +68,7 @@ impl Product {
             ("ROWS", self.rows),
             ("COLS", self.cols),
             ("DEPTH", self.depth),
+            ("PLANES", split.planes),
             ("SPLITS", split.parts),
             ("SPLIT_DEPTH", split.depth),
         ]
@@ -71,11 +76,11 @@ impl Product {
         .to_vec()
     }
 
-    /// Workgroups, with `planes` of them behind each tile.
-    pub(super) fn groups(&self, planes: usize) -> [u32; 3] {
+    /// Workgroups.
+    pub(super) fn groups(&self, split: Split) -> [u32; 3] {
         let [x, y] = self.tiles();
         // A size that does not fit becomes one that is refused.
-        [x, y, planes].map(|groups| u32::try_from(groups).unwrap_or(u32::MAX))
+        [x, y, split.planes * split.parts].map(|groups| u32::try_from(groups).unwrap_or(u32::MAX))
     }
 }
 

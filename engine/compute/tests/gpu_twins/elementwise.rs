@@ -1,14 +1,12 @@
 //! Kernels that treat each element by itself, and plain sums.
 
-use crate::Test;
 use crate::case::{Case, U, compare};
+use crate::{Body, Test};
 use kelvin_compute::{AdamStep, Device, Op};
 
 pub fn tests() -> Vec<Test> {
     let mut tests: Vec<Test> = Vec::new();
-    let mut test = |name: String, run: Box<dyn FnOnce(&dyn Device) -> Result<(), String> + Send>| {
-        tests.push((name, run));
-    };
+    let mut test = |name: String, body: Body| tests.push((name, body));
     for [batch, stack, pixels] in [[1, 4, 84 * 84], [3, 1, 25], [2, 3, 7], [1, 1, 1]] {
         let name = format!("decode_frames: batch {batch}, stack {stack}, {pixels} pixels");
         test(name, Box::new(move |device| decode_frames(device, batch, stack, pixels)));
@@ -22,7 +20,10 @@ pub fn tests() -> Vec<Test> {
         test(format!("copy: {len}"), Box::new(move |device| copy(device, len)));
     }
     for [count, width] in [[1, 1], [32, 16], [257, 3], [70_001, 2]] {
-        test(format!("column_means: {count} x {width}"), Box::new(move |device| column_means(device, count, width)));
+        test(
+            format!("column_means: {count} x {width}"),
+            Box::new(move |device| column_means(device, count, width)),
+        );
     }
     for max_norm in [1e-3, 10.0, 1e6] {
         let name = format!("clip_norm: to {max_norm}");
@@ -43,7 +44,8 @@ fn decode_frames(device: &dyn Device, batch: usize, stack: usize, pixels: usize)
 
 fn relu_backward(device: &dyn Device, len: usize) -> Result<(), String> {
     let mut case = Case::new();
-    // The ReLU's output: what was negative is zero, and a NaN, which is not below zero, lets the gradient through.
+    // The ReLU's output: what was negative is zero, and a NaN, which is not below zero, lets the gradient
+    // through.
     let mut y: Vec<f32> = case.random(len).into_iter().map(|value| value.max(0.0)).collect();
     y[len / 2] = f32::NAN;
     let y = case.input_of("y", y);
@@ -75,8 +77,9 @@ fn clip_norm(device: &dyn Device, max_norm: f32) -> Result<(), String> {
     let ranges = vec![0..1, 4..4100, 5001..205_006];
     case.op(Op::ClipNorm { grads, ranges, max_norm });
     let cpu = case.on_cpu()?;
-    // A sum of squares has no cancellation: chains of at most 4096 / 256 + 8 additions, then 50 / 256 + 8, make 33
-    // roundings, halved by the root; the CPU's chains of 256 add as many. Random signs leave far less.
+    // A sum of squares has no cancellation: chains of at most 4096 / 256 + 8 additions, then 50 / 256 + 8,
+    // make 33 roundings, halved by the root; the CPU's chains of 256 add as many. Random signs leave far
+    // less.
     compare(&cpu, &case.on_gpu(device)?, |output, i| 64.0 * U * f64::from(cpu[output][i].abs()))
 }
 
@@ -100,8 +103,8 @@ fn adam(device: &dyn Device, len: usize) -> Result<(), String> {
         let root = (square(i) * f64::from(step.v_correction)).sqrt() + f64::from(epsilon);
         f64::from(step.learning_rate) * moment(i) * f64::from(step.m_correction) / root
     };
-    // Moments: three roundings each way, of terms that may cancel. Parameters: one rounding each way, and of the
-    // change about ten, a GPU's root (3 units) and division (2.5) among them.
+    // Moments: three roundings each way, of terms that may cancel. Parameters: one rounding each way, and of
+    // the change about ten, a GPU's root (3 units) and division (2.5) among them.
     let bound = |output, i| match output {
         0 => 2.0 * U * at(params, i).abs() + 24.0 * U * change(i),
         1 => 6.0 * U * moment(i),

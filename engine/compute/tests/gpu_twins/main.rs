@@ -4,9 +4,12 @@
 //! ignored and says why, unless `KELVIN_REQUIRE_GPU_TESTS=1` makes that a failure.
 
 mod case;
+#[path = "../support/dqn.rs"]
+mod dqn;
 mod elementwise;
 mod faults;
 mod layers;
+mod model;
 mod objective;
 
 use kelvin_compute::{Device, DeviceRequest, adapters, open};
@@ -15,11 +18,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// What a trial is called, and what it does on the device.
-type Test = (String, Box<dyn FnOnce(&dyn Device) -> Result<(), String> + Send>);
+type Test = (String, Body);
+
+/// An error says which element differs, or what failed.
+type Body = Box<dyn FnOnce(&dyn Device) -> Result<(), String> + Send>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let tests = [layers::tests(), elementwise::tests(), objective::tests(), faults::tests()].into_iter().flatten();
+    let tests = [layers::tests(), elementwise::tests(), objective::tests(), model::tests(), faults::tests()];
+    let tests = tests.into_iter().flatten();
     let trials = match device() {
         Ok(device) => tests.map(|test| trial(test, &device)).collect(),
         Err(reason) if std::env::var_os("KELVIN_REQUIRE_GPU_TESTS").is_some_and(|value| value == "1") => {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 const BATCH: usize = 37;
 const OUTPUTS: usize = 5;
 
-/// `grad = (online − target_next) weight uniforms[SLOT]`; the loss is half the sum of squares of the difference.
+/// `grad = (online − target_next) weight uniforms[SLOT]`; the loss is half the sum of squares of the
+/// difference.
 struct Difference<const SLOT: usize>;
 
 impl<const SLOT: usize> CpuObjective for Difference<SLOT> {
@@ -108,11 +109,23 @@ impl Rig {
 
 pub fn tests() -> Vec<Test> {
     vec![
-        ("objective: two kernels, one after the other".into(), Box::new(|device| swapped(device).map_err(text)?)),
-        ("objective: a bad text is refused, and the old one runs on".into(), Box::new(|d| refused(d).map_err(text)?)),
+        (
+            "objective: two kernels, one after the other".into(),
+            Box::new(|device| swapped(device).map_err(text)?),
+        ),
+        (
+            "objective: a bad text is refused, and the old one runs on".into(),
+            Box::new(|d| refused(d).map_err(text)?),
+        ),
         ("objective: compiled on another thread".into(), Box::new(|device| elsewhere(device).map_err(text)?)),
-        ("objective: running without one is an error".into(), Box::new(|device| missing(device).map_err(text)?)),
-        ("objective: one of another device is an error".into(), Box::new(|device| foreign(device).map_err(text)?)),
+        (
+            "objective: running without one is an error".into(),
+            Box::new(|device| missing(device).map_err(text)?),
+        ),
+        (
+            "objective: one of another device is an error".into(),
+            Box::new(|device| foreign(device).map_err(text)?),
+        ),
     ]
 }
 
@@ -120,7 +133,8 @@ fn text(error: Error) -> String {
     error.to_string()
 }
 
-/// A difference of numbers up to one, three products and five additions: a dozen roundings of numbers up to 10.
+/// A difference of numbers up to one, three products and five additions: a dozen roundings of numbers up to
+/// 10.
 fn agree(cpu: &[Vec<f32>], gpu: &[Vec<f32>]) -> Result<(), String> {
     compare(cpu, gpu, |_, _| 120.0 * U)
 }

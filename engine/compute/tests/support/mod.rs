@@ -80,9 +80,10 @@ impl Case {
         }
         let mut failures = Vec::new();
         for ((name, buf, _), found) in self.floats.iter().zip(self.run(device)) {
-            failures.extend(difference(&found, &memory.floats[buf], self.tolerance).map(|difference| {
-                format!("{}: buffer {name}: {difference}", self.name)
-            }));
+            failures.extend(
+                difference(&found, &memory.floats[buf], self.tolerance)
+                    .map(|difference| format!("{}: buffer {name}: {difference}", self.name)),
+            );
         }
         failures
     }
@@ -93,8 +94,8 @@ pub fn difference(found: &[f32], expected: &[f64], tolerance: f64) -> Option<Str
     assert_eq!(found.len(), expected.len());
     let far = |(found, expected): (&f32, &f64)| {
         let distance = (f64::from(*found) - expected).abs();
-        // `!(a <= b)`, so that NaN is far from everything.
-        (!(distance <= tolerance)).then_some((*found, *expected))
+        let near = distance <= tolerance; // False for NaN.
+        (!near).then_some((*found, *expected))
     };
     let far: Vec<_> = found.iter().zip(expected).map(far).collect();
     let first = far.iter().position(Option::is_some)?;

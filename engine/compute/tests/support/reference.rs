@@ -18,7 +18,8 @@ impl Memory {
                 let bytes = &self.bytes[bytes];
                 let out = f.get_mut(out).unwrap();
                 for (b, c, p) in triples(*batch, *stack, *pixels) {
-                    out[(b * pixels + p) * stack + c] = f64::from(bytes[(b * stack + c) * pixels + p]) / 255.0;
+                    out[(b * pixels + p) * stack + c] =
+                        f64::from(bytes[(b * stack + c) * pixels + p]) / 255.0;
                 }
             }
             Op::Conv2dForward { shape, x, params, layer, y, relu } => {
@@ -80,7 +81,7 @@ impl Memory {
                     }
                 }
             }
-            Op::Objective(_) => unimplemented!("an objective is a script's"),
+            Op::Objective(_) => panic!("an objective is a script's"),
             Op::ColumnMeans { rows, means, count, width } => {
                 let sums = column_sums(&f[rows], *count, *width);
                 let values: Vec<f64> = sums.iter().map(|sum| sum / *count as f64).collect();

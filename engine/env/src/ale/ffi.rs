@@ -46,6 +46,9 @@ const ACTIONS: [&str; 18] = [
     "DOWNLEFTFIRE",
 ];
 
+/// Columns of the screen, in every game; its height differs.
+pub(crate) const SCREEN_WIDTH: usize = 160;
+
 /// Files of the working directory that ALE reads unasked: its settings, and the properties of cartridges.
 const UNASKED: [&str; 2] = ["ale.cfg", "stella.pro"];
 
@@ -82,7 +85,6 @@ impl Action {
 pub(crate) struct Emulator {
     // Invariant: from `ALE_new`, with a ROM loaded, owned by this value alone.
     handle: NonNull<ale::ALEInterface>,
-    width: usize,
     height: usize,
     minimal: Vec<Action>,
 }
@@ -95,9 +97,7 @@ impl Emulator {
     /// Starts the game of `rom`. The emulator's own chance, sticky actions, follows from `seed`;
     /// `repeat_action_probability` is the chance, frame by frame, that the last action is repeated instead.
     pub(crate) fn load(rom: &Rom, seed: u64, repeat_action_probability: f32) -> Result<Self, EnvError> {
-        if let Some(file) = UNASKED.map(Path::new).into_iter().find(|file| file.exists()) {
-            return Err(EnvError::ForeignSettings(file.to_path_buf()));
-        }
+        refuse_settings_in(Path::new("."))?;
         let refused = |reason: &str| EnvError::Emulator { game: rom.game(), reason: reason.into() };
         // The lock guards no Rust data, so that a panic elsewhere cannot have left any half written.
         let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,7 +106,7 @@ impl Emulator {
         // SAFETY: no preconditions; the racy globals are ours while the lock is held.
         let handle = NonNull::new(unsafe { ale::ALE_new() }).ok_or_else(|| refused("it did not start"))?;
         // From here on, dropping `emulator` frees the handle.
-        let mut emulator = Self { handle, width: 0, height: 0, minimal: vec![] };
+        let mut emulator = Self { handle, height: 0, minimal: vec![] };
         // SAFETY: the handle is live, every key is a setting of ALE, of the type set, and every string ends in zero.
         // The path is that of a file with a known game's name and md5, which `loadROM` accepts.
         unsafe {
@@ -121,11 +121,10 @@ impl Emulator {
         // SAFETY: the handle is live and a ROM is loaded.
         let (width, height) =
             unsafe { (ale::getScreenWidth(handle.as_ptr()), ale::getScreenHeight(handle.as_ptr())) };
-        emulator.width = usize::try_from(width).map_err(|_| refused("its screen has a negative width"))?;
-        emulator.height = usize::try_from(height).map_err(|_| refused("its screen has a negative height"))?;
-        if emulator.width * emulator.height == 0 {
-            return Err(refused("its screen is empty"));
-        }
+        emulator.height = match (usize::try_from(width), usize::try_from(height)) {
+            (Ok(SCREEN_WIDTH), Ok(height)) if height > 0 => height,
+            _ => return Err(refused(&format!("its screen has {width}×{height} pixels"))),
+        };
         emulator.minimal =
             emulator.read_minimal_actions().ok_or_else(|| refused("its action set makes no sense"))?;
         Ok(emulator)
@@ -140,11 +139,6 @@ impl Emulator {
         // size is fixed at load.
         unsafe { ale::getMinimalActionSet(self.handle.as_ptr(), codes.as_mut_ptr()) };
         codes.into_iter().map(Action::from_code).collect()
-    }
-
-    /// Columns of the screen.
-    pub(crate) fn width(&self) -> usize {
-        self.width
     }
 
     /// Rows of the screen; 210 in most games, not in all.
@@ -180,9 +174,9 @@ impl Emulator {
         unsafe { ale::lives(self.handle.as_ptr()) }
     }
 
-    /// Writes the screen in ALE's own grayscale, `height · width` bytes, into `out`, which takes that length.
+    /// Writes the screen in ALE's own grayscale, `height · 160` bytes, into `out`, which takes that length.
     pub(crate) fn gray_into(&self, out: &mut Vec<u8>) {
-        out.resize(self.width * self.height, 0);
+        out.resize(SCREEN_WIDTH * self.height, 0);
         // SAFETY: the handle is live, a ROM is loaded, and the buffer has one byte for each pixel of the screen, whose
         // size is fixed at load.
         unsafe { ale::getScreenGrayscale(self.handle.as_ptr(), out.as_mut_ptr()) }
@@ -190,10 +184,10 @@ impl Emulator {
 
     /// The screen in colour.
     pub(crate) fn screen(&self) -> Screen {
-        let mut rgb = vec![0; 3 * self.width * self.height];
+        let mut rgb = vec![0; 3 * SCREEN_WIDTH * self.height];
         // SAFETY: the handle is live, a ROM is loaded, and the buffer has three bytes for each pixel.
         unsafe { ale::getScreenRGB(self.handle.as_ptr(), rgb.as_mut_ptr()) };
-        Screen { width: self.width, height: self.height, rgb }
+        Screen { width: SCREEN_WIDTH, height: self.height, rgb }
     }
 }
 
@@ -202,6 +196,12 @@ impl Drop for Emulator {
         // SAFETY: the handle is live and owned; nothing uses it afterwards.
         unsafe { ale::ALE_del(self.handle.as_ptr()) }
     }
+}
+
+/// ALE would read its files in `dir`, the working directory, without being told to.
+fn refuse_settings_in(dir: &Path) -> Result<(), EnvError> {
+    let found = UNASKED.map(|name| dir.join(name)).into_iter().find(|file| file.exists());
+    found.map_or(Ok(()), |file| Err(EnvError::ForeignSettings(file)))
 }
 
 /// ALE's seed is a positive `int`; 0 would mean the time of day.

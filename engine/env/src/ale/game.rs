@@ -76,7 +76,7 @@ impl AtariEnv {
             atari: true,
         };
         Ok(Self {
-            preprocessor: Preprocessor::new(emulator.width(), emulator.height()),
+            preprocessor: Preprocessor::new(emulator.height()),
             spec,
             rules,
             actions,

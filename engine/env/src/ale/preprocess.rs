@@ -5,10 +5,15 @@
 //! each output a short weighted sum of neighbours with weights worked out once. Plain f32 arithmetic in a fixed order:
 //! the same bytes on every machine.
 
-use std::ops::Range;
+use std::{array, ops::Range};
+
+use super::ffi::SCREEN_WIDTH;
 
 /// Rows and columns of a frame.
 pub(crate) const SIDE: usize = 84;
+
+/// An output pixel is 160/84 < 2 screen pixels wide, so it touches three at most.
+const COLUMN_TAPS: usize = 3;
 
 /// The inputs that one output covers along one axis, and the share of each in it.
 struct Taps {
@@ -16,41 +21,53 @@ struct Taps {
     weights: Vec<f32>,
 }
 
-/// Turns screens of one size into frames.
+/// The same for a column, three inputs in every case (a weight may be zero): a fixed length halves the time.
+struct ColumnTaps {
+    start: usize,
+    weights: [f32; COLUMN_TAPS],
+}
+
+/// Turns screens of one height into frames.
 pub(crate) struct Preprocessor {
-    width: usize,
     rows: Vec<Taps>,
-    columns: Vec<Taps>,
-    // One row of the screen, already averaged over the rows that an output row covers.
-    row: Vec<f32>,
+    columns: [ColumnTaps; SIDE],
 }
 
 impl Preprocessor {
-    pub(crate) fn new(width: usize, height: usize) -> Self {
-        Self { width, rows: taps(height), columns: taps(width), row: vec![0.0; width] }
+    pub(crate) fn new(height: usize) -> Self {
+        let columns = taps(SCREEN_WIDTH);
+        Self { rows: taps(height), columns: array::from_fn(|i| columns[i].widened()) }
     }
 
-    /// Resamples a gray `screen`, `height · width` bytes, into `frame`, 84 · 84 bytes.
-    pub(crate) fn resample(&mut self, screen: &[u8], frame: &mut [u8]) {
+    /// Resamples a gray `screen`, `height · 160` bytes, into `frame`, 84 · 84 bytes.
+    pub(crate) fn resample(&self, screen: &[u8], frame: &mut [u8]) {
         for (taps, out) in self.rows.iter().zip(frame.chunks_exact_mut(SIDE)) {
-            self.row.fill(0.0);
-            for (y, &weight) in taps.inputs.clone().zip(&taps.weights) {
-                let line = &screen[y * self.width..][..self.width];
-                for (sum, &pixel) in self.row.iter_mut().zip(line) {
+            let mut row = [0.0; SCREEN_WIDTH];
+            let covered = screen.chunks_exact(SCREEN_WIDTH).skip(taps.inputs.start);
+            for (line, &weight) in covered.zip(&taps.weights) {
+                for (sum, &pixel) in row.iter_mut().zip(line) {
                     *sum += weight * f32::from(pixel);
                 }
             }
-            for (pixel, taps) in out.iter_mut().zip(&self.columns) {
-                let inputs = &self.row[taps.inputs.clone()];
-                let mean: f32 = inputs.iter().zip(&taps.weights).map(|(x, weight)| x * weight).sum();
-                *pixel = round(mean);
+            for (pixel, ColumnTaps { start, weights }) in out.iter_mut().zip(&self.columns) {
+                let inputs = &row[*start..][..COLUMN_TAPS];
+                *pixel = round(inputs[0] * weights[0] + inputs[1] * weights[1] + inputs[2] * weights[2]);
             }
         }
     }
 }
 
+impl Taps {
+    fn widened(&self) -> ColumnTaps {
+        let start = self.inputs.start.min(SCREEN_WIDTH - COLUMN_TAPS);
+        let mut weights = [0.0; COLUMN_TAPS];
+        weights[self.inputs.start - start..][..self.weights.len()].copy_from_slice(&self.weights);
+        ColumnTaps { start, weights }
+    }
+}
+
 /// The nearest byte, ties to even, for numbers from 0 to 255.4. `f32::round_ties_even` is a library call where SSE 4.1
-/// is not assumed, and a third of the whole resampling; so let the addition round: from 2²³ on, f32 has no fraction.
+/// is not assumed; so let an addition round: from 2²³ on, f32 has no fraction.
 fn round(value: f32) -> u8 {
     (value + 8_388_608.0).to_bits() as u8
 }
@@ -82,23 +99,23 @@ mod tests {
     use rand::{Rng, SeedableRng};
     use rand_xoshiro::Xoshiro256PlusPlus;
 
-    fn resampled(screen: &[u8], width: usize, height: usize) -> Vec<u8> {
+    fn resampled(screen: &[u8], height: usize) -> Vec<u8> {
         let mut frame = vec![0; SIDE * SIDE];
-        Preprocessor::new(width, height).resample(screen, &mut frame);
+        Preprocessor::new(height).resample(screen, &mut frame);
         frame
     }
 
     /// The definition, in f64: the mean over a rectangle, pixel parts weighted by the area inside.
-    fn mean_of_rectangle(screen: &[u8], width: usize, height: usize, row: usize, column: usize) -> f64 {
+    fn mean_of_rectangle(screen: &[u8], height: usize, (row, column): (usize, usize)) -> f64 {
         let overlap = |i: usize, n: usize, j: usize| {
             let (scale, j) = (n as f64 / SIDE as f64, j as f64);
             ((i as f64 + 1.0) * scale).min(j + 1.0) - (i as f64 * scale).max(j)
         };
         let (mut sum, mut area) = (0.0, 0.0);
         for y in 0..height {
-            for x in 0..width {
-                let part = overlap(row, height, y).max(0.0) * overlap(column, width, x).max(0.0);
-                sum += part * f64::from(screen[y * width + x]);
+            for x in 0..SCREEN_WIDTH {
+                let part = overlap(row, height, y).max(0.0) * overlap(column, SCREEN_WIDTH, x).max(0.0);
+                sum += part * f64::from(screen[y * SCREEN_WIDTH + x]);
                 area += part;
             }
         }
@@ -108,16 +125,16 @@ mod tests {
     #[test]
     fn each_pixel_is_the_mean_of_the_rectangle_it_covers() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        // The two screens that games have, an odd one, the identity, and one smaller than a frame.
-        for (width, height) in [(160, 210), (160, 250), (161, 97), (84, 84), (50, 30)] {
-            let mut screen = vec![0; width * height];
+        // The two heights that games have, an odd one, the frame's own, and less than that.
+        for height in [210, 250, 97, 84, 30] {
+            let mut screen = vec![0; SCREEN_WIDTH * height];
             rng.fill_bytes(&mut screen);
-            let frame = resampled(&screen, width, height);
-            for (row, column) in [(0, 0), (0, 83), (83, 0), (83, 83), (41, 42), (17, 63), (80, 5)] {
-                let mean = mean_of_rectangle(&screen, width, height, row, column);
-                let error = f64::from(frame[row * SIDE + column]) - mean;
+            let frame = resampled(&screen, height);
+            for at in [(0, 0), (0, 83), (83, 0), (83, 83), (41, 42), (17, 63), (80, 5), (50, 82), (9, 1)] {
+                let mean = mean_of_rectangle(&screen, height, at);
+                let error = f64::from(frame[at.0 * SIDE + at.1]) - mean;
                 // Half a gray level of rounding, and 1e-3 for a dozen f32 operations on numbers up to 255.
-                assert!(error.abs() <= 0.501, "{width}×{height} at ({row}, {column}): off by {error}");
+                assert!(error.abs() <= 0.501, "height {height} at {at:?}: off by {error}");
             }
         }
     }
@@ -125,7 +142,7 @@ mod tests {
     #[test]
     fn a_uniform_screen_stays_uniform_white_included() {
         for value in [0, 1, 127, 254, 255] {
-            assert!(resampled(&[value; 160 * 210], 160, 210).iter().all(|&pixel| pixel == value));
+            assert!(resampled(&[value; SCREEN_WIDTH * 210], 210).iter().all(|&pixel| pixel == value));
         }
     }
 

@@ -42,8 +42,13 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
                     (passes.target, "target"),
                     (passes.target_next, "target at the next state"),
                 ];
-                let reads: Vec<_> = reads.into_iter().filter(|(read, _)| *read).map(|(_, name)| name).collect();
-                console.line(format!("       reads {}; reports {}", reads.join(", "), staged.metric_names().join(", ")));
+                let reads: Vec<_> =
+                    reads.into_iter().filter(|(read, _)| *read).map(|(_, name)| name).collect();
+                console.line(format!(
+                    "       reads {}; reports {}",
+                    reads.join(", "),
+                    staged.metric_names().join(", ")
+                ));
             }
         }
     }

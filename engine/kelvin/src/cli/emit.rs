@@ -60,5 +60,8 @@ pub(super) fn stage(path: &Path, actions: usize, batch: Option<u32>) -> Result<S
 
 /// Parses a number of actions: Atari has 2 to 18 of them.
 pub(super) fn actions(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|count| (2..=18).contains(count)).ok_or_else(|| "a game has 2 to 18 actions".to_owned())
+    text.parse()
+        .ok()
+        .filter(|count| (2..=18).contains(count))
+        .ok_or_else(|| "a game has 2 to 18 actions".to_owned())
 }

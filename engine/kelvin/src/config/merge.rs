@@ -16,21 +16,29 @@ pub(super) struct Problem {
 }
 
 pub(super) fn to_table(config: &Config) -> Result<Table, Failure> {
-    Table::try_from(config).map_err(|error| Failure::failed(format!("the defaults cannot be written: {error}")))
+    Table::try_from(config)
+        .map_err(|error| Failure::failed(format!("the defaults cannot be written: {error}")))
 }
 
 /// One entry of the script's `config()`.
 pub(super) fn from_script(table: &mut Table, key: &str, value: &ConfigValue) -> Result<(), Problem> {
-    match (key, value) {
-        ("exploration", ConfigValue::Map(policy)) => exploration(table, policy),
+    match key {
+        "exploration" => exploration(table, value),
         _ => replace(table, key, to_toml(value), &[]),
     }
 }
 
 /// One `--set key=value`: a key of the configuration, or one of the script's parameters (`tau=0.01`, or
 /// `params.tau=0.01` should a parameter share a key's name).
-pub(super) fn from_command_line(table: &mut Table, key: &str, text: &str, params: &[Param]) -> Result<(), Failure> {
-    let place = |problem: Problem| Failure::usage(format!("--set {key}={text}: {}", problem.message)).hint(problem.hint);
+pub(super) fn from_command_line(
+    table: &mut Table,
+    key: &str,
+    text: &str,
+    params: &[Param],
+) -> Result<(), Failure> {
+    let place = |problem: Problem| {
+        Failure::usage(format!("--set {key}={text}: {}", problem.message)).hint(problem.hint)
+    };
     let name = key.strip_prefix("params.").unwrap_or(key);
     let shadowed = !key.starts_with("params.") && table.contains_key(key) && !RESERVED.contains(&key);
     match params.iter().find(|param| param.name == name) {
@@ -50,10 +58,9 @@ fn set_param(table: &mut Table, param: &Param, text: &str) -> Result<(), Problem
         _ => text.parse::<f64>().ok(),
     };
     let value = value.ok_or_else(|| format!("`{text}` is no number"));
-    let value = value.and_then(|value| param.check(value).map(|()| value)).map_err(|message| Problem {
-        message,
-        hint: format!("{}: {}", param.name, param.doc),
-    })?;
+    let value = value
+        .and_then(|value| param.check(value).map(|()| value))
+        .map_err(|message| Problem { message, hint: format!("{}: {}", param.name, param.doc) })?;
     if let Some(Value::Table(values)) = table.get_mut("params") {
         values.insert(param.name.clone(), Value::Float(value));
     }
@@ -63,16 +70,22 @@ fn set_param(table: &mut Table, param: &Param, text: &str) -> Result<(), Problem
     Ok(())
 }
 
-fn exploration(table: &mut Table, policy: &std::collections::BTreeMap<String, ConfigValue>) -> Result<(), Problem> {
-    let number = |key: &str| match policy.get(key) {
+fn exploration(table: &mut Table, policy: &ConfigValue) -> Result<(), Problem> {
+    let entry = |key: &str| match policy {
+        ConfigValue::Map(entries) => entries.get(key),
+        _ => None,
+    };
+    let number = |key: &str| match entry(key) {
         Some(ConfigValue::Float(value)) => Some(*value),
         Some(ConfigValue::Int(value)) => Some(*value as f64),
         _ => None,
     };
-    match (policy.get("kind"), number("start"), number("end")) {
+    match (entry("kind"), number("start"), number("end")) {
         (Some(ConfigValue::Str(kind)), Some(start), Some(end)) if kind == "epsilon_greedy" => {
             // The steep part of the published schedule ends at a tenth of its start.
-            for (key, value) in [("epsilon_start", start), ("epsilon_mid", end.max(0.1 * start)), ("epsilon_end", end)] {
+            for (key, value) in
+                [("epsilon_start", start), ("epsilon_mid", end.max(0.1 * start)), ("epsilon_end", end)]
+            {
                 table.insert(key.to_owned(), Value::Float(value));
             }
             Ok(())
@@ -96,7 +109,13 @@ fn replace(table: &mut Table, key: &str, value: Value, also: &[&str]) -> Result<
         });
     }
     let Some(old) = table.get(key) else {
-        let known = || table.keys().map(String::as_str).filter(|known| !RESERVED.contains(known)).chain(also.iter().copied());
+        let known = || {
+            table
+                .keys()
+                .map(String::as_str)
+                .filter(|known| !RESERVED.contains(known))
+                .chain(also.iter().copied())
+        };
         return Err(Problem {
             message: format!("there is no setting `{key}`"),
             hint: match did_you_mean(key, known()) {

@@ -194,14 +194,16 @@ impl Config {
 
     /// Reads a run's `config.toml`.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        let config: Self = toml::from_str(text).map_err(|error| Failure::failed(format!("config.toml: {error}")))?;
+        let config: Self =
+            toml::from_str(text).map_err(|error| Failure::failed(format!("config.toml: {error}")))?;
         config.validate()?;
         Ok(config)
     }
 
     /// As `config.toml` holds it.
     pub fn to_toml(&self) -> Result<String, Failure> {
-        toml::to_string(self).map_err(|error| Failure::failed(format!("the configuration cannot be written: {error}")))
+        toml::to_string(self)
+            .map_err(|error| Failure::failed(format!("the configuration cannot be written: {error}")))
     }
 
     /// The network for a head layout.
@@ -288,10 +290,13 @@ impl Config {
             return Err(Failure::usage("`heads` names a head twice"));
         }
         if !self.heads.contains(&HeadName::Q) {
-            return Err(Failure::usage("the replay learner acts ε-greedily on action values, but `heads` has no \"q\"")
-                .hint("write `heads: [\"q\"]` in the script's config()"));
+            return Err(Failure::usage(
+                "the replay learner acts ε-greedily on action values, but `heads` has no \"q\"",
+            )
+            .hint("write `heads: [\"q\"]` in the script's config()"));
         }
-        if self.network == NetworkName::Mlp && self.hidden.iter().any(|width| *width == 0 || *width > 65_536) {
+        if self.network == NetworkName::Mlp && self.hidden.iter().any(|width| *width == 0 || *width > 65_536)
+        {
             return Err(Failure::usage("`hidden` holds a layer width outside 1 to 65536"));
         }
         let smallest = self.envs * (self.n + self.batch.div_ceil(self.envs) + STACK_MARGIN);
@@ -310,3 +315,6 @@ impl Config {
 pub const MAX_WINDOW: usize = 128;
 /// Slots of an environment's ring that never start a sample: the stack's older frames and the write position.
 const STACK_MARGIN: usize = 8;
+
+#[cfg(test)]
+mod tests;

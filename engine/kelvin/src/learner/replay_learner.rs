@@ -9,7 +9,9 @@ use crate::replay::{BatchBuffers, End, Replay, ReplaySpec};
 use crate::schedule::EpsilonSchedule;
 use crate::staged::Staged;
 use crate::units::{AgentSteps, Frames, Updates};
-use kelvin_compute::{Batch, CompiledObjective, Device, Model, ModelSpec, ModelState, ObjectiveCompiler, ObsShape};
+use kelvin_compute::{
+    Batch, CompiledObjective, Device, Model, ModelSpec, ModelState, ObjectiveCompiler, ObsShape,
+};
 use kelvin_env::{Episode, VecEnv};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -141,7 +143,8 @@ impl ReplayLearner {
         let (epsilon, q_column) = (self.epsilon(), self.config.q_column(actions));
         let rows = self.outputs.chunks_exact(self.config.outputs(actions));
         for (action, row) in self.actions.iter_mut().zip(rows) {
-            *action = epsilon_greedy(&row[q_column..q_column + actions], epsilon, &mut self.state.exploration);
+            *action =
+                epsilon_greedy(&row[q_column..q_column + actions], epsilon, &mut self.state.exploration);
         }
         Ok(())
     }

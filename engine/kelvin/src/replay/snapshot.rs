@@ -26,11 +26,15 @@ impl Replay {
             let mut number = || -> Result<usize> {
                 let mut bytes = [0; 8];
                 input.read_exact(&mut bytes)?;
-                usize::try_from(u64::from_le_bytes(bytes)).map_err(|error| Error::new(ErrorKind::InvalidData, error))
+                usize::try_from(u64::from_le_bytes(bytes))
+                    .map_err(|error| Error::new(ErrorKind::InvalidData, error))
             };
             let (pixels, slots, len) = (number()?, number()?, number()?);
             if pixels != lane.pixels || slots != lane.ends.len() || len > slots {
-                return Err(Error::new(ErrorKind::InvalidData, "the replay memory was saved with another shape"));
+                return Err(Error::new(
+                    ErrorKind::InvalidData,
+                    "the replay memory was saved with another shape",
+                ));
             }
             *lane = Lane::new(slots, pixels);
             lane.len = len;

@@ -1,17 +1,21 @@
 //! Ctrl-C, SIGTERM and SIGHUP: a wish to stop, not a reason to lose anything.
 
 use crate::failure::Failure;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
-static WISHED: AtomicBool = AtomicBool::new(false);
+static WISHED: OnceLock<Instant> = OnceLock::new();
 
+/// Signals that follow the first within this time are the same wish: `timeout` and schedulers signal a
+/// process and its group.
+const SAME_WISH: Duration = Duration::from_secs(1);
 /// Exit code of a process ended by a second Ctrl-C, as a shell counts it: 128 + SIGINT.
 const KILLED_BY_SIGINT: i32 = 130;
 
-/// From here on the first signal is kept as a wish; a second one ends the process at once.
+/// From here on the first signal is kept as a wish; a later one ends the process at once.
 pub fn listen() -> Result<(), Failure> {
     ctrlc::set_handler(|| {
-        if WISHED.swap(true, Ordering::Relaxed) {
+        if WISHED.get_or_init(Instant::now).elapsed() > SAME_WISH {
             std::process::exit(KILLED_BY_SIGINT);
         }
     })
@@ -20,5 +24,5 @@ pub fn listen() -> Result<(), Failure> {
 
 /// Whether the process was asked to stop.
 pub fn wished() -> bool {
-    WISHED.load(Ordering::Relaxed)
+    WISHED.get().is_some()
 }

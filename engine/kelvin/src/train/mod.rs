@@ -31,15 +31,15 @@ impl Session {
     fn run(&mut self, console: &mut Console) -> Result<(), Failure> {
         let total = self.config.frames;
         console.start(total, self.learner.frames(), self.learner.state().updates);
-        let mut next_checkpoint = self.checkpoint_due();
+        let mut checkpoints = self.checkpoints_due();
         while self.learner.frames() < total && !interrupt::wished() {
             if let Some(reload) = self.reloader.poll() {
                 self.reload(reload, console)?;
             }
             let tick = self.learner.tick()?;
             self.recorder.observe(&mut self.learner, &tick)?;
-            if self.checkpoint_due() > next_checkpoint {
-                next_checkpoint = self.checkpoint_due();
+            if self.checkpoints_due() > checkpoints {
+                checkpoints = self.checkpoints_due();
                 self.checkpoint()?;
             }
             let (learner, recorder) = (&self.learner, &self.recorder);
@@ -55,7 +55,7 @@ impl Session {
     }
 
     /// Number of checkpoints that should exist by now.
-    fn checkpoint_due(&self) -> u64 {
+    fn checkpoints_due(&self) -> u64 {
         self.learner.state().agent_steps.0 / self.config.checkpoint_every
     }
 
@@ -72,13 +72,19 @@ impl Session {
                 self.record_objective()?;
                 let update = self.learner.state().updates;
                 console.line(format!("{name} reloaded at update {update} ({} ms)", took.as_millis()));
-                let detail = json!({ "hash": hash, "ms": took.as_millis() as u64, "params": self.learner.params() });
+                let detail =
+                    json!({ "hash": hash, "ms": took.as_millis() as u64, "params": self.learner.params() });
                 self.recorder.event("reload", &self.learner, detail)
             }
         }
     }
 
     fn checkpoint(&mut self) -> Result<(), Failure> {
+        let now = self.learner.state().agent_steps;
+        if self.saved == Some(now) {
+            return Ok(());
+        }
+        self.saved = Some(now);
         let start = Instant::now();
         self.recorder.sync()?;
         checkpoint::save(&self.dir, &mut self.learner)?;

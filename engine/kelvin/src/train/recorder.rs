@@ -112,7 +112,8 @@ impl Recorder {
         if let Some(means) = means {
             sound(&means, &names, learner.state().updates)?;
         }
-        let metrics = means.iter().flat_map(|means| names.iter().cloned().zip(means.iter().map(|mean| json!(mean))));
+        let metrics =
+            means.iter().flat_map(|means| names.iter().cloned().zip(means.iter().map(|mean| json!(mean))));
         let (frames, state) = (learner.frames(), learner.state());
         self.metrics.append(&TrainRecord {
             kind: "train",

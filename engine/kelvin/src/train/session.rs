@@ -42,6 +42,8 @@ pub struct Session {
     pub(super) learner: ReplayLearner,
     pub(super) recorder: Recorder,
     pub(super) reloader: Reloader,
+    /// Where the last checkpoint of this process was taken.
+    pub(super) saved: Option<AgentSteps>,
     // Held as long as the session lives.
     _lock: RunLock,
 }
@@ -58,7 +60,8 @@ impl Session {
         })?;
         let script = Script::load(path)?;
         let device = open_device(&request.wanted.device, console)?;
-        let options = env_options(request.wanted.preset, request.wanted.full_action_set, request.roms.clone());
+        let options =
+            env_options(request.wanted.preset, request.wanted.full_action_set, request.roms.clone());
         let spec = kelvin_env::make(&request.wanted.env, &options, 1)?.spec().clone();
         let config = Config::resolve(&request.wanted, &script, &spec)?;
         let out = request.out.clone().unwrap_or_else(|| default_out(&script, &config));
@@ -126,7 +129,7 @@ impl Session {
             hash: script.hash().to_owned(),
         };
         let reloader = Reloader::start(watched, learner.compiler())?;
-        Ok(Self { config, dir, learner, recorder, reloader, _lock: lock })
+        Ok(Self { config, dir, learner, recorder, reloader, saved: None, _lock: lock })
     }
 
     /// Keeps the sources that run from the next update on.
@@ -152,7 +155,11 @@ impl Session {
             memory::readable(bytes),
             memory::available(),
         ));
-        console.line(format!("run directory {}; edit {} while it trains", self.dir.path().display(), self.config.script));
+        console.line(format!(
+            "run directory {}; edit {} while it trains",
+            self.dir.path().display(),
+            self.config.script
+        ));
     }
 }
 
@@ -188,8 +195,9 @@ fn default_out(script: &Script, config: &Config) -> PathBuf {
 /// The version that ran at `update`: the file itself may have been edited since, which the watcher notices.
 fn recorded_script(dir: &RunDir, update: u64) -> Result<Script, Failure> {
     let versions = dir.objectives()?;
-    let version = versions.iter().rfind(|version| version.update <= update).or(versions.first()).ok_or_else(|| {
-        Failure::failed("the run directory holds no objective").hint("start a new run with another --out")
-    })?;
+    let version =
+        versions.iter().rfind(|version| version.update <= update).or(versions.first()).ok_or_else(|| {
+            Failure::failed("the run directory holds no objective").hint("start a new run with another --out")
+        })?;
     Ok(Script::load(&dir.path().join(&version.script))?)
 }

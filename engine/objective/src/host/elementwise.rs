@@ -78,7 +78,7 @@ fn unary(
         return Ok(int.saturating_abs().into());
     }
     if let Some(x) = args[0].plain() {
-        return plain::result(&format!("{name}({x})"), on_numbers(x));
+        return plain::result(&format!("{name}({})", plain::show(x)), on_numbers(x));
     }
     map(trace, at, name, &args, |trace, x| trace.graph.unary(op, x[0], at))
 }
@@ -184,7 +184,7 @@ pub(crate) fn not_a_number(name: &str, operand: &Operand) -> Complaint {
             complaint.hint("name one of its fields, such as t.reward, net.q or p.gamma")
         }
         Operand::Other(kind) if kind == "nothing" => {
-            complaint.hint("a function ends with the value it returns, without a `;` after it")
+            complaint.hint("a function returns its last expression; a `let` or an assignment has no value")
         }
         _ => complaint,
     }

@@ -1,12 +1,14 @@
 //! From Rhai's errors to diagnostics: the innermost place, in words of this field, with a hint.
 
-use rhai::{AST, ASTNode, EvalAltResult, Expr, LexError, ParseError, ParseErrorType, Position, Stmt};
+use rhai::{AST, ASTNode, EvalAltResult, Expr, Position, Stmt};
 
 use crate::diagnostic::{Diagnostic, did_you_mean, listing};
 use crate::imports::{Bundle, Source};
 use crate::ops::Span;
 
 use super::engine::Host;
+use super::operand::Operand;
+use super::syntax::parse_complaint;
 use super::trace::Complaint;
 use super::vocabulary::{elsewhere, functions};
 
@@ -22,7 +24,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// The diagnostic of an error that came out of running source number `source`.
-pub(crate) fn to_diagnostic(error: Box<EvalAltResult>, source: usize, context: &Context) -> Diagnostic {
+pub(crate) fn to_diagnostic(error: EvalAltResult, source: usize, context: &Context) -> Diagnostic {
     let (error, source) = innermost(error, source);
     let position = error.position();
     let complaint = explain(&error, source, position, context);
@@ -32,30 +34,41 @@ pub(crate) fn to_diagnostic(error: Box<EvalAltResult>, source: usize, context: &
         line: position.line().unwrap_or(0) as u32,
         column: position.position().unwrap_or(1) as u32,
     };
-    // Some errors carry no place (an endless loop can end anywhere): cite the last traced operation.
-    let span = complaint.span.unwrap_or(if own.line == 0 { last } else { own });
+    // Some errors carry no place (a loop or a recursion can end anywhere): cite the last traced operation.
+    let span = complaint.span.unwrap_or(own);
+    if span.line == 0 && !last.is_none() {
+        let hint = complaint.hint.map(|hint| format!("{hint} (shown is the last traced operation before)"));
+        return place(&context.bundle.sources, last, complaint.message, hint);
+    }
     place(&context.bundle.sources, span, complaint.message, complaint.hint)
 }
 
 /// A diagnostic at a place in one of the sources.
 pub(crate) fn place(sources: &[Source], span: Span, message: String, hint: Option<String>) -> Diagnostic {
     let Source { path, text } = sources.get(usize::from(span.file)).unwrap_or(&sources[0]);
-    Diagnostic::at(path, text, span.line, span.column, message, hint)
+    let mut diagnostic = Diagnostic::at(path, text, span.line, span.column, message, hint);
+    // Rhai places `t.foo` at its dot; the field is what the reader looks for.
+    let mut from_column = diagnostic.source_line.chars().skip((diagnostic.column as usize).saturating_sub(1));
+    if from_column.next() == Some('.') && from_column.next().is_some_and(char::is_alphabetic) {
+        diagnostic.column += 1;
+    }
+    diagnostic
 }
 
 /// Follows calls and imports down to where the error arose, and to the source it arose in.
-fn innermost(error: Box<EvalAltResult>, source: usize) -> (EvalAltResult, usize) {
-    match *error {
+fn innermost(error: EvalAltResult, source: usize) -> (EvalAltResult, usize) {
+    match error {
         EvalAltResult::ErrorInFunctionCall(_, called, inner, position) => {
             let inside = called.parse().unwrap_or(source);
-            let (mut inner, at) = innermost(inner, inside);
-            if inner.position().is_none() {
+            let (mut inner, at) = innermost(*inner, inside);
+            // The call that was one too many is the place of an overflow, not the operation before it.
+            if inner.position().is_none() || matches!(inner, EvalAltResult::ErrorStackOverflow(_)) {
                 inner.set_position(position);
                 return (inner, source);
             }
             (inner, at)
         }
-        EvalAltResult::ErrorInModule(_, inner, _) => innermost(inner, source),
+        EvalAltResult::ErrorInModule(_, inner, _) => innermost(*inner, source),
         error => (error, source),
     }
 }
@@ -66,7 +79,13 @@ fn explain(error: &EvalAltResult, source: usize, position: Position, context: &C
     match error {
         E::ErrorRuntime(value, _) => match value.read_lock::<Complaint>() {
             Some(complaint) => complaint.clone(),
-            None => Complaint::new(format!("the script stopped: {value}")),
+            None => {
+                let thrown = match Operand::read(value.clone()) {
+                    Operand::Text(text) => text,
+                    other => other.describe(),
+                };
+                Complaint::new(format!("the script stopped itself: {thrown}")).hint("this is its `throw`")
+            }
         },
         E::ErrorMismatchDataType(expected, actual, _) => mismatch(expected, actual, source, position, context),
         E::ErrorFunctionNotFound(signature, _) => unknown_function(signature, source, context),
@@ -88,8 +107,9 @@ fn explain(error: &EvalAltResult, source: usize, position: Position, context: &C
         E::ErrorTerminated(limit, _) => endless(&format!("did not end within {limit}")),
         E::ErrorStackOverflow(_) => Complaint::new("calls are nested more than 64 deep")
             .hint("does a function call itself? The script runs once, so use a loop with a plain bound"),
-        E::ErrorDataTooLarge(what, _) => Complaint::new(format!("{} grows too large", what.to_lowercase())),
-        E::ErrorTooManyVariables(_) => Complaint::new("too many variables"),
+        E::ErrorDataTooLarge(what, _) => Complaint::new(format!("a value grows too large: {}", what.to_lowercase()))
+            .hint("is there an endless loop?"),
+        E::ErrorTooManyVariables(_) => Complaint::new("too many variables").hint("is there an endless loop?"),
         E::ErrorFor(_) => Complaint::new("this cannot be looped over")
             .hint("loop over a plain range, for i in 0..t.n { … }, or over t.steps.reward"),
         E::ErrorAssignmentToConstant(name, _) => Complaint::new(format!("`{name}` is constant"))
@@ -122,6 +142,8 @@ impl Context<'_> {
 
 /// A value of the wrong type where the language itself needed one.
 fn mismatch(expected: &str, actual: &str, source: usize, position: Position, context: &Context) -> Complaint {
+    // Some of Rhai's errors carry the registered name of a type, others its path.
+    let [expected, actual] = [expected, actual].map(|name| context.host.engine.map_type_name(name));
     let traced = TRACED.contains(&actual);
     let needs = syntax_at(&context.trees[source], position);
     let once = "the script runs once, for all samples at the same time";
@@ -211,24 +233,34 @@ fn unknown_function(signature: &str, source: usize, context: &Context) -> Compla
         return Complaint::new(format!("`{bare}` does not take {}", count(given, "argument")))
             .hint(format!("it is written {}", function.usage));
     }
-    let own: Vec<(&str, usize)> = match module {
-        None => context.trees[source].iter_functions().map(|f| (f.name, f.params.len())).collect(),
-        Some(_) => {
-            context.trees.iter().flat_map(AST::iter_functions).map(|f| (f.name, f.params.len())).collect()
-        }
-    };
-    if let Some((_, takes)) = own.iter().find(|(own, _)| *own == bare) {
-        return Complaint::new(format!("`{name}` takes {}, not {given}", count(*takes, "argument")));
+    let trees = if module.is_some() { context.trees } else { std::slice::from_ref(&context.trees[source]) };
+    let own: Vec<_> = trees.iter().flat_map(AST::iter_functions).collect();
+    if let Some(known) = own.iter().find(|own| own.name == bare) {
+        return Complaint::new(format!(
+            "`{name}` takes {}, not {given}",
+            count(known.params.len(), "argument")
+        ))
+        .hint(format!("it is defined as {known}"));
+    }
+    if !bare.starts_with(|c: char| c.is_alphabetic() || c == '_') || bare == "contains" {
+        let symbol = if bare == "contains" { "in" } else { bare };
+        let hint = match symbol {
+            "^" => "powers are written x ** y",
+            ".." | "..=" => "a range needs plain whole numbers: 0..t.n",
+            "in" => "compare with each: (x == 0) | (x == 1)",
+            _ => "there are + - * / ** and < <= > >= == != & | !",
+        };
+        return Complaint::new(format!("`{symbol}` does not work on these values")).hint(hint);
     }
     let complaint = Complaint::new(format!("there is no function `{name}`"));
     if let Some(hint) = elsewhere(bare).filter(|_| module.is_none()) {
         return complaint.hint(hint);
     }
     let known = functions().map(|f| f.name).filter(|_| module.is_none());
-    match did_you_mean(bare, own.iter().map(|(name, _)| *name).chain(known)) {
+    match did_you_mean(bare, own.iter().map(|own| own.name).chain(known)) {
         Some(near) => complaint.hint(format!("did you mean {near}?")),
         None if module.is_some() => {
-            complaint.hint(format!("the imports have {}", listing(own.iter().map(|f| f.0))))
+            complaint.hint(format!("the imports have {}", listing(own.iter().map(|own| own.name))))
         }
         None => complaint.hint(format!("there are {}", listing(functions().map(|f| f.name)))),
     }
@@ -267,93 +299,5 @@ fn unknown_variable(name: &str, source: usize, context: &Context) -> Complaint {
             Some(near) => complaint.hint(format!("did you mean {near}?")),
             None => complaint.hint("a function sees its arguments and its own `let`s; pass what it needs"),
         },
-    }
-}
-
-/// The diagnostic of a text that does not parse.
-pub(crate) fn parse_error(error: &ParseError, source: &Source) -> Diagnostic {
-    let complaint = parse_complaint(error.err_type());
-    let position = error.position();
-    let (line, column) = match position.line() {
-        Some(line) => (line as u32, position.position().unwrap_or(1) as u32),
-        // The text ended too early: the place is its end.
-        None => end_of(&source.text),
-    };
-    Diagnostic::at(&source.path, &source.text, line, column, complaint.message, complaint.hint)
-}
-
-fn end_of(text: &str) -> (u32, u32) {
-    let text = text.trim_end();
-    let line = text.lines().count().max(1);
-    let column = text.lines().last().map_or(1, |line| line.chars().count() + 1);
-    (line as u32, column as u32)
-}
-
-fn parse_complaint(kind: &ParseErrorType) -> Complaint {
-    use ParseErrorType as P;
-    let disabled = |word: &str| match word {
-        "switch" => Some(
-            Complaint::new(
-                "`switch` is not part of objective scripts: on a traced value it would silently take one arm",
-            )
-            .hint("use select(condition, a, b) for traced values, `if` for plain ones"),
-        ),
-        "try" | "catch" => {
-            Some(Complaint::new("`try` is not part of objective scripts: it would hide their errors"))
-        }
-        "eval" => Some(Complaint::new("`eval` is not part of objective scripts")),
-        "throw" | "return" | "break" => None,
-        "async" | "await" | "yield" | "match" | "case" | "default" | "void" | "null" | "nil" | "var"
-        | "new" | "class" | "def" | "lambda" => {
-            Some(Complaint::new(format!("`{word}` is a reserved word")).hint("choose another name"))
-        }
-        _ => None,
-    };
-    match kind {
-        P::Reserved(word)
-        | P::BadInput(LexError::ImproperSymbol(word, _) | LexError::UnexpectedInput(word)) => disabled(word)
-            .unwrap_or_else(|| {
-                let hint = match word.as_str() {
-                    "^" | "**=" => "powers are written x ** y",
-                    "and" => "conditions are joined with &",
-                    "or" => "conditions are joined with |",
-                    "not" => "a condition is negated with !",
-                    "===" => "equality is written ==",
-                    "'" => "texts stand in double quotes",
-                    "#" => "comments begin with //, maps with #{",
-                    _ => "",
-                };
-                let complaint = Complaint::new(format!("syntax error: `{word}` is not expected here"));
-                if hint.is_empty() { complaint } else { complaint.hint(hint) }
-            }),
-        P::UnexpectedEOF => Complaint::new("syntax error: the file ends in the middle of something")
-            .hint("is a closing `}` or `)` missing?"),
-        P::MissingToken(token, why) => {
-            let complaint = Complaint::new(format!("syntax error: `{token}` is missing {why}"));
-            match token.as_str() {
-                ";" => complaint.hint("statements end with `;`, except the value a function returns"),
-                "}" | ")" | "]" => {
-                    complaint.hint(format!("is a `{token}` missing, or an operator before this?"))
-                }
-                _ => complaint,
-            }
-        }
-        P::WrongFnDefinition => Complaint::new("a function is defined inside another")
-            .hint("is a closing `}` missing above? Functions stand at the top level of the file"),
-        P::ExprTooDeep => {
-            Complaint::new("this expression is nested too deep").hint("name its parts with `let`")
-        }
-        P::FnDuplicatedDefinition(name, arguments) => {
-            Complaint::new(format!("`{name}` with {} is defined twice", count(*arguments, "argument")))
-        }
-        P::AssignmentToInvalidLHS(_) => Complaint::new("this cannot be assigned to")
-            .hint("is `==` meant? Only variables can be assigned to"),
-        other => {
-            let text = other.to_string();
-            let mut letters = text.chars();
-            let lower: String =
-                letters.next().map(|first| first.to_lowercase().collect()).unwrap_or_default();
-            Complaint::new(format!("syntax error: {lower}{}", letters.as_str().replace('\'', "`")))
-        }
     }
 }

@@ -10,22 +10,32 @@ use crate::ops::Span;
 pub(crate) fn lint(tree: &AST, source: &Source) -> Result<(), Diagnostic> {
     let mut problem = None;
     tree.walk(&mut |path: &[ASTNode]| {
-        if let Some(ASTNode::Expr(Expr::FnCall(call, operator))) = path.last()
-            && call.name == "**"
-            && let Some(base) = call.args.first()
-            && is_bare_minus(base, *operator, &source.text)
-        {
-            problem = Some(base.start_position());
-        }
+        problem = match path.last() {
+            // Mathematics, Python and Fortran read -(x ** 2); Rhai binds the minus first.
+            Some(ASTNode::Expr(Expr::FnCall(call, operator))) if call.name == "**" => call
+                .args
+                .first()
+                .filter(|base| is_bare_minus(base, *operator, &source.text))
+                .map(|base| (base.start_position(), MINUS)),
+            // It would print a traced value as the name of its type.
+            Some(ASTNode::Expr(Expr::InterpolatedString(_, position))) => Some((*position, INTERPOLATION)),
+            _ => None,
+        };
         problem.is_none()
     });
-    let Some(position) = problem else { return Ok(()) };
-    let (line, column) = (position.line().unwrap_or(1) as u32, position.position().unwrap_or(1) as u32);
-    // Mathematics, Python and Fortran read -(x ** 2); Rhai binds the minus first.
-    let message = "`-x ** y` would be (-x) ** y here, not -(x ** y)";
-    let hint = "write the parentheses that you mean".to_owned();
-    Err(Diagnostic::at(&source.path, &source.text, line, column, message, Some(hint)))
+    match problem {
+        None => Ok(()),
+        Some((position, (message, hint))) => {
+            let Span { line, column, .. } = span(position);
+            Err(Diagnostic::at(&source.path, &source.text, line, column, message, Some(hint.to_owned())))
+        }
+    }
 }
+
+const MINUS: (&str, &str) =
+    ("`-x ** y` would be (-x) ** y here, not -(x ** y)", "write the parentheses that you mean");
+const INTERPOLATION: (&str, &str) =
+    ("texts with `${…}` are not part of objective scripts", "join plain numbers with +: \"step_\" + i");
 
 /// Whether the base of a power is a minus that no parenthesis sets apart.
 fn is_bare_minus(base: &Expr, operator: Position, text: &str) -> bool {
@@ -47,7 +57,7 @@ fn is_bare_minus(base: &Expr, operator: Position, text: &str) -> bool {
 }
 
 /// Byte offset of a place in a text.
-fn offset(text: &str, position: Position) -> Option<usize> {
+pub(crate) fn offset(text: &str, position: Position) -> Option<usize> {
     let (line, column) = (position.line()?, position.position()?);
     let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
     let within = text[start..].char_indices().nth(column.checked_sub(1)?)?.0;
@@ -59,7 +69,8 @@ pub(crate) fn place_of_function(text: &str, name: &str) -> Span {
     let engine = Engine::new_raw();
     let texts = [text];
     let mut after_fn = false;
-    for (token, position) in engine.lex(&texts).0 {
+    // The lexer repeats its end mark for ever.
+    for (token, position) in engine.lex(&texts).0.take_while(|(token, _)| *token != Token::EOF) {
         if after_fn && matches!(&token, Token::Identifier(found) if found.as_str() == name) {
             return span(position);
         }

@@ -10,8 +10,9 @@ use crate::diagnostic::Diagnostic;
 use crate::imports::Bundle;
 
 use super::engine::Host;
-use super::errors::{Context, parse_error, to_diagnostic};
+use super::errors::{Context, to_diagnostic};
 use super::lint::lint;
+use super::syntax::parse_error;
 
 /// Parses every source, links the imports, and returns one tree a source, that of the script first.
 ///
@@ -34,7 +35,7 @@ pub(crate) fn compile(host: &mut Host, bundle: &Bundle) -> Result<Vec<AST>, Diag
             None => {
                 let module =
                     Module::eval_ast_as_new(Scope::new(), &trees[*index], &host.engine).map_err(|error| {
-                        to_diagnostic(error, *index, &Context { host, bundle, trees: &trees })
+                        to_diagnostic(*error, *index, &Context { host, bundle, trees: &trees })
                     })?;
                 made.entry(*index).or_insert(Rc::new(module)).clone()
             }

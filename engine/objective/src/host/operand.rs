@@ -6,6 +6,7 @@ use rhai::Dynamic;
 
 use crate::ops::NodeId;
 
+use super::plain;
 use super::records::Record;
 
 /// A traced value: a node of the graph, and what it means. To a script it is one number per sample, or one
@@ -44,7 +45,7 @@ impl IntoIterator for Steps {
     type IntoIter = std::vec::IntoIter<Value>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.to_vec().into_iter()
+        Vec::from(&*self.0).into_iter()
     }
 }
 
@@ -120,7 +121,7 @@ impl Operand {
     pub fn describe(&self) -> String {
         match self {
             Self::Int(int) => format!("the number {int}"),
-            Self::Float(float) => format!("the number {float}"),
+            Self::Float(float) => format!("the number {}", plain::show(*float)),
             Self::Bool(truth) => truth.to_string(),
             Self::Text(text) => format!("the text {text:?}"),
             Self::One(value) => match value.kind {

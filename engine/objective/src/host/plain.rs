@@ -13,6 +13,14 @@ use super::operand::Operand;
 use super::operators::Arithmetic;
 use super::trace::{Complaint, Outcome};
 
+/// A number as a reader would write it.
+pub(crate) fn show(number: f64) -> String {
+    match number.abs() {
+        size if size != 0.0 && !(1e-5..1e15).contains(&size) && number.is_finite() => format!("{number:e}"),
+        _ => number.to_string(),
+    }
+}
+
 /// A number as a result, if it is one.
 pub(crate) fn result(what: &str, number: f64) -> Outcome {
     if number.is_finite() {
@@ -27,7 +35,7 @@ pub(crate) fn check(number: f64) -> Result<(), Complaint> {
     if number.is_finite() && number.abs() <= f64::from(f32::MAX) {
         return Ok(());
     }
-    Err(Complaint::new(format!("the constant {number:e} is not a finite 32-bit number"))
+    Err(Complaint::new(format!("the constant {} is not a finite 32-bit number", show(number)))
         .hint("kernels compute with 32-bit floats, up to 3.4e38"))
 }
 
@@ -45,7 +53,7 @@ pub(crate) fn arithmetic(op: Arithmetic, a: &Operand, b: &Operand) -> Option<Out
         Arithmetic::Remainder => x % y,
         Arithmetic::Pow => x.powf(y),
     };
-    Some(result(&format!("{x} {} {y}", op.symbol()), number))
+    Some(result(&format!("{} {} {}", show(x), op.symbol(), show(y)), number))
 }
 
 fn whole(op: Arithmetic, a: i64, b: i64) -> Outcome {

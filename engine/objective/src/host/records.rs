@@ -106,12 +106,10 @@ impl Record {
                 Ok(Dynamic::from(trace.push(Op::Output(pass, head), Kind::Number, at)))
             }
             (Some(_), Some(head)) => {
-                let heads = trace.layout.heads.iter().map(|head| head.name());
-                Err(Complaint::new(format!("this network has no head `{}`", head.name())).hint(format!(
-                    "the heads are {}; they are chosen in config(): heads: [\"{}\"]",
-                    listing(heads),
-                    head.name()
-                )))
+                let heads = trace.layout.heads.iter().chain([&head]).map(|head| format!("{:?}", head.name()));
+                let heads = heads.collect::<Vec<_>>().join(", ");
+                Err(Complaint::new(format!("this network has no head `{}`", head.name()))
+                    .hint(format!("heads are chosen in config(): heads: [{heads}]")))
             }
             _ => Err(self.unknown(trace, name)),
         }

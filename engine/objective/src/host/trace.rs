@@ -105,6 +105,6 @@ impl Trace {
             return Ok(());
         }
         Err(Complaint::new(format!("this script records more than {MAX_NODES} operations"))
-            .hint("every round of a loop is recorded anew: shorten the loop"))
+            .hint("is there an endless loop? Every round of a loop is recorded anew"))
     }
 }

@@ -9,6 +9,7 @@ use crate::params::ParamKind;
 use super::elementwise::{lift, list_to_steps, not_a_number};
 use super::operand::{Kind, Operand, Steps, Value};
 use super::operators::select;
+use super::plain;
 use super::trace::{Complaint, Outcome, Phase, Trace};
 use super::vocabulary::Function;
 
@@ -31,7 +32,7 @@ pub(crate) struct ParamSpec {
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("select", &[3], "select(condition, if_true, if_false)", select),
     Function::new("stop_gradient", &[1], "stop_gradient(x)", |trace, at, args| {
-        each(trace, at, "stop_gradient", &args[0], |trace, node| trace.graph.stop_gradient(node, at))
+        stop_gradient(trace, at, &args[0])
     }),
     Function::new("scale_gradient", &[2], "scale_gradient(x, factor)", |trace, at, args| {
         let factor = scalar(trace, at, "the factor of scale_gradient", &args[1])?;
@@ -70,7 +71,12 @@ fn only_in(trace: &Trace, phase: Phase, name: &str, place: &str) -> Result<(), C
     if trace.phase == phase {
         return Ok(());
     }
-    Err(Complaint::new(format!("{name} belongs in {place}")))
+    Err(Complaint::new(format!("{name} belongs in {place}")).hint(format!("move it to {place}")))
+}
+
+/// The value, without its gradient; also what becomes of the result of `target`.
+pub(crate) fn stop_gradient(trace: &mut Trace, at: Span, x: &Operand) -> Outcome {
+    each(trace, at, "stop_gradient", x, |trace, node| trace.graph.stop_gradient(node, at))
 }
 
 /// Applies `f` to the nodes of a value and keeps what it means.
@@ -204,7 +210,8 @@ fn param(trace: &mut Trace, at: Span, name: &str, mut args: Vec<Operand>) -> Out
         *number = match arg.plain() {
             Some(number) if number.is_finite() && number.abs() <= f64::from(f32::MAX) => number,
             Some(number) => {
-                return Err(Complaint::new(format!("the {what} value {number} is not a finite number")));
+                return Err(Complaint::new(format!("the {what} value {} is too large", plain::show(number)))
+                    .hint("kernels compute with 32-bit floats, up to 3.4e38"));
             }
             None => {
                 return Err(Complaint::new(format!("the {what} value is {}, not a number", arg.describe())));

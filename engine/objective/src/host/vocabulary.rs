@@ -67,7 +67,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("sg", "write stop_gradient(x)"),
     ("gather", "index by the action: net.q[t.action]"),
     ("lse", "write logsumexp(x)"),
-    ("contains", "`in` does not work on traced values; compare with == and join with |"),
     ("lambda_return", "not in this version; discounted_return(t.steps.reward, p.gamma) is"),
     ("batch_mean", "not in this version; the loss is averaged over the batch anyway"),
 ];

@@ -247,7 +247,8 @@ impl<'a> Emitter<'a> {
         let uses = self.schedule.uses_in_loop(self.graph, &reads);
         for (id, count) in uses {
             let text = self.expression(id, Some(LOOP));
-            if count > 1 || text.text.len() > LONG {
+            let written = reads.contains(&id);
+            if count > 1 || (text.text.len() > LONG && !written) {
                 self.bind(2, id, text);
             }
         }
@@ -374,6 +375,7 @@ impl<'a> Emitter<'a> {
     fn sample(&self, field: Field) -> Text {
         let element = match self.layout.field(field) {
             0 => "samples[i]".to_string(),
+            1 => "samples[BATCH + i]".to_string(),
             row => format!("samples[{row}u * BATCH + i]"),
         };
         let text = Text::atom(element, Kind::Float);

@@ -76,7 +76,11 @@ fn metrics() {
     let per_action = t.graph.unary(UnaryOp::Exp, q, line(2));
     t.metrics = vec![("spread".into(), per_action)];
     let layout = layout(4, 3, 1, &[Head::Q]);
-    says(&Objective::compile(t.clone(), &layout).unwrap_err(), 2, "metric \"spread\" has one number per action");
+    says(
+        &Objective::compile(t.clone(), &layout).unwrap_err(),
+        2,
+        "metric \"spread\" has one number per action",
+    );
     t.metrics = (0..16).map(|k| (format!("m{k}"), loss)).collect();
     says(&Objective::compile(t, &layout).unwrap_err(), 1, "metric \"m15\" is one too many");
 }

@@ -60,9 +60,7 @@ fn slope(objective: &Objective, data: &Data, column: usize, h: f64) -> Vec<f64> 
         moved.run::<f64>(objective).loss
     };
     let (up, down, up2, down2) = (loss_at(1.0), loss_at(-1.0), loss_at(2.0), loss_at(-2.0));
-    (0..data.layout.batch)
-        .map(|s| (8.0 * (up[s] - down[s]) - (up2[s] - down2[s])) / (12.0 * h))
-        .collect()
+    (0..data.layout.batch).map(|s| (8.0 * (up[s] - down[s]) - (up2[s] - down2[s])) / (12.0 * h)).collect()
 }
 
 fn check(name: &str, traced: Traced, heads: &[Head], low: f64, high: f64) -> Vec<String> {
@@ -245,7 +243,13 @@ fn reductions_gathers_and_composites() {
             let extra = g.at(q, first, line(2));
             let shifted = g.add(value, extra, line(2));
             let loss = g.mul(shifted, shifted, line(2));
-            found.extend(check(&format!("{name}, {actions} actions"), traced(g, loss), &[Head::Q], -2.0, 2.0));
+            found.extend(check(
+                &format!("{name}, {actions} actions"),
+                traced(g, loss),
+                &[Head::Q],
+                -2.0,
+                2.0,
+            ));
         }
     }
     assert_none(found);

@@ -53,13 +53,7 @@ pub fn sample(graph: &mut Graph, field: Field) -> NodeId {
 }
 
 /// Huber loss between `q[a]` and an n-step backup, with the metric `td_abs`.
-pub fn value_loss(
-    name: &'static str,
-    batch: usize,
-    actions: usize,
-    window: usize,
-    backup: Backup,
-) -> Loss {
+pub fn value_loss(name: &'static str, batch: usize, actions: usize, window: usize, backup: Backup) -> Loss {
     let mut g = Graph::new(actions);
     let (tau, gamma, delta) = (param(&mut g, TAU), param(&mut g, GAMMA), param(&mut g, DELTA));
     let next = output(&mut g, Pass::TargetNext, Head::Q);

@@ -6,6 +6,7 @@ mod errors;
 mod gradients;
 mod losses;
 mod precision;
+mod random;
 mod support;
 mod text;
 mod ties;

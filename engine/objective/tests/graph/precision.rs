@@ -40,8 +40,13 @@ fn by_hand(backup: &Backup, data: &Data, sample: usize) -> (f64, f64) {
 
 #[test]
 fn one_step_objectives_against_their_equations() {
-    let backups: [fn() -> Backup; 5] =
-        [|| Backup::Hard, || Backup::Double, || Backup::SoftKl, || Backup::SoftEntropy, || Backup::Munchausen];
+    let backups: [fn() -> Backup; 5] = [
+        || Backup::Hard,
+        || Backup::Double,
+        || Backup::SoftKl,
+        || Backup::SoftEntropy,
+        || Backup::Munchausen,
+    ];
     let mut found = Vec::new();
     for (batch, actions) in [(1, 1), (1, 18), (33, 2), (33, 18)] {
         for tau in [1e-3, 0.01, 10.0] {
@@ -56,8 +61,7 @@ fn one_step_objectives_against_their_equations() {
                     for sample in 0..batch {
                         let (loss, slope) = by_hand(&backup(), &data, sample);
                         let action = data.action(0, sample);
-                        for (kernel, epsilon) in
-                            [(&double, f64::EPSILON), (&single, f64::from(f32::EPSILON))]
+                        for (kernel, epsilon) in [(&double, f64::EPSILON), (&single, f64::from(f32::EPSILON))]
                         {
                             // The error is a sum of a few terms of the size of Q, each rounded a few times;
                             // exp and log are right to an ulp or two. The loss multiplies it by δ at most.
@@ -95,7 +99,9 @@ fn single_precision_follows_double() {
             // ε |q / tau|, and so do the log-probabilities; everything else is of size 1.
             let exponent = if loss.layout.heads == [Head::Q] { 3.0 / tau } else { 3.0 };
             let tolerance = 16.0 * f64::from(f32::EPSILON) * (3.0 + tau * exponent);
-            for (a, b) in single.grad.iter().zip(&double.grad).chain(single.metrics.iter().zip(&double.metrics)) {
+            for (a, b) in
+                single.grad.iter().zip(&double.grad).chain(single.metrics.iter().zip(&double.metrics))
+            {
                 assert!(close(*a, *b, tolerance * b.abs().max(1.0)), "{} tau {tau}: {a} {b}", loss.name);
             }
         }
@@ -121,7 +127,11 @@ fn log_probabilities_survive_large_logits() {
     let expected = -3.0 - 3.0 * sum.ln();
     let output = data.run::<f32>(&objective);
     // Rounding at the size of the result, about 4, not at that of the logits.
-    assert!(close(output.loss[0], expected, 4.0 * 4.0 * f64::from(f32::EPSILON)), "{} {expected}", output.loss[0]);
+    assert!(
+        close(output.loss[0], expected, 4.0 * 4.0 * f64::from(f32::EPSILON)),
+        "{} {expected}",
+        output.loss[0]
+    );
     for (k, slope) in output.grad.iter().enumerate() {
         let expected = 1.0 - 3.0 * (-(k as f64)).exp() / sum;
         assert!(close(*slope, expected, 8.0 * f64::from(f32::EPSILON)), "{slope} {expected}");

@@ -25,7 +25,9 @@ fn only_what_is_read_is_bound() {
     for loss in losses::all(32, 18) {
         let objective = Objective::compile(loss.traced, &loss.layout).unwrap();
         let (text, reads) = (objective.wgsl(), objective.passes());
-        let bound = |name: &str| text.contains(&format!("> {name}: array")) || text.contains(&format!("{name}: array"));
+        let bound = |name: &str| {
+            text.contains(&format!("> {name}: array")) || text.contains(&format!("{name}: array"))
+        };
         assert_eq!(text.contains("@binding(3)"), reads.online_next, "{}", loss.name);
         assert_eq!(text.contains("@binding(4)"), reads.target, "{}", loss.name);
         assert_eq!(text.contains("@binding(5)"), reads.target_next, "{}", loss.name);
@@ -93,7 +95,9 @@ fn every_operation_has_a_form() {
 
 #[test]
 fn literals_read_back() {
-    for value in [1e-38, 1.1754944e-38, 3.4028235e38, -3.4028235e38, 0.1, -0.0, 1e-45, 16777217.0, -1.5e-7, 1e10] {
+    for value in
+        [1e-38, 1.1754944e-38, 3.4028235e38, -3.4028235e38, 0.1, -0.0, 1e-45, 16777217.0, -1.5e-7, 1e10]
+    {
         let mut g = Graph::new(2);
         let q = output(&mut g, Pass::Online, Head::Q);
         let k = g.constant(value);

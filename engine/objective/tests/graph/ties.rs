@@ -61,7 +61,9 @@ fn abs_and_huber_are_flat_at_zero() {
         let one = g.constant(1.0);
         g.huber(x, one, line(1))
     };
-    for (x, slope) in [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (7.0, 1.0), (-0.5, -0.5), (-1.0, -1.0), (-7.0, -1.0)] {
+    for (x, slope) in
+        [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (7.0, 1.0), (-0.5, -0.5), (-1.0, -1.0), (-7.0, -1.0)]
+    {
         assert_eq!(gradient_at(&[x, 0.0], &huber), [slope, 0.0], "at {x}");
     }
 }

@@ -1,54 +1,14 @@
 //! A trainable network on a device: the one plan of a run, and calls that launch parts of it.
 
-use crate::network::{Network, Pass};
+mod build;
+mod spec;
+
+pub use spec::{AdamSpec, Clip, ModelSpec};
+
+use crate::network::Network;
 use crate::objective::{METRIC_SLOTS, PARAM_SLOTS, sample_fields};
-use crate::{AdamStep, Buf, ByteBuf, CompiledObjective, Device, Error, Executor, NetSpec, ObjectiveBufs};
-use crate::{ObjectiveCompiler, ObsShape, Op, Passes, Plan, Program};
-
-/// Gradient clipping by L2 norm.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Clip {
-    /// Gradients are left as they are.
-    None,
-    /// Each weight and each bias by itself.
-    PerTensor(f32),
-    /// All parameters as one vector.
-    Global(f32),
-}
-
-/// Adam's constants; the learning rate is an argument of [`Model::update`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamSpec {
-    /// Decay of the mean gradient.
-    pub beta1: f32,
-    /// Decay of the mean squared gradient.
-    pub beta2: f32,
-    /// Added outside the square root.
-    pub epsilon: f32,
-}
-
-/// Everything that fixes a model's plan.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModelSpec {
-    /// Network.
-    pub net: NetSpec,
-    /// Observations.
-    pub obs: ObsShape,
-    /// Columns of the output layer, all heads together.
-    pub outputs: usize,
-    /// Samples an update.
-    pub batch: usize,
-    /// Observations a call of [`Model::act`].
-    pub act_batch: usize,
-    /// Steps a window, `n`.
-    pub window: usize,
-    /// Optimizer.
-    pub adam: AdamSpec,
-    /// Gradient clipping.
-    pub clip: Clip,
-    /// Of the initial parameters.
-    pub seed: u64,
-}
+use crate::{AdamStep, CompiledObjective, Device, Error, Executor, ObjectiveCompiler, Passes};
+use build::{Bufs, Programs};
 
 /// What one update learns from. Observations are `[batch, stack, height, width]` bytes, planar.
 #[derive(Clone, Copy, Debug)]
@@ -92,42 +52,13 @@ pub struct Model {
     updates: u64,
 }
 
-/// The buffers that calls write or read.
-struct Bufs {
-    obs: ByteBuf,
-    next_obs: ByteBuf,
-    act_obs: ByteBuf,
-    act_y: Buf,
-    online: Buf,
-    target: Buf,
-    m: Buf,
-    v: Buf,
-    hyper: Buf,
-    uniforms: Buf,
-    samples: Buf,
-    means: Buf,
-}
-
-struct Programs {
-    act: Program,
-    decode_obs: Program,
-    decode_next_obs: Program,
-    online: Program,
-    online_next: Program,
-    target: Program,
-    target_next: Program,
-    learn: Program,
-    means: Program,
-    sync_target: Program,
-}
-
 impl Model {
     /// Compiles a plan for `spec` on `device`, with fresh parameters and a target network equal to the online
     /// one.
     pub fn new(device: &dyn Device, spec: ModelSpec) -> Result<Self, Error> {
-        check_spec(&spec)?;
+        spec.check()?;
         let network = Network::new(&spec.net, spec.obs, spec.outputs)?;
-        let (plan, bufs, programs) = build(&spec, &network);
+        let (plan, bufs, programs) = build::build(&spec, &network);
         let mut executor = device.compile(&plan)?;
         let params = network.initial_params(spec.seed);
         executor.write(bufs.online, &params)?;
@@ -282,136 +213,6 @@ impl Model {
         self.updates = state.updates;
         Ok(())
     }
-}
-
-impl Bufs {
-    /// What a checkpoint holds, with its prefix.
-    fn learned(&self) -> [(&'static str, Buf); 4] {
-        [("online", self.online), ("target", self.target), ("adam.m", self.m), ("adam.v", self.v)]
-    }
-}
-
-/// All buffers and programs of a model.
-fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Programs) {
-    let mut plan = Plan::new();
-    let (batch, outputs, params) = (spec.batch, spec.outputs, network.param_len());
-    let bufs = Bufs {
-        obs: plan.byte_buf("obs", batch * spec.obs.len()),
-        next_obs: plan.byte_buf("next_obs", batch * spec.obs.len()),
-        act_obs: plan.byte_buf("act.obs", spec.act_batch * spec.obs.len()),
-        act_y: plan.buf("act.y", spec.act_batch * outputs),
-        online: plan.buf("online", params),
-        target: plan.buf("target", params),
-        m: plan.buf("adam.m", params),
-        v: plan.buf("adam.v", params),
-        hyper: plan.buf("adam.hyper", AdamStep::LEN),
-        uniforms: plan.buf("uniforms", PARAM_SLOTS),
-        samples: plan.buf("samples", sample_fields(spec.window) * batch),
-        means: plan.buf("means", METRIC_SLOTS),
-    };
-    let x = plan.buf("x", batch * spec.obs.len());
-    let next_x = plan.buf("next_x", batch * spec.obs.len());
-    let act_x = plan.buf("act.x", spec.act_batch * spec.obs.len());
-    // The online pass at `s_t` keeps its activations for the backward pass; all others share one set.
-    let hidden = network.hidden_bufs(&mut plan, "hidden", batch);
-    let passing = network.hidden_bufs(&mut plan, "passing", batch);
-    let act_hidden = network.hidden_bufs(&mut plan, "act.hidden", spec.act_batch);
-    let hidden_grads = network.hidden_bufs(&mut plan, "hidden_grad", batch);
-    let grads = plan.buf("grads", params);
-    let mut output = |name: &str| plan.buf(name, batch * outputs);
-    let objective = ObjectiveBufs {
-        batch,
-        outputs,
-        uniforms: bufs.uniforms,
-        samples: bufs.samples,
-        online: output("y.online"),
-        online_next: output("y.online_next"),
-        target: output("y.target"),
-        target_next: output("y.target_next"),
-        grad: output("y.grad"),
-        metrics: plan.buf("metrics", batch * METRIC_SLOTS),
-    };
-
-    let online = Pass { batch, params: bufs.online, x, hidden: &hidden, y: objective.online };
-    let other = |params, x, y| network.forward(&Pass { batch, params, x, hidden: &passing, y });
-    let mut act = vec![decode(spec, spec.act_batch, bufs.act_obs, act_x)];
-    let act_pass =
-        Pass { batch: spec.act_batch, params: bufs.online, x: act_x, hidden: &act_hidden, y: bufs.act_y };
-    act.extend(network.forward(&act_pass));
-    let mut learn = vec![Op::Objective(objective)];
-    learn.extend(network.backward(&online, objective.grad, &hidden_grads, grads));
-    learn.extend(clip(spec.clip, network, grads));
-    let AdamSpec { beta1, beta2, epsilon } = spec.adam;
-    let Bufs { online: weights, m, v, hyper, .. } = bufs;
-    learn.push(Op::Adam { params: weights, grads, m, v, hyper, beta1, beta2, epsilon, len: params });
-    let means =
-        Op::ColumnMeans { rows: objective.metrics, means: bufs.means, count: batch, width: METRIC_SLOTS };
-
-    let programs = Programs {
-        act: plan.program("act", act),
-        decode_obs: plan.program("decode_obs", vec![decode(spec, batch, bufs.obs, x)]),
-        decode_next_obs: plan.program("decode_next_obs", vec![decode(spec, batch, bufs.next_obs, next_x)]),
-        online: plan.program("online", network.forward(&online)),
-        online_next: plan.program("online_next", other(bufs.online, next_x, objective.online_next)),
-        target: plan.program("target", other(bufs.target, x, objective.target)),
-        target_next: plan.program("target_next", other(bufs.target, next_x, objective.target_next)),
-        learn: plan.program("learn", learn),
-        means: plan.program("means", vec![means]),
-        sync_target: plan
-            .program("sync_target", vec![Op::Copy { from: bufs.online, to: bufs.target, len: params }]),
-    };
-    (plan, bufs, programs)
-}
-
-fn decode(spec: &ModelSpec, batch: usize, bytes: ByteBuf, out: Buf) -> Op {
-    Op::DecodeFrames { bytes, out, batch, stack: spec.obs.stack, pixels: spec.obs.pixels() }
-}
-
-fn clip(clip: Clip, network: &Network, grads: Buf) -> Option<Op> {
-    let (ranges, max_norm) = match clip {
-        Clip::None => return None,
-        Clip::PerTensor(max_norm) => {
-            (network.tensors().iter().map(|tensor| tensor.range()).collect(), max_norm)
-        }
-        Clip::Global(max_norm) => (std::iter::once(0..network.param_len()).collect(), max_norm),
-    };
-    Some(Op::ClipNorm { grads, ranges, max_norm })
-}
-
-/// No dimension of a model, nor a stacked observation in bytes, may exceed these, so that no product overflows.
-const MAX_DIMENSION: usize = 1 << 16;
-const MAX_OBS_BYTES: u128 = 1 << 24;
-
-fn check_spec(spec: &ModelSpec) -> Result<(), Error> {
-    let ObsShape { stack, height, width } = spec.obs;
-    let hidden: &[usize] = match &spec.net {
-        NetSpec::Nature => &[],
-        NetSpec::Mlp { hidden } => hidden,
-    };
-    let dimensions = [
-        ("obs.stack", stack),
-        ("obs.height", height),
-        ("obs.width", width),
-        ("outputs", spec.outputs),
-        ("batch", spec.batch),
-        ("act_batch", spec.act_batch),
-        ("window", spec.window),
-    ];
-    for (name, size) in dimensions.into_iter().chain(hidden.iter().map(|size| ("hidden", *size))) {
-        if size == 0 || size > MAX_DIMENSION {
-            return Err(Error::Unsupported(format!(
-                "{name} is {size}; it must be from 1 to {MAX_DIMENSION}"
-            )));
-        }
-    }
-    // At most 2^48, from three dimensions that were checked above.
-    let obs_bytes = stack as u128 * height as u128 * width as u128;
-    if obs_bytes > MAX_OBS_BYTES {
-        return Err(Error::Unsupported(format!(
-            "an observation of {obs_bytes} bytes; at most {MAX_OBS_BYTES}"
-        )));
-    }
-    Ok(())
 }
 
 fn check_len(what: &str, found: usize, expected: usize) -> Result<(), Error> {

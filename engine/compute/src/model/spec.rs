@@ -1,0 +1,87 @@
+//! What a model is made from.
+
+use crate::{Error, NetSpec, ObsShape};
+
+/// Gradient clipping by L2 norm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    /// Gradients are left as they are.
+    None,
+    /// Each weight and each bias by itself.
+    PerTensor(f32),
+    /// All parameters as one vector.
+    Global(f32),
+}
+
+/// Adam's constants; the learning rate is an argument of [`Model::update`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamSpec {
+    /// Decay of the mean gradient.
+    pub beta1: f32,
+    /// Decay of the mean squared gradient.
+    pub beta2: f32,
+    /// Added outside the square root.
+    pub epsilon: f32,
+}
+
+/// Everything that fixes a model's plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelSpec {
+    /// Network.
+    pub net: NetSpec,
+    /// Observations.
+    pub obs: ObsShape,
+    /// Columns of the output layer, all heads together.
+    pub outputs: usize,
+    /// Samples an update.
+    pub batch: usize,
+    /// Observations a call of [`Model::act`].
+    pub act_batch: usize,
+    /// Steps a window, `n`.
+    pub window: usize,
+    /// Optimizer.
+    pub adam: AdamSpec,
+    /// Gradient clipping.
+    pub clip: Clip,
+    /// Of the initial parameters.
+    pub seed: u64,
+}
+
+/// No dimension of a model, nor a stacked observation in bytes, may exceed these, so that no product overflows.
+const MAX_DIMENSION: usize = 1 << 16;
+const MAX_OBS_BYTES: u128 = 1 << 24;
+
+impl ModelSpec {
+    /// Refuses sizes that no device could run.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let ObsShape { stack, height, width } = self.obs;
+        let hidden: &[usize] = match &self.net {
+            NetSpec::Nature => &[],
+            NetSpec::Mlp { hidden } => hidden,
+        };
+        let dimensions = [
+            ("obs.stack", stack),
+            ("obs.height", height),
+            ("obs.width", width),
+            ("outputs", self.outputs),
+            ("batch", self.batch),
+            ("act_batch", self.act_batch),
+            ("window", self.window),
+        ];
+        for (name, size) in dimensions.into_iter().chain(hidden.iter().map(|size| ("hidden", *size))) {
+            if size == 0 || size > MAX_DIMENSION {
+                return Err(Error::Unsupported(format!(
+                    "{name} is {size}; it must be from 1 to {MAX_DIMENSION}"
+                )));
+            }
+        }
+        // At most 2^48, from three dimensions that were checked above.
+        let obs_bytes = stack as u128 * height as u128 * width as u128;
+        if obs_bytes > MAX_OBS_BYTES {
+            return Err(Error::Unsupported(format!(
+                "an observation of {obs_bytes} bytes; at most {MAX_OBS_BYTES}"
+            )));
+        }
+        Ok(())
+    }
+}

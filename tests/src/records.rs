@@ -1,0 +1,84 @@
+//! What a run wrote down.
+
+use kelvin_run::RunDir;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// All whole records of `metrics.jsonl`.
+pub fn metrics(run: &Path) -> Vec<Value> {
+    open(run).read_metrics().expect("sound metrics")
+}
+
+/// The periodic records among the metrics.
+pub fn training(run: &Path) -> Vec<Value> {
+    metrics(run).into_iter().filter(|record| record["kind"] == "train").collect()
+}
+
+/// All whole records of `events.jsonl`.
+pub fn events(run: &Path) -> Vec<Value> {
+    open(run).read_events().expect("sound events")
+}
+
+/// The events of one kind.
+pub fn events_of(run: &Path, event: &str) -> Vec<Value> {
+    events(run).into_iter().filter(|record| record["event"] == event).collect()
+}
+
+/// A count in a record.
+///
+/// # Panics
+/// If there is none.
+#[track_caller]
+pub fn count(record: &Value, key: &str) -> u64 {
+    record[key].as_u64().unwrap_or_else(|| panic!("no `{key}` in {record}"))
+}
+
+/// Mean return of the last hundred episodes, as the last record has it.
+///
+/// # Panics
+/// If no episode ended.
+pub fn mean_return(run: &Path) -> f64 {
+    let records = training(run);
+    let last = records.last().expect("a run of some length");
+    last["mean_return"].as_f64().unwrap_or_else(|| panic!("no episode ended: {last}"))
+}
+
+/// The weights of the newest checkpoint, as bytes.
+pub fn weights(run: &Path) -> Vec<u8> {
+    let newest = checkpoints(run).pop().expect("a checkpoint");
+    fs::read(newest.join("model.safetensors")).expect("weights")
+}
+
+/// The folders of all checkpoints, oldest first.
+pub fn checkpoints(run: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(run.join("checkpoints")).expect("a run has checkpoints");
+    let mut folders: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    folders.sort();
+    folders
+}
+
+/// Whether the agent steps of the periodic records rise from each to the next, and those of the episodes never fall:
+/// nothing recorded twice, nothing out of order.
+///
+/// # Panics
+/// If not.
+#[track_caller]
+pub fn assert_recorded_once(run: &Path) {
+    let steps = |kind: &str| -> Vec<u64> {
+        let records = metrics(run).into_iter().filter(|record| record["kind"] == kind);
+        records.map(|record| count(&record, "agent_steps")).collect()
+    };
+    let (training, episodes) = (steps("train"), steps("episode"));
+    assert!(training.windows(2).all(|pair| pair[0] < pair[1]), "{training:?}");
+    assert!(episodes.windows(2).all(|pair| pair[0] <= pair[1]), "episodes out of order");
+    // The same episode twice would have the same environment at the same step.
+    let episodes = metrics(run).into_iter().filter(|record| record["kind"] == "episode");
+    let ends: Vec<_> = episodes.map(|record| (count(&record, "agent_steps"), count(&record, "env"))).collect();
+    assert_eq!(ends.iter().collect::<BTreeSet<_>>().len(), ends.len(), "an episode was recorded twice");
+}
+
+fn open(run: &Path) -> RunDir {
+    RunDir::open(run).expect("a run directory")
+}

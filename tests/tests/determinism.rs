@@ -1,0 +1,60 @@
+//! The same seed gives the same bits, whatever the number of threads; another seed gives others.
+
+use kelvin_tests::command::{succeed, train};
+use kelvin_tests::records::{self, count};
+use kelvin_tests::suite::{Suite, rom};
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A run short enough to be made several times.
+#[derive(Clone, Copy)]
+struct Short {
+    env: &'static str,
+    settings: &'static [&'static str],
+    /// Updates that it must have made for the comparison to mean something.
+    updates: u64,
+}
+
+const CATCH: Short = Short { env: "catch", settings: &["--frames", "20k"], updates: 9000 };
+
+/// A few seconds of Pong with the Nature network. The memory is small enough to be overwritten.
+const PONG: Short = Short {
+    env: "pong",
+    settings: &[
+        "--frames", "3k", "--set", "learning_starts=200", "--set", "update_every=16", "--set", "replay_capacity=600",
+        "--set", "target_every=100", "--set", "log_every=100",
+    ],
+    updates: 30,
+};
+
+fn main() -> ExitCode {
+    let mut suite = Suite::new();
+    suite.test("catch: one seed, one run", || compare(CATCH));
+    suite.test_with(&rom("pong"), "pong: one seed, one run", |()| compare(PONG));
+    suite.run()
+}
+
+/// What a run computed: its metrics and its weights.
+fn outcome(short: Short, seed: u64, threads: usize, out: &Path) -> (Vec<u8>, Vec<u8>) {
+    let mut command = train("soft_kl", short.env, out);
+    command.args(short.settings).args(["--seed", &seed.to_string()]);
+    succeed(command.env("RAYON_NUM_THREADS", threads.to_string()));
+    let records = records::training(out);
+    let last = records.last().expect("a run of some length");
+    assert!(count(last, "updates") >= short.updates, "{last}");
+    (fs::read(out.join("metrics.jsonl")).expect("metrics"), records::weights(out))
+}
+
+fn compare(short: Short) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = |name: &str, seed, threads| outcome(short, seed, threads, &folder.path().join(name));
+    let (metrics, weights) = run("first", 7, 1);
+    for (name, threads) in [("second", 2), ("third", 1)] {
+        let (other_metrics, other_weights) = run(name, 7, threads);
+        assert!(metrics == other_metrics, "metrics differ with {threads} threads");
+        assert!(weights == other_weights, "weights differ with {threads} threads");
+    }
+    let (other_metrics, other_weights) = run("other", 8, 2);
+    assert!(metrics != other_metrics && weights != other_weights, "the seed has no effect");
+}
