@@ -1,14 +1,14 @@
 //! What a run wrote down.
 
-use kelvin_run::RunDir;
+use kelvin_run::{RunDir, RunError};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// All whole records of `metrics.jsonl`.
+/// All whole records of `metrics.jsonl`; none while there is no run yet.
 pub fn metrics(run: &Path) -> Vec<Value> {
-    open(run).read_metrics().expect("sound metrics")
+    open(run).map_or(Vec::new(), |run| run.read_metrics().expect("sound metrics"))
 }
 
 /// The periodic records among the metrics.
@@ -16,9 +16,9 @@ pub fn training(run: &Path) -> Vec<Value> {
     metrics(run).into_iter().filter(|record| record["kind"] == "train").collect()
 }
 
-/// All whole records of `events.jsonl`.
+/// All whole records of `events.jsonl`; none while there is no run yet.
 pub fn events(run: &Path) -> Vec<Value> {
-    open(run).read_events().expect("sound events")
+    open(run).map_or(Vec::new(), |run| run.read_events().expect("sound events"))
 }
 
 /// The events of one kind.
@@ -79,6 +79,10 @@ pub fn assert_recorded_once(run: &Path) {
     assert_eq!(ends.iter().collect::<BTreeSet<_>>().len(), ends.len(), "an episode was recorded twice");
 }
 
-fn open(run: &Path) -> RunDir {
-    RunDir::open(run).expect("a run directory")
+fn open(run: &Path) -> Option<RunDir> {
+    match RunDir::open(run) {
+        Ok(run) => Some(run),
+        Err(RunError::NotARun { .. }) => None,
+        Err(error) => panic!("{error}"),
+    }
 }

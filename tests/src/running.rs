@@ -57,9 +57,8 @@ impl Running {
     pub fn wait_for_event(&mut self, event: &str, nth: usize) -> Value {
         let run = self.run.clone();
         self.wait(&format!("event `{event}` number {nth}"), || {
-            run.join("config.toml").exists().then(|| records::events_of(&run, event)).and_then(|mut events| {
-                (events.len() >= nth).then(|| events.swap_remove(nth - 1))
-            })
+            let mut events = records::events_of(&run, event);
+            (events.len() >= nth).then(|| events.swap_remove(nth - 1))
         })
     }
 
@@ -68,8 +67,7 @@ impl Running {
     pub fn wait_for_updates(&mut self, updates: u64) -> Value {
         let run = self.run.clone();
         self.wait(&format!("record past update {updates}"), || {
-            let records = if run.join("config.toml").exists() { records::training(&run) } else { Vec::new() };
-            records.into_iter().find(|record| records::count(record, "updates") > updates)
+            records::training(&run).into_iter().find(|record| records::count(record, "updates") > updates)
         })
     }
 

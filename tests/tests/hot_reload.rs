@@ -118,11 +118,11 @@ fn edits_take_effect_while_the_run_goes_on() {
     edited.running.wait_for_event("reload", 3);
     edited.wait_for(["three", "b"]);
 
-    // Line 15 of the script: `huber(td_error, p.delta)`.
+    // On line 17 of the script.
     edited.write(&objective("broken").replace("p.delta", "p.dleta"));
     let refused = edited.running.wait_for_event("reload_refused", 1);
     let diagnostic = refused["diagnostic"].as_str().expect("a diagnostic");
-    for part in ["mine.rhai:16:", "p.dleta", "hint:", "`delta`"] {
+    for part in ["mine.rhai:17:23", "p.dleta", "hint:", "p.delta"] {
         assert!(diagnostic.contains(part), "no {part} in\n{diagnostic}");
     }
     edited.assert_goes_on(&refused, ["three", "b"]);

@@ -32,34 +32,49 @@ fn catch(script: &str) {
     assert!((0.9..=1.0).contains(&mean), "{mean}");
 }
 
-/// Much shorter, since a software driver is slow: from -0.6 to where two balls of three are caught.
+/// Much shorter, since a software driver is slow, and hastier: small batches, large steps, an early start.
 fn catch_through_wgsl(adapter: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("run");
     let mut command = kelvin();
     command.args(["train", "scripts/soft_kl.rhai", "--env", "catch", "--frames", "6k", "--device", adapter]);
-    command.args(["--set", "hidden=[32]", "--set", "learning_starts=500", "--set", "target_every=250"]);
+    for setting in ["batch=16", "learning_rate=2e-3", "learning_starts=300", "target_every=200"] {
+        command.args(["--set", setting]);
+    }
     let said = succeed(command.arg("--out").arg(&out));
     assert!(said.stdout.starts_with(adapter), "the first line names the device:\n{said}");
     let mean = mean_return(&out);
-    assert!((0.33..=1.0).contains(&mean), "{mean}");
+    // It reaches 0.9 as a rule; five balls of six caught, where a random player catches one of five, is no luck.
+    assert!((0.66..=1.0).contains(&mean), "{mean}");
 }
 
 const GAMMA: f64 = 0.99;
 
-/// The greedy policy after training, evaluated exactly: no luck of episodes in it.
+/// Settings under which deep Q-learning is tabular Q-learning, whose limit is known: without a hidden layer the network
+/// on one-hot states is a table of values, and a third of the moves explore to the end, so that all of it is visited.
+/// (A hidden layer blurs neighbouring states, whose values differ by 0.02, and takes far longer to tell them apart.)
+const TABLE: [&str; 5] = ["hidden=[]", "batch=256", "learning_rate=2e-3", "epsilon_mid=0.3", "epsilon_end=0.3"];
+
+/// The greedy policy after training, evaluated exactly, and the value it promises: no luck of episodes in either.
 fn tabular_problem(env: &str, mdp: &TabularMdp) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("run");
-    succeed(train("dqn", env, &out).args(["--frames", "60k"]));
-    let (reached, best) = (exact::value(mdp, GAMMA, &greedy(&out, mdp)), exact::optimum(mdp, GAMMA));
+    let mut command = train("dqn", env, &out);
+    succeed(command.args(["--frames", "60k"]).args(TABLE.iter().flat_map(|setting| ["--set", setting])));
+    let (actions, values) = learned(&out, mdp);
+    let best = exact::optimum(mdp, GAMMA);
+    let reached = exact::value(mdp, GAMMA, &actions);
     // A policy may differ from the best one where the two are almost the same: 1 % of the optimum.
     assert!((best - reached).abs() <= 0.01 * best, "worth {reached}, the best is worth {best}");
+    let promised: f64 = mdp.initial.iter().zip(&values).map(|(p, value)| p * value).sum();
+    // Steps of constant size leave noise in the values, and the maximum over noise is too large; a wrong discount
+    // or a future beyond a terminal state would show as several tenths.
+    assert!((best - promised).abs() <= 0.1, "promises {promised}, the best is worth {best}");
 }
 
-/// What the run's last network prefers in each state. Its input is the state's one-hot byte row, as the environment
+/// What the run's last network prefers in each state, and what it expects of it. Its input is the state's one-hot byte row, as the environment
 /// shows it.
-fn greedy(run: &Path, mdp: &TabularMdp) -> Vec<usize> {
+fn learned(run: &Path, mdp: &TabularMdp) -> (Vec<usize>, Vec<f64>) {
     let dir = RunDir::open(run).expect("a run");
     let config = Config::parse(&dir.read_config().expect("a configuration")).expect("a valid one");
     let checkpoint = dir.latest_checkpoint().expect("checkpoints").checkpoint.expect("a sound one");
@@ -82,7 +97,7 @@ fn greedy(run: &Path, mdp: &TabularMdp) -> Vec<usize> {
     (0..states).for_each(|state| obs[state * states + state] = 255);
     let mut q = vec![f32::NAN; states * actions];
     model.act(&obs, &mut q).expect("outputs");
+    let rows = q.chunks_exact(actions);
     let best = |row: &[f32]| (0..actions).max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("actions");
-    q.chunks_exact(actions).map(best).collect()
+    rows.map(|row| (best(row), f64::from(row[best(row)]))).unzip()
 }
-

@@ -116,12 +116,12 @@ const U: f64 = 1.0 / (1 << 24) as f64;
 /// What `f32` differs in from `f64` beyond what its arithmetic explains.
 ///
 /// A target is a sum of a handful of terms as large as the largest output, each rounded a few times (a division or an
-/// exponential on a GPU costs up to three roundings), and of τ times a logarithm that is right to about 2^-21: 24
-/// roundings in all. It makes the td error, in which gradient and loss are Lipschitz with the constants 1 and δ.
+/// exponential on a GPU costs up to three roundings), and of τ times a logarithm that is right to about 2^-21: a
+/// dozen roundings in all. It makes the td error, in which gradient and loss are Lipschitz with the constants 1 and δ.
 fn compare(compiled: &Compiled, circumstance: &Circumstance, single: &Written, double: &Written) -> Vec<String> {
     let size = circumstance.size.abs().max(1.0);
     let actions = compiled.layout.actions as f64;
-    let td_error = 24.0 * U * (size + circumstance.tau * (1.0 + actions.ln()));
+    let td_error = 12.0 * U * (size + circumstance.tau * (1.0 + actions.ln()));
     let bound = |metric: &str, value: f64| match metric {
         "loss" => circumstance.delta * td_error + 8.0 * U * value.abs(),
         "td_abs" => td_error,

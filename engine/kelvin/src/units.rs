@@ -48,7 +48,7 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
     };
     let count = digits.trim().replace('_', "").parse::<f64>().map(|number| number * scale);
     match count {
-        Ok(count) if count >= 1.0 && count <= 1e15 && count.fract() == 0.0 => Ok(count as u64),
+        Ok(count) if (1.0..=1e15).contains(&count) && count.fract() == 0.0 => Ok(count as u64),
         _ => Err(format!("`{text}` is not a positive whole number; write it like 500000, 500k or 10M")),
     }
 }

@@ -50,9 +50,7 @@ pub(crate) fn lower(traced: Traced, layout: &Layout) -> Result<Lowered, CompileE
     let loss_span = traced.graph.span(traced.loss);
 
     let (mut graph, values) = simplify(&traced.graph, &values, Marks::Keep);
-    if cfg!(debug_assertions) {
-        verify(&graph, &values, layout, Marks::Keep)?;
-    }
+    verify(&graph, &values, layout, Marks::Keep)?;
 
     let grads = gradient(&mut graph, values[0], &layout.heads, layout.batch)?;
     let roots: Vec<NodeId> = values.iter().copied().chain(grads.iter().map(|(_, id)| *id)).collect();

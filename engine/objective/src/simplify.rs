@@ -61,7 +61,7 @@ impl Rewriter {
         let shape = self.graph.infer(&op);
         match self.shorter(op, span) {
             // `select(action-shaped condition, s, s)` is s repeated along the axis, not s: keep such nodes.
-            Some(id) if shape == shape => id,
+            Some(id) if self.graph.shape(id) == shape => id,
             _ => self.graph.push(op, span),
         }
     }

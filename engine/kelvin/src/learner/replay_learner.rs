@@ -5,7 +5,7 @@ use super::readings::Readings;
 use super::seeds::Seeds;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::replay::{BatchBuffers, End, Replay, ReplaySpec};
+use crate::replay::{BatchBuffers, End, Replay, ReplaySpec, Transition};
 use crate::schedule::EpsilonSchedule;
 use crate::staged::Staged;
 use crate::units::{AgentSteps, Frames, Updates};
@@ -162,9 +162,17 @@ impl ReplayLearner {
                 (false, true) => End::Truncated,
                 (false, false) => End::Continues,
             };
-            let frame = &self.acted_on[env * pixels..(env + 1) * pixels];
-            let final_frame = self.envs.final_frame(env);
-            self.replay.push(env, frame, self.first[env], self.actions[env], step.reward, end, final_frame);
+            self.replay.push(
+                env,
+                &Transition {
+                    frame: &self.acted_on[env * pixels..(env + 1) * pixels],
+                    first: self.first[env],
+                    action: self.actions[env],
+                    reward: step.reward,
+                    end,
+                    final_frame: self.envs.final_frame(env),
+                },
+            );
             self.first[env] = end != End::Continues;
             tick.episodes.extend(step.episode.map(|episode| (env, episode)));
         }

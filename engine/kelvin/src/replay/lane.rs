@@ -1,6 +1,6 @@
 //! One environment's ring of frames and transitions, in time order.
 
-use super::End;
+use super::{End, Transition};
 
 /// Bytes of a slot beside its frame: reward, action, end, place in the episode.
 pub(super) const SLOT_BYTES: usize = 7;
@@ -23,7 +23,7 @@ pub(super) struct Lane {
 
 /// What a slot stores beside its frame.
 #[derive(Clone, Copy)]
-pub(super) struct Transition {
+pub(super) struct Outcome {
     pub reward: f32,
     pub action: u8,
     pub end: End,
@@ -47,13 +47,13 @@ impl Lane {
         self.len
     }
 
-    pub fn push(&mut self, frame: &[u8], first: bool, action: u8, reward: f32, end: End) {
+    pub fn push(&mut self, transition: &Transition<'_>) {
+        let Transition { frame, first, action, reward, end, final_frame } = *transition;
         let depth = if first { 0 } else { self.next_depth() };
-        self.write(frame, depth, action, reward, end as u8);
-    }
-
-    pub fn push_final(&mut self, frame: &[u8]) {
-        self.write(frame, self.next_depth(), 0, 0.0, FINAL_FRAME);
+        self.write(frame, depth, action as u8, reward, end as u8);
+        if end == End::Truncated {
+            self.write(final_frame, self.next_depth(), 0, 0.0, FINAL_FRAME);
+        }
     }
 
     /// Turns the newest slot into a final frame: its transition's next state is not in the ring.
@@ -91,14 +91,14 @@ impl Lane {
         (age..age + n).find(|step| self.ends[self.slot(*step)] == End::Terminated as u8).unwrap_or(age + n)
     }
 
-    pub fn transition(&self, age: usize) -> Transition {
+    pub fn outcome(&self, age: usize) -> Outcome {
         let slot = self.slot(age);
         let end = match self.ends[slot] {
             0 => End::Continues,
             1 => End::Terminated,
             _ => End::Truncated,
         };
-        Transition { reward: self.rewards[slot], action: self.actions[slot], end }
+        Outcome { reward: self.rewards[slot], action: self.actions[slot], end }
     }
 
     /// Writes the observation at `age`, oldest frame first; frames from before the episode are zero.

@@ -26,6 +26,23 @@ pub enum End {
     Truncated = 2,
 }
 
+/// One transition, as an environment brings it.
+#[derive(Clone, Copy, Debug)]
+pub struct Transition<'a> {
+    /// Newest frame of the observation that was acted on.
+    pub frame: &'a [u8],
+    /// Whether that was the first of its episode.
+    pub first: bool,
+    /// The action taken.
+    pub action: usize,
+    /// The reward that followed.
+    pub reward: f32,
+    /// What it led to.
+    pub end: End,
+    /// The episode's last frame; kept where it was truncated.
+    pub final_frame: &'a [u8],
+}
+
 /// Bytes a stored transition takes, for a frame of `pixels`.
 pub fn bytes_per_transition(pixels: usize) -> usize {
     pixels + lane::SLOT_BYTES
@@ -100,23 +117,9 @@ impl Replay {
         self.len() == 0
     }
 
-    /// Appends a transition of environment `lane`: the newest frame of the observation that was acted on,
-    /// whether it was an episode's first, the action and what came of it. A truncated one also brings the
-    /// episode's final frame.
-    pub fn push(
-        &mut self,
-        lane: usize,
-        frame: &[u8],
-        first: bool,
-        action: usize,
-        reward: f32,
-        end: End,
-        final_frame: &[u8],
-    ) {
-        self.lanes[lane].push(frame, first, action as u8, reward, end);
-        if end == End::Truncated {
-            self.lanes[lane].push_final(final_frame);
-        }
+    /// Appends a transition of environment `lane`.
+    pub fn push(&mut self, lane: usize, transition: &Transition<'_>) {
+        self.lanes[lane].push(transition);
     }
 
     /// Cuts every lane: the transition stored last is no longer followed by the next one. Used where the
@@ -175,7 +178,7 @@ impl Replay {
             let lane = &self.lanes[lane];
             let mut terminated = false;
             for d in 0..n {
-                let step = (!terminated).then(|| lane.transition(age + d));
+                let step = (!terminated).then(|| lane.outcome(age + d));
                 terminated |= step.is_some_and(|step| step.end == End::Terminated);
                 batch.samples[d * size + i] = step.map_or(0.0, |step| step.reward);
                 batch.samples[(n + d) * size + i] = f32::from(u8::from(terminated));

@@ -12,7 +12,10 @@ fn fill(replay: &mut Replay, lane: usize, from: usize, ends: &[End]) {
     let mut first = true;
     for (offset, &end) in ends.iter().enumerate() {
         let k = from + offset;
-        replay.push(lane, &[k as u8; PIXELS], first, k % 3, k as f32, end, &[200 + k as u8; PIXELS]);
+        let (frame, final_frame) = ([k as u8; PIXELS], [200 + k as u8; PIXELS]);
+        let (action, reward) = (k % 3, k as f32);
+        replay
+            .push(lane, &Transition { frame: &frame, first, action, reward, end, final_frame: &final_frame });
         first = end != End::Continues;
     }
 }

@@ -115,10 +115,10 @@ fn random_graph(random: &mut Random, actions: usize) -> Graph {
         // The one rewrite that changes digits, `x - (max + y)`, has a test of its own.
         let op = match random.below(12) {
             0 => Op::Unary(UnaryOp::ALL[random.below(7)], x),
-            1 | 2 | 3 if !matches!(*g.op(x), Op::Reduce(ReduceOp::Max, _) | Op::StopGradient(_)) => {
+            1..=3 if !matches!(*g.op(x), Op::Reduce(ReduceOp::Max, _) | Op::StopGradient(_)) => {
                 Op::Binary(binary, x, y)
             }
-            1 | 2 | 3 => Op::Unary(UnaryOp::Neg, y),
+            1..=3 => Op::Unary(UnaryOp::Neg, y),
             4 => Op::Compare(CmpOp::ALL[random.below(6)], x, y),
             5 => [Op::And(x, y), Op::Or(x, y), Op::Not(x)][random.below(3)],
             6 | 7 => Op::Select(x, y, z),
