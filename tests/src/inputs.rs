@@ -37,8 +37,14 @@ pub struct Circumstance {
     pub all_terminated: bool,
 }
 
-const ORDINARY: Circumstance =
-    Circumstance { name: "ordinary", tau: 0.1, delta: 1.0, size: 3.0, spread: Spread::Uniform, all_terminated: false };
+const ORDINARY: Circumstance = Circumstance {
+    name: "ordinary",
+    tau: 0.1,
+    delta: 1.0,
+    size: 3.0,
+    spread: Spread::Uniform,
+    all_terminated: false,
+};
 
 /// What a kernel must bear: temperatures and sizes at the ends of their ranges, ties, certainty.
 pub const CIRCUMSTANCES: [Circumstance; 11] = [

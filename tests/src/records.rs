@@ -75,7 +75,8 @@ pub fn assert_recorded_once(run: &Path) {
     assert!(episodes.windows(2).all(|pair| pair[0] <= pair[1]), "episodes out of order");
     // The same episode twice would have the same environment at the same step.
     let episodes = metrics(run).into_iter().filter(|record| record["kind"] == "episode");
-    let ends: Vec<_> = episodes.map(|record| (count(&record, "agent_steps"), count(&record, "env"))).collect();
+    let ends: Vec<_> =
+        episodes.map(|record| (count(&record, "agent_steps"), count(&record, "env"))).collect();
     assert_eq!(ends.iter().collect::<BTreeSet<_>>().len(), ends.len(), "an episode was recorded twice");
 }
 

@@ -79,7 +79,8 @@ impl Running {
     /// Sends a signal by name, `INT` or `KILL`.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill is everywhere");
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill is everywhere");
         assert!(sent.success(), "no process {pid} to signal");
     }
 

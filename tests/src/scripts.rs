@@ -5,7 +5,7 @@ use kelvin::staged::Staged;
 use kelvin_compute::objective::{METRIC_SLOTS, PARAM_SLOTS, WORKGROUP};
 use kelvin_objective::{ConfigValue, Head, Layout, Objective, Script};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Every objective in `scripts/`, in alphabetical order.
 pub fn shipped() -> Vec<PathBuf> {
@@ -20,7 +20,7 @@ pub fn shipped() -> Vec<PathBuf> {
 ///
 /// # Panics
 /// With the diagnostic, if it has a mistake.
-pub fn load(path: &PathBuf) -> Script {
+pub fn load(path: &Path) -> Script {
     Script::load(path).unwrap_or_else(|diagnostic| panic!("{diagnostic}"))
 }
 
@@ -60,7 +60,7 @@ pub struct Compiled {
 
 impl Compiled {
     /// Compiles the script at `path` with its parameters at their defaults.
-    pub fn new(path: &PathBuf, batch: usize, actions: usize) -> Self {
+    pub fn new(path: &Path, batch: usize, actions: usize) -> Self {
         let script = load(path);
         let layout = layout(&script, batch, actions);
         let statics = BTreeMap::new();

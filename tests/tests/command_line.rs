@@ -87,8 +87,16 @@ const MISTAKES: &[Mistake] = &[
     // Environments.
     ("train $/scripts/good.rhai --env pong", 1, &["no ROM for `pong`", "/no_roms", "hint: ", "--roms DIR"]),
     ("train $/scripts/good.rhai --env pong --roms $/wrong_roms", 1, &["pong.bin", "md5 is", "hint: remove"]),
-    ("train $/scripts/good.rhai --env pongg", 1, &["unknown environment `pongg`", "did you mean `pong`", "hint: "]),
-    ("train $/scripts/good.rhai --env humanoid", 1, &["unknown environment `humanoid`", "hint: ", "space_invaders"]),
+    (
+        "train $/scripts/good.rhai --env pongg",
+        1,
+        &["unknown environment `pongg`", "did you mean `pong`", "hint: "],
+    ),
+    (
+        "train $/scripts/good.rhai --env humanoid",
+        1,
+        &["unknown environment `humanoid`", "hint: ", "space_invaders"],
+    ),
     ("train $/scripts/good.rhai --env catch --preset papr", 2, &["papr", "paper", "machado"]),
     // The run directory.
     ("train $/scripts/good.rhai --env catch --out $/file/run", 1, &["cannot create", "file/run", "hint: "]),
@@ -100,16 +108,42 @@ const MISTAKES: &[Mistake] = &[
     ("eval $/scripts", 1, &["is not a run", "hint: "]),
     // Settings.
     ("train $/scripts/good.rhai --env catch --set bacth=16", 2, &["--set bacth=16", "did you mean `batch`"]),
-    ("train $/scripts/good.rhai --env catch --set batch=many", 2, &["--set batch=many", "a whole number", "hint: "]),
+    (
+        "train $/scripts/good.rhai --env catch --set batch=many",
+        2,
+        &["--set batch=many", "a whole number", "hint: "],
+    ),
     ("train $/scripts/good.rhai --env catch --set batch=0", 2, &["`batch` must be positive"]),
-    ("train $/scripts/good.rhai --env catch --set batch=-4", 2, &["--set batch=-4", "a whole number", "hint: "]),
+    (
+        "train $/scripts/good.rhai --env catch --set batch=-4",
+        2,
+        &["--set batch=-4", "a whole number", "hint: "],
+    ),
     ("train $/scripts/good.rhai --env catch --set learning_rate=nan", 2, &["`learning_rate`", "NaN"]),
     ("train $/scripts/good.rhai --env catch --set tau=hot", 2, &["--set tau=hot", "`hot`", "hint: "]),
-    ("train $/scripts/good.rhai --env catch --set tau=99", 2, &["--set tau=99", "between 0.001 and 10", "hint: "]),
-    ("train $/scripts/good.rhai --env catch --set replay_capacity=9", 2, &["too small", "hint: use at least"]),
+    (
+        "train $/scripts/good.rhai --env catch --set tau=99",
+        2,
+        &["--set tau=99", "between 0.001 and 10", "hint: "],
+    ),
+    (
+        "train $/scripts/good.rhai --env catch --set replay_capacity=9",
+        2,
+        &["too small", "hint: use at least"],
+    ),
+    (
+        "train $/scripts/good.rhai --env catch --set replay_capacity=1e14",
+        2,
+        &["are free", "hint: use at most"],
+    ),
     ("train $/scripts/good.rhai --env catch --set seed=3", 2, &["--set seed=3", "hint: use --seed"]),
     ("train $/scripts/good.rhai --env catch --set batch", 2, &["--set", "key=value"]),
     ("train $/scripts/good.rhai --env catch --frames soon", 2, &["--frames", "soon", "500k"]),
+    (
+        "train $/scripts/good.rhai --env catch --seed 18446744073709551615",
+        2,
+        &["--seed", "9223372036854775807"],
+    ),
     ("train $/scripts/good.rhai --env catch --device warp9", 2, &["warp9", "cpu"]),
     // Scripts.
     ("train $/scripts/none.rhai --env catch", 1, &["none.rhai", "hint: "]),
@@ -117,7 +151,11 @@ const MISTAKES: &[Mistake] = &[
     ("train $/scripts/syntax.rhai --env catch", 1, &["syntax.rhai:", "hint: "]),
     ("train $/scripts/traced_if.rhai --env catch", 1, &["traced_if.rhai:6:", "hint: ", "select("]),
     ("train $/scripts/shape.rhai --env catch", 1, &["shape.rhai:", "action", "hint: "]),
-    ("train $/scripts/setting.rhai --env catch", 1, &["setting.rhai:1:", "`bacth`", "hint: did you mean `batch`"]),
+    (
+        "train $/scripts/setting.rhai --env catch",
+        1,
+        &["setting.rhai:1:", "`bacth`", "hint: did you mean `batch`"],
+    ),
     ("check $/scripts/good.rhai $/scripts/syntax.rhai", 1, &["syntax.rhai:", "hint: "]),
     ("emit $/scripts/shape.rhai", 1, &["shape.rhai:", "hint: "]),
     ("check $/scripts/good.rhai --actions 1", 2, &["--actions", "2 to 18"]),
@@ -219,7 +257,8 @@ fn check_says_what_the_shipped_scripts_read_and_report() {
 
 #[test]
 fn emit_prints_a_shader_or_a_graph() {
-    let emit = |arguments: &[&str]| succeed(kelvin().args(["emit", "scripts/soft_kl.rhai"]).args(arguments)).stdout;
+    let emit =
+        |arguments: &[&str]| succeed(kelvin().args(["emit", "scripts/soft_kl.rhai"]).args(arguments)).stdout;
     let shader = emit(&["--wgsl", "--actions", "18", "--batch", "5"]);
     assert!(shader.contains("@compute @workgroup_size(32)") && shader.contains("fn objective("), "{shader}");
     assert!(shader.contains("18") && shader.contains("5u"), "sizes are baked in:\n{shader}");

@@ -22,8 +22,18 @@ const CATCH: Short = Short { env: "catch", settings: &["--frames", "20k"], updat
 const PONG: Short = Short {
     env: "pong",
     settings: &[
-        "--frames", "3k", "--set", "learning_starts=200", "--set", "update_every=16", "--set", "replay_capacity=600",
-        "--set", "target_every=100", "--set", "log_every=100",
+        "--frames",
+        "3k",
+        "--set",
+        "learning_starts=200",
+        "--set",
+        "update_every=16",
+        "--set",
+        "replay_capacity=600",
+        "--set",
+        "target_every=100",
+        "--set",
+        "log_every=100",
     ],
     updates: 30,
 };

@@ -18,16 +18,27 @@ fn a_trained_run_is_worth_what_it_earned() {
 
     let json = evaluate(&run, &["--json", "--episodes", "50"]);
     let report: Value = serde_json::from_str(&json).expect("one JSON object and nothing else");
-    let returns: Vec<f64> =
-        report["returns"].as_array().expect("returns").iter().map(|value| value.as_f64().expect("a number")).collect();
-    assert_eq!((returns.len(), &report["env"], &report["frames_trained"]), (50, &"catch".into(), &40_000.into()));
+    let returns: Vec<f64> = report["returns"]
+        .as_array()
+        .expect("returns")
+        .iter()
+        .map(|value| value.as_f64().expect("a number"))
+        .collect();
+    assert_eq!(
+        (returns.len(), &report["env"], &report["frames_trained"]),
+        (50, &"catch".into(), &40_000.into())
+    );
     assert!(returns.iter().all(|value| value.abs() == 1.0), "{report}");
     let mean = report["mean"].as_f64().expect("a mean");
     // Fifty numbers of size 1 are added and divided.
     assert!((mean - returns.iter().sum::<f64>() / 50.0).abs() < 1e-12, "{report}");
     assert!((0.9..=1.0).contains(&mean), "{report}");
 
-    assert_eq!(evaluate(&run, &["--json", "--episodes", "50"]), json, "the same seed plays the same episodes");
+    assert_eq!(
+        evaluate(&run, &["--json", "--episodes", "50"]),
+        json,
+        "the same seed plays the same episodes"
+    );
     let random = evaluate(&run, &["--json", "--episodes", "200", "--epsilon", "1"]);
     let random: Value = serde_json::from_str(&random).expect("one JSON object and nothing else");
     // Two hundred random games at -0.6 on average with a standard deviation of 0.8: five of the mean's are 0.28.

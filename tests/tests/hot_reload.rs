@@ -126,10 +126,15 @@ fn edits_take_effect_while_the_run_goes_on() {
         assert!(diagnostic.contains(part), "no {part} in\n{diagnostic}");
     }
     edited.assert_goes_on(&refused, ["three", "b"]);
-    assert!(edited.running.stdout().contains("p.dleta"), "the diagnostic is printed:\n{}", edited.running.stdout());
+    assert!(
+        edited.running.stdout().contains("p.dleta"),
+        "the diagnostic is printed:\n{}",
+        edited.running.stdout()
+    );
 
     // The fixed version also changes both defaults; `delta` was set by hand and stays.
-    let fixed = objective("four").replace("param(0.99", "param(0.9").replace("param(1.0, 0.01", "param(2.0, 0.01");
+    let fixed =
+        objective("four").replace("param(0.99", "param(0.9").replace("param(1.0, 0.01", "param(2.0, 0.01");
     edited.rename(&fixed);
     edited.running.wait_for_event("reload", 4);
     let record = edited.wait_for(["four", "b"]);
@@ -157,7 +162,10 @@ fn assert_on_record(run: &Path, last: &str) {
     assert_eq!((versions.len(), reloads.len()), (5, 4));
     assert_eq!(versions[0].update, 0);
     for (version, reload) in versions[1..].iter().zip(&reloads) {
-        assert_eq!((&reload["hash"], count(reload, "update")), (&version.hash.as_str().into(), version.update));
+        assert_eq!(
+            (&reload["hash"], count(reload, "update")),
+            (&version.hash.as_str().into(), version.update)
+        );
     }
     assert_eq!(versions.iter().map(|version| &version.hash).collect::<BTreeSet<_>>().len(), 5);
     let text = |index: usize| fs::read_to_string(run.join(&versions[index].script)).expect("its source");

@@ -53,7 +53,8 @@ const GAMMA: f64 = 0.99;
 /// Settings under which deep Q-learning is tabular Q-learning, whose limit is known: without a hidden layer the network
 /// on one-hot states is a table of values, and a third of the moves explore to the end, so that all of it is visited.
 /// (A hidden layer blurs neighbouring states, whose values differ by 0.02, and takes far longer to tell them apart.)
-const TABLE: [&str; 5] = ["hidden=[]", "batch=256", "learning_rate=2e-3", "epsilon_mid=0.3", "epsilon_end=0.3"];
+const TABLE: [&str; 5] =
+    ["hidden=[]", "batch=256", "learning_rate=2e-3", "epsilon_mid=0.3", "epsilon_end=0.3"];
 
 /// The greedy policy after training, evaluated exactly, and the value it promises: no luck of episodes in either.
 fn tabular_problem(env: &str, mdp: &TabularMdp) {

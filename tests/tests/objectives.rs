@@ -6,7 +6,7 @@ use kelvin_tests::inputs::{CIRCUMSTANCES, Circumstance, Inputs};
 use kelvin_tests::kernel::{OnDevice, Written, in_f64, wide};
 use kelvin_tests::scripts::{Compiled, shipped};
 use kelvin_tests::suite::{Suite, adapter};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -30,10 +30,7 @@ fn main() -> ExitCode {
 }
 
 /// Calls `check` for every shape and circumstance; fails with all that it found.
-fn everywhere(
-    script: &PathBuf,
-    mut check: impl FnMut(&Compiled, &Circumstance, &Inputs) -> Vec<String>,
-) {
+fn everywhere(script: &Path, mut check: impl FnMut(&Compiled, &Circumstance, &Inputs) -> Vec<String>) {
     let mut found = Vec::new();
     for actions in ACTIONS {
         for batch in BATCHES {
@@ -50,7 +47,7 @@ fn everywhere(
     assert!(found.is_empty(), "{} wrong:\n{shown}", found.len());
 }
 
-fn differences(script: &PathBuf) {
+fn differences(script: &Path) {
     let mut steepest = 0.0_f64;
     everywhere(script, |compiled, circumstance, inputs| {
         let mut online = wide(&inputs.online);
@@ -88,17 +85,19 @@ fn differences(script: &PathBuf) {
     assert!(steepest > 0.1, "no gradient is above {steepest}: there was nothing to see");
 }
 
-fn precision(script: &PathBuf, device: &dyn Device) {
+fn precision(script: &Path, device: &dyn Device) {
     let mut on_device = None;
     everywhere(script, |compiled, circumstance, inputs| {
         let shape = (compiled.layout.batch, compiled.layout.actions);
         if on_device.as_ref().is_none_or(|(other, _)| *other != shape) {
-            on_device = Some((shape, OnDevice::new(device, compiled).unwrap_or_else(|error| panic!("{error}"))));
+            on_device =
+                Some((shape, OnDevice::new(device, compiled).unwrap_or_else(|error| panic!("{error}"))));
         }
         let (_, kernel) = on_device.as_mut().expect("set above");
         let written = kernel.run(inputs).unwrap_or_else(|error| panic!("{error}"));
         let again = kernel.run(inputs).unwrap_or_else(|error| panic!("{error}"));
-        let mut found = compare(compiled, circumstance, &written, &in_f64(compiled, inputs, &wide(&inputs.online)));
+        let mut found =
+            compare(compiled, circumstance, &written, &in_f64(compiled, inputs, &wide(&inputs.online)));
         if bits(&written) != bits(&again) {
             found.push("the same inputs gave other bits".to_owned());
         }
@@ -118,7 +117,12 @@ const U: f64 = 1.0 / (1 << 24) as f64;
 /// A target is a sum of a handful of terms as large as the largest output, each rounded a few times (a division or an
 /// exponential on a GPU costs up to three roundings), and of τ times a logarithm that is right to about 2^-21: a
 /// dozen roundings in all. It makes the td error, in which gradient and loss are Lipschitz with the constants 1 and δ.
-fn compare(compiled: &Compiled, circumstance: &Circumstance, single: &Written, double: &Written) -> Vec<String> {
+fn compare(
+    compiled: &Compiled,
+    circumstance: &Circumstance,
+    single: &Written,
+    double: &Written,
+) -> Vec<String> {
     let size = circumstance.size.abs().max(1.0);
     let actions = compiled.layout.actions as f64;
     let td_error = 12.0 * U * (size + circumstance.tau * (1.0 + actions.ln()));

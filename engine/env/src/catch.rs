@@ -81,7 +81,7 @@ impl Env for Catch {
         let reward = if self.paddle == self.ball_column { 1.0 } else { -1.0 };
         let steps = (ROWS - 1) as u64;
         let episode = Episode { episode_return: f64::from(reward), agent_steps: steps, frames: steps };
-        Ok(Step { reward, terminated: true, truncated: false, episode: Some(episode) })
+        Ok(Step { reward, terminated: true, episode: Some(episode), ..Step::default() })
     }
 
     fn screen(&self) -> Option<Screen> {

@@ -62,6 +62,10 @@ pub struct Step {
     pub terminated: bool,
     /// The episode was cut off; the state reached has a value, which is to be bootstrapped.
     pub truncated: bool,
+    /// A life was lost, and this step went on to the first frame of the next, as a reset in training would have. The
+    /// episode goes on; frames from before are no part of the next observation. Only in evaluation with
+    /// [`Preset::Paper`](crate::Preset::Paper), and never together with an end.
+    pub new_life: bool,
     /// Set when a true episode (all lives) ended. A game can also end in the frames that follow a lost life, which
     /// belong to a reset; its statistics then come with the next step.
     pub episode: Option<Episode>,

@@ -20,7 +20,7 @@ fn nearest(id: &str) -> Option<&'static str> {
     let known = || BUILT_INS.into_iter().chain(known_games());
     let contained = known().filter(|name| id.contains(&plain(name))).max_by_key(|name| name.len());
     contained.or_else(|| {
-        let (distance, name) = known().map(|name| (edit_distance(&id, &plain(name)), name)).min()?;
+        let (distance, name) = known().map(|name| (strsim::osa_distance(&id, &plain(name)), name)).min()?;
         // A third of the letters wrong is still a typing error; more is another name.
         (distance <= id.len().div_ceil(3)).then_some(name)
     })
@@ -30,32 +30,9 @@ fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Levenshtein's distance: insertions, deletions and substitutions that turn `a` into `b`.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn edit_distance_counts_edits() {
-        for (a, b, d) in
-            [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("pong", "pnog", 2)]
-        {
-            assert_eq!(edit_distance(a, b), d, "{a} to {b}");
-        }
-    }
 
     #[test]
     fn near_names_are_suggested_and_far_ones_are_not() {

@@ -11,10 +11,17 @@ use crate::EnvError;
 /// | | `Paper` (Mnih et al. 2015; the settings that Schulman et al. 2017 build on) | `Machado` (Machado et al. 2018) |
 /// |---|---|---|
 /// | chance | 1 to 30 no-op frames at the start | each frame repeats the last action with probability 0.25 |
-/// | FIRE at the start, where the game has it | yes | no |
+/// | FIRE at the start of a game or life, where the game has it | yes | no |
 /// | a lost life terminates (training only) | yes | no |
+/// | a lost life starts the next one without an end (evaluation only) | yes | no |
 /// | reward clipped to its sign (training only) | yes | yes |
 /// | frames per agent step, frames pooled, cap | 4, last 2, 108,000 | 4, last 2, 108,000 |
+///
+/// What `Paper` does between two lives is the same in training and in evaluation: a no-op step, FIRE and the action
+/// listed after it (these two where the game has FIRE), then an observation that holds one frame and zeros. In training
+/// a reset does it; in evaluation the step that lost the life does, its reward and the episode's frames include it, and
+/// nothing terminates. So a policy meets the states it was trained on, and one that never had to press FIRE does not
+/// wait for a ball until the cap. With `Machado` lives are the agent's own affair in both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {

@@ -67,7 +67,7 @@ impl VecEnv {
     }
 
     /// All observations, `[n, stack, height, width]` bytes, the oldest frame of a stack first. Frames from before the
-    /// start of an episode are zero.
+    /// start of an episode, or of a life that a step started ([`Step::new_life`]), are zero.
     pub fn obs(&self) -> &[u8] {
         &self.obs
     }
@@ -141,14 +141,18 @@ impl Lane<'_> {
         env.reset(frame)
     }
 
-    /// Shifts the stack by a frame, steps, and resets where that ended the episode.
+    /// Shifts the stack by a frame, steps, and resets where that ended the episode. Where a life was started instead,
+    /// only its frame stays.
     fn advance(&mut self, action: usize) -> Result<(), EnvError> {
         self.obs.copy_within(self.final_frame.len().., 0);
         let (env, frame) = self.newest();
         let step = env.step(action, frame)?;
         *self.step = step;
+        let start = self.obs.len() - self.final_frame.len();
+        if step.new_life {
+            self.obs[..start].fill(0);
+        }
         if step.ended() {
-            let start = self.obs.len() - self.final_frame.len();
             self.final_frame.copy_from_slice(&self.obs[start..]);
             self.reset()?;
         }

@@ -59,7 +59,7 @@ pub struct Evaluation {
 pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, Failure> {
     let dir = RunDir::open(&request.run)?;
     let config = Config::parse(&dir.read_config()?)?;
-    let latest = dir.latest_checkpoint()?;
+    let latest = dir.latest_checkpoint_with(&checkpoint::FOR_EVALUATION)?;
     for damage in &latest.damaged {
         console.line(format!("warning: {damage}"));
     }

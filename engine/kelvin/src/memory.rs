@@ -8,7 +8,9 @@ pub fn available_bytes() -> Option<u64> {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::everything());
     let system = System::new_with_specifics(memory).ok()?;
     let free = system.available_memory();
-    Some(system.cgroup_limits().map_or(free, |limits| free.min(limits.free_memory)))
+    // Not the group's own figure of what is free: it counts the page cache as taken.
+    let in_group = |limits: sysinfo::CGroupLimits| limits.total_memory.saturating_sub(limits.rss);
+    Some(system.cgroup_limits().map_or(free, |limits| free.min(in_group(limits))))
 }
 
 /// The free memory as a person reads it.

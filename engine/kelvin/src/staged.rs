@@ -69,21 +69,24 @@ impl Staged {
         }
         uniforms
     }
-
-    /// The script's parameters at its defaults, save those pinned by hand.
-    pub fn params(&self, config: &Config) -> BTreeMap<String, f64> {
-        param_values(&self.script, config)
-    }
 }
 
-/// A script's parameters at its defaults, save those that were pinned by hand.
-pub fn param_values(script: &Script, config: &Config) -> BTreeMap<String, f64> {
-    let value = |name: &str| config.params.get(name).filter(|_| config.pinned.contains(name)).copied();
-    script
-        .params()
-        .iter()
-        .map(|param| (param.name.clone(), value(&param.name).unwrap_or(param.default)))
-        .collect()
+/// A script's parameters at its defaults, save those that were pinned by hand. A pinned value outside the
+/// range that the script now gives is an error.
+pub fn param_values(script: &Script, config: &Config) -> Result<BTreeMap<String, f64>, Failure> {
+    let mut values = BTreeMap::new();
+    for param in script.params() {
+        let pinned = config.params.get(&param.name).filter(|_| config.pinned.contains(&param.name));
+        let value = *pinned.unwrap_or(&param.default);
+        param.check(value).map_err(|message| {
+            script.diagnostic(
+                format!("--set {}={value} does not fit this version: {message}", param.name),
+                "widen the parameter's range, or start a new run",
+            )
+        })?;
+        values.insert(param.name.clone(), value);
+    }
+    Ok(values)
 }
 
 fn static_params(script: &Script, params: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {

@@ -40,7 +40,8 @@ impl AgentSteps {
 
 /// Parses `10000000`, `10M`, `500k`, `1.5M`, `2e6`.
 pub fn parse_count(text: &str) -> Result<u64, String> {
-    let (digits, scale) = match text.trim().chars().last() {
+    let text = text.trim();
+    let (digits, scale) = match text.chars().last() {
         Some('k' | 'K') => (&text[..text.len() - 1], 1e3),
         Some('m' | 'M') => (&text[..text.len() - 1], 1e6),
         Some('g' | 'G' | 'b' | 'B') => (&text[..text.len() - 1], 1e9),
@@ -59,9 +60,14 @@ mod tests {
 
     #[test]
     fn counts_are_read_with_suffixes() {
-        for (text, count) in
-            [("1", 1), ("500k", 500_000), ("10M", 10_000_000), ("1.5m", 1_500_000), ("2e6", 2_000_000)]
-        {
+        for (text, count) in [
+            ("1", 1),
+            ("500k", 500_000),
+            ("10M", 10_000_000),
+            ("1.5m", 1_500_000),
+            ("2e6", 2_000_000),
+            ("10M\u{a0}", 10_000_000),
+        ] {
             assert_eq!(parse_count(text), Ok(count), "{text}");
         }
         for text in ["", "k", "-1", "0", "1.5", "NaN", "inf", "1e99", "ten"] {

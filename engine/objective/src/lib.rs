@@ -80,7 +80,7 @@ mod wgsl;
 
 pub use config::ConfigValue;
 pub use cpu::{CpuKernel, KernelIo};
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, did_you_mean};
 pub use error::CompileError;
 pub use graph::Graph;
 pub use imports::{Source, sources_hash};

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::checkpoint::{self, CheckpointWriter, Latest};
 use crate::durable::{self, Survives};
 use crate::lines::{self, JsonLines};
-use crate::lock::RunLock;
+use crate::lock::{self, RunLock};
 use crate::objectives::{self, ObjectiveVersion};
 use crate::{RunError, name};
 
@@ -27,14 +27,16 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes a new run directory, with the folders on the way to it.
+    /// Makes a new run directory, with the folders on the way to it. It becomes a run when its configuration is
+    /// written, which should therefore come last.
     ///
     /// # Errors
     /// A path that is taken, or a disk that does not take it. Then nothing is left behind.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, RunError> {
         let path = path.into();
-        // A path of any kind that is no folder fails in `make_folders`, with the system's reason.
-        if fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
+        // A path of any kind that is no folder fails in `make_folders`, with the system's reason. What a start that
+        // was cut off left behind, before it came to its configuration, is no run and may be used again.
+        if fs::read_dir(&path).is_ok_and(|mut entries| entries.any(|entry| !is_leftover(entry))) {
             return Err(RunError::Exists { path });
         }
         let mut made = Vec::new();
@@ -110,7 +112,8 @@ impl RunDir {
     }
 
     /// Keeps the sources of the objective that is in force from `update` on. `sources` are (path, text): the script,
-    /// then what it imports. The same version at the same update is written once.
+    /// then what it imports. The version that is in force at this
+    /// update already is not written again.
     ///
     /// # Errors
     /// A disk that does not take it, or no source at all.
@@ -121,6 +124,15 @@ impl RunDir {
         sources: &[(PathBuf, String)],
     ) -> Result<(), RunError> {
         objectives::record(&self.path, update, hash, sources)
+    }
+
+    /// Forgets, in the list of [`objectives`](Self::objectives), the versions that came into force after `update`: a
+    /// run that goes on from there has left their history.
+    ///
+    /// # Errors
+    /// An index that cannot be read, cut or is damaged.
+    pub fn rewind_objectives(&self, update: u64) -> Result<(), RunError> {
+        objectives::rewind(&self.path, update)
     }
 
     /// Every version of the objective that ran, oldest first; the scripts' paths are inside [`path`](Self::path).
@@ -184,7 +196,15 @@ impl RunDir {
     /// # Errors
     /// A folder that cannot be listed. Damaged checkpoints are no error: they are listed in the result.
     pub fn latest_checkpoint(&self) -> Result<Latest, RunError> {
-        checkpoint::latest(&self.path.join("checkpoints"))
+        checkpoint::latest(&self.path.join("checkpoints"), |_| true)
+    }
+
+    /// As [`latest_checkpoint`](Self::latest_checkpoint), but reads and vouches for the named files only.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn latest_checkpoint_with(&self, files: &[&str]) -> Result<Latest, RunError> {
+        checkpoint::latest(&self.path.join("checkpoints"), |name| files.contains(&name))
     }
 
     /// Puts the newest value into the live slot `name`, for whoever looks on. It need not survive a loss of power, so
@@ -220,6 +240,17 @@ impl RunDir {
     pub fn clear_done(&self) -> Result<(), RunError> {
         if self.is_done() { durable::remove(&self.path.join(DONE)) } else { Ok(()) }
     }
+}
+
+/// Whether a start that was cut off may have left this entry of a run's folder.
+fn is_leftover(entry: std::io::Result<fs::DirEntry>) -> bool {
+    entry.is_ok_and(|entry| {
+        let name = entry.file_name();
+        let folder = FOLDERS.iter().any(|folder| name.as_os_str() == *folder);
+        let file = [METRICS, TIMING, EVENTS, lock::FILE].iter().any(|file| name.as_os_str() == *file);
+        // Opened and not yet written to; a lock holds no more than a process's number.
+        folder || file && entry.metadata().is_ok_and(|metadata| metadata.len() < 16)
+    })
 }
 
 /// Makes `path` with all the folders above it and adds to `made` those that were not there.

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::RunError;
 
+/// The lock's file inside a run.
+pub(crate) const FILE: &str = "lock";
+
 /// Held by the process that trains in a run directory; dropping it lets the next one in.
 #[derive(Debug)]
 #[must_use = "the run is unlocked as soon as this is dropped"]
@@ -18,7 +21,7 @@ pub struct RunLock {
 impl RunLock {
     /// Takes the lock of the run at `folder`, or says who has it.
     pub(crate) fn take(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join("lock");
+        let path = folder.join(FILE);
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)

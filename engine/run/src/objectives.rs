@@ -35,8 +35,7 @@ pub(crate) fn record(
     hash: &str,
     sources: &[(PathBuf, String)],
 ) -> Result<(), RunError> {
-    let versions = list(run)?;
-    if versions.iter().any(|version| version.update == update && version.hash == hash) {
+    if list(run)?.last().is_some_and(|last| last.update == update && last.hash == hash) {
         return Ok(());
     }
     let short: String = hash.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
@@ -60,6 +59,13 @@ pub(crate) fn record(
     let script = Path::new("objective").join(name).join(&places[0]);
     let mut index = JsonLines::open(index(run))?;
     index.append(&ObjectiveVersion { update, hash: hash.to_string(), script })?;
+    index.sync()
+}
+
+/// Forgets the versions from after `update`: a run resumed from there has left their history. Their sources stay.
+pub(crate) fn rewind(run: &Path, update: u64) -> Result<(), RunError> {
+    let mut index = JsonLines::open(index(run))?;
+    index.cut_from(|version| version["update"].as_u64().is_some_and(|at| at > update))?;
     index.sync()
 }
 

@@ -110,6 +110,36 @@ fn the_lock_clears_away_what_a_killed_process_left() {
 }
 
 #[test]
+fn what_a_start_that_was_cut_off_left_may_be_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let run = RunDir::create(&path).unwrap();
+    drop((run.lock().unwrap(), run.metrics_writer().unwrap()));
+    let run = RunDir::create(&path).unwrap();
+    run.write_config("seed = 1\n").unwrap();
+    assert!(matches!(RunDir::create(&path), Err(RunError::Exists { .. })));
+    let records = folder.path().join("records");
+    RunDir::create(&records).unwrap().metrics_writer().unwrap().append(&"a record of some length").unwrap();
+    assert!(matches!(RunDir::create(&records), Err(RunError::Exists { .. })));
+}
+
+#[test]
+fn objectives_follow_the_history_of_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDir::create(folder.path().join("run")).unwrap();
+    let record = |update, hash: &str| {
+        run.record_objective(update, hash, &[("s.rhai".into(), hash.to_owned())]).unwrap()
+    };
+    let hashes = || run.objectives().unwrap().into_iter().map(|version| version.hash).collect::<Vec<_>>();
+    for (update, hash) in [(0, "a"), (0, "b"), (0, "a"), (0, "a"), (5, "c"), (9, "d")] {
+        record(update, hash);
+    }
+    assert_eq!(hashes(), ["a", "b", "a", "c", "d"], "back to a version is a version of its own");
+    run.rewind_objectives(5).unwrap();
+    assert_eq!(hashes(), ["a", "b", "a", "c"]);
+}
+
+#[test]
 fn objectives_keep_their_layout_and_are_written_once() {
     let (scratch, run) = run();
     let scripts = scratch.path().join("scripts");

@@ -2,6 +2,8 @@
 //!
 //! Two clocks run here. The *true episode* lasts from a restart of the emulator to game over or the frame cap; its
 //! return is raw. The *learner's episode* may end earlier, with a lost life; the game then goes on at the next reset.
+//! In evaluation it goes on within the step that lost the life, through the same frames: a policy that never had to
+//! press FIRE in training would otherwise wait for a ball until the frame cap.
 
 use std::collections::VecDeque;
 
@@ -149,6 +151,18 @@ impl AtariEnv {
         self.emulator.gray_into(&mut self.pooled);
     }
 
+    /// Goes on after a lost life as a reset in training does, with a no-op step and the opening, but stops where the
+    /// game does. Returns the summed reward.
+    fn start_life(&mut self) -> f64 {
+        let mut reward = self.repeat(Action::NOOP);
+        for i in 0..self.opening.len() {
+            if !self.over() {
+                reward += self.repeat(self.opening[i]);
+            }
+        }
+        reward
+    }
+
     /// Where the frames of a reset ended the game, notes its episode (if the agent had a part in it) and restarts.
     fn restart_if_over(&mut self) {
         if self.over() {
@@ -192,18 +206,23 @@ impl Env for AtariEnv {
             return Err(self.spec.misuse("reset it before the first step and after each end"));
         }
         self.tally.agent_steps += 1;
-        let reward = self.repeat(self.actions[action]);
-        self.preprocessor.resample(&self.pooled, frame);
+        let mut reward = self.repeat(self.actions[action]);
 
         let lives = self.emulator.lives();
         // Some games show zero lives for a few frames before their game over, which will end the episode by itself.
-        let life_lost = self.rules.life_loss_terminates && 0 < lives && lives < self.lives;
-        self.lives = lives;
-        let terminated = self.emulator.game_over() || life_lost;
+        let life_lost = 0 < lives && lives < self.lives;
+        let life_ends = life_lost && self.rules.life_loss_terminates;
+        let life_starts = life_lost && self.rules.life_loss_reopens && !self.over();
+        if life_starts {
+            reward += self.start_life();
+        }
+        self.preprocessor.resample(&self.pooled, frame);
+        self.lives = self.emulator.lives();
+        let terminated = self.emulator.game_over() || life_ends;
         if self.over() {
             self.phase = Phase::Over;
             self.ended.push_back(self.tally);
-        } else if life_lost {
+        } else if life_ends {
             self.phase = Phase::LifeLost;
         }
         Ok(Step {
@@ -211,6 +230,7 @@ impl Env for AtariEnv {
             reward: (if self.rules.clip_reward && reward != 0.0 { reward.signum() } else { reward }) as f32,
             terminated,
             truncated: self.capped() && !terminated,
+            new_life: life_starts && !self.over(),
             episode: self.ended.pop_front(),
         })
     }

@@ -14,8 +14,11 @@ pub(super) struct Rules {
     pub(super) max_noops: u32,
     /// A new game or life starts with FIRE and the game's next action, where its action set begins with NOOP, FIRE.
     pub(super) press_fire: bool,
-    /// A lost life terminates.
+    /// A lost life terminates; the reset that follows lets a no-op step pass and presses what a life starts with.
     pub(super) life_loss_terminates: bool,
+    /// A lost life does not terminate, and the step that lost it goes on with what that reset would have done: the
+    /// policy sees the lives it was trained on.
+    pub(super) life_loss_reopens: bool,
     /// The learner sees the sign of the reward.
     pub(super) clip_reward: bool,
     /// Emulator frames of a true episode.
@@ -31,6 +34,7 @@ impl Rules {
                 max_noops: 30,
                 press_fire: true,
                 life_loss_terminates: options.training,
+                life_loss_reopens: !options.training,
                 clip_reward,
                 max_frames,
             },
@@ -39,6 +43,7 @@ impl Rules {
                 max_noops: 0,
                 press_fire: false,
                 life_loss_terminates: false,
+                life_loss_reopens: false,
                 clip_reward,
                 max_frames,
             },

@@ -90,7 +90,8 @@ impl Env for TabularEnv {
         let truncated = !terminated && self.tally.agent_steps >= self.time_limit;
         let ended = terminated || truncated;
         self.state = (!ended).then_some(next);
-        Ok(Step { reward: reward as f32, terminated, truncated, episode: ended.then_some(self.tally) })
+        let episode = ended.then_some(self.tally);
+        Ok(Step { reward: reward as f32, terminated, truncated, episode, ..Step::default() })
     }
 
     fn screen(&self) -> Option<Screen> {

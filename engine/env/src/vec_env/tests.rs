@@ -84,6 +84,36 @@ fn stacks_shift_and_are_cleared_at_the_start_of_an_episode() {
 }
 
 #[test]
+fn evaluation_shows_the_lives_that_training_showed() {
+    // The second has no FIRE in its action set.
+    for id in ["breakout", "ms_pacman"] {
+        let [mut training, mut evaluation] = [true, false].map(|training| {
+            VecEnv::new(id, &EnvOptions { training, ..EnvOptions::default() }, 1, 5)
+                .unwrap_or_else(|error| panic!("run ./kelvin test, which fetches the ROMs: {error}"))
+        });
+        let mut lives = 1;
+        for t in 0.. {
+            let action = [t / 9 % 4];
+            let (seen, shown) = (training.step(&action).unwrap()[0], evaluation.step(&action).unwrap()[0]);
+            assert_eq!((shown.episode, shown.truncated), (seen.episode, false), "{id}, t = {t}");
+            assert_eq!(
+                (shown.new_life, shown.terminated),
+                match seen.episode {
+                    Some(_) => (false, true),
+                    None => (seen.terminated, false),
+                }
+            );
+            assert!(evaluation.obs() == training.obs(), "{id}, t = {t}");
+            if seen.episode.is_some() {
+                break;
+            }
+            lives += usize::from(shown.new_life);
+        }
+        assert!(lives >= 3, "{id} has {lives} lives");
+    }
+}
+
+#[test]
 fn the_final_frame_is_the_one_the_last_step_led_to() {
     let mut envs = VecEnv::new("catch", &EnvOptions::default(), 3, 1).unwrap();
     for t in 1..=27 {

@@ -36,7 +36,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     console.line(format!("ROMs       {} of {} games", sound.len(), games.len()));
     let Some(game) = sound.iter().find(|game| game.game == "pong").or(sound.first()) else {
         return Err(Failure::failed("no ROM is here: only the built-in environments can be trained on")
-            .hint("./kelvin fetches them when it runs the program, or name their folder with --roms DIR"));
+            .hint("`./kelvin roms` fetches them; or name their folder with --roms DIR"));
     };
     let options = EnvOptions { roms: args.roms, ..EnvOptions::default() };
     let mut env = make(game.game, &options, 1)?;

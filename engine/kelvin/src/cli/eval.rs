@@ -17,7 +17,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 0.001)]
     epsilon: f64,
     /// Protocol to evaluate under [default: the run's]
-    #[arg(long)]
+    #[arg(long, value_parser = super::preset)]
     preset: Option<Preset>,
     /// Seed of the evaluation's environments and exploration
     #[arg(long, default_value_t = 1000)]

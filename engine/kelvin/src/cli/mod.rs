@@ -12,6 +12,7 @@ mod train;
 
 use crate::failure::{Failure, WRONG_USE};
 use clap::{Parser, Subcommand};
+use kelvin_env::{EnvError, Preset};
 use std::process::ExitCode;
 
 /// Entropy-regularised reinforcement learning on Atari: write the backup target and the loss as a script,
@@ -76,4 +77,15 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(args),
         Command::Roms(args) => roms::run(args),
     }
+}
+
+/// The largest seed: `config.toml` has no larger whole numbers.
+const MAX_SEED: u64 = i64::MAX as u64;
+
+/// Parses a preset; the error says which there are.
+fn preset(text: &str) -> Result<Preset, String> {
+    text.parse().map_err(|error: EnvError| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
 }

@@ -25,7 +25,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     console.line(format!("{sound} of {} games are here and sound", games.len()));
     match sound {
         0 => Err(Failure::failed("there is no ROM")
-            .hint("./kelvin fetches them when it runs the program, or name their folder with --roms DIR")),
+            .hint("`./kelvin roms` fetches them; or name their folder with --roms DIR")),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,5 @@
 //! `kelvin train`.
 
-use crate::config::Wanted;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::train::{TrainRequest, train};
@@ -13,21 +12,21 @@ pub(super) struct Args {
     /// The objective, as in scripts/soft_kl.rhai; edit it while it trains
     #[arg(required_unless_present = "resume")]
     script: Option<PathBuf>,
-    /// A game (pong, breakout, …; see `kelvin roms`) or a built-in: catch, chain, gridworld
-    #[arg(long, default_value = "pong")]
-    env: String,
+    /// A game (pong, breakout, …; see `kelvin roms`) or a built-in: catch, chain, gridworld [default: pong]
+    #[arg(long)]
+    env: Option<String>,
     /// Frames to train for, as in 500k or 10M [default: 10M, built-in environments 100k]
     #[arg(long, value_parser = parse_count)]
     frames: Option<u64>,
-    /// Seed of everything random
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// auto (a GPU if there is one, else the CPU), gpu, cpu, or part of an adapter's name
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Preprocessing: paper (no-op starts, life-loss episodes) or machado (sticky actions)
-    #[arg(long, default_value_t = Preset::Paper)]
-    preset: Preset,
+    /// Seed of everything random [default: 0]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=super::MAX_SEED))]
+    seed: Option<u64>,
+    /// auto (a GPU if there is one, else the CPU), gpu, cpu, or part of an adapter's name [default: auto]
+    #[arg(long)]
+    device: Option<String>,
+    /// Preprocessing: paper (no-op starts, life-loss episodes) or machado (sticky actions) [default: paper]
+    #[arg(long, value_parser = super::preset)]
+    preset: Option<Preset>,
     /// Act with all 18 actions instead of those the game uses
     #[arg(long)]
     full_action_set: bool,
@@ -37,8 +36,9 @@ pub(super) struct Args {
     /// The run directory [default: runs/SCRIPT-ENV-sSEED]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Go on with the run in --out, with its own script and settings; --frames may lengthen it
-    #[arg(long, requires = "out", conflicts_with = "sets")]
+    /// Go on with a run, with its own script and settings: the same command once more, or just --out.
+    /// --frames may change its length, --device where it runs
+    #[arg(long, conflicts_with_all = ["sets", "full_action_set"])]
     resume: bool,
     /// A folder of ROMs, searched before KELVIN_ROMS and the cache
     #[arg(long, value_name = "DIR")]
@@ -51,15 +51,13 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let request = TrainRequest {
         script: args.script,
-        wanted: Wanted {
-            env: args.env,
-            preset: args.preset,
-            full_action_set: args.full_action_set,
-            seed: args.seed,
-            device: args.device,
-            frames: args.frames.map(Frames),
-            sets: args.sets,
-        },
+        env: args.env,
+        preset: args.preset,
+        full_action_set: args.full_action_set,
+        seed: args.seed,
+        device: args.device,
+        frames: args.frames.map(Frames),
+        sets: args.sets,
         out: args.out,
         resume: args.resume,
         roms: args.roms,

@@ -15,7 +15,11 @@ const MEMORY_SHARE: f64 = 0.6;
 /// small network and short schedules, with which they are solved in seconds.
 pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Config {
     let common = Config {
-        script: script.path().display().to_string(),
+        // The run may be resumed from another folder.
+        script: std::path::absolute(script.path())
+            .unwrap_or_else(|_| script.path().into())
+            .display()
+            .to_string(),
         env: wanted.env.clone(),
         preset: wanted.preset,
         full_action_set: wanted.full_action_set,
@@ -67,9 +71,10 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
     }
 }
 
-/// `wanted` transitions, or as many as fit the share of memory that replay may take.
+/// `wanted` transitions, or the largest power of two that fits the share of memory that replay may take: in
+/// steps so coarse that the same machine gives the same run, whatever else is open.
 fn affordable(wanted: usize, env: &EnvSpec) -> usize {
     let Some(free) = memory::available_bytes() else { return wanted };
     let fits = free as f64 * MEMORY_SHARE / bytes_per_transition(env.frame_len()) as f64;
-    wanted.min((fits / 1000.0).max(1.0) as usize * 1000)
+    if fits >= wanted as f64 { wanted } else { 1 << (fits.max(1024.0).log2() as u32) }
 }

@@ -1,8 +1,8 @@
 //! Merging what a script's `config()` and `--set` say into the table of defaults.
 
 use super::Config;
-use crate::failure::{Failure, did_you_mean};
-use kelvin_objective::{ConfigValue, Param};
+use crate::failure::Failure;
+use kelvin_objective::{ConfigValue, Param, did_you_mean};
 use toml::{Table, Value};
 
 /// Keys that the run itself decides; a script or `--set` may not.

@@ -5,6 +5,7 @@
 
 mod defaults;
 mod merge;
+mod validate;
 
 use crate::failure::Failure;
 use crate::units::{AgentSteps, Frames};
@@ -241,80 +242,7 @@ impl Config {
             ClipName::Global => Clip::Global(self.clip_norm as f32),
         }
     }
-
-    fn validate(&self) -> Result<(), Failure> {
-        let positive = [
-            ("envs", self.envs as f64),
-            ("n", self.n as f64),
-            ("batch", self.batch as f64),
-            ("frames", self.frames.0 as f64),
-            ("update_every", self.update_every as f64),
-            ("target_every", self.target_every as f64),
-            ("log_every", self.log_every as f64),
-            ("checkpoint_every", self.checkpoint_every as f64),
-            ("learning_rate", self.learning_rate),
-            ("adam_epsilon", self.adam_epsilon),
-            ("clip_norm", self.clip_norm),
-        ];
-        for (key, value) in positive {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(Failure::usage(format!("`{key}` must be positive, not {value}")));
-            }
-        }
-        let fractions = [
-            ("epsilon_start", self.epsilon_start),
-            ("epsilon_mid", self.epsilon_mid),
-            ("epsilon_end", self.epsilon_end),
-            ("epsilon_mid_at", self.epsilon_mid_at),
-            ("epsilon_end_at", self.epsilon_end_at),
-        ];
-        for (key, value) in fractions {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(Failure::usage(format!("`{key}` must lie in 0 to 1, not be {value}")));
-            }
-        }
-        for (key, value) in [("adam_beta1", self.adam_beta1), ("adam_beta2", self.adam_beta2)] {
-            if !(0.0..1.0).contains(&value) {
-                return Err(Failure::usage(format!("`{key}` must lie in 0 to below 1, not be {value}")));
-            }
-        }
-        if self.epsilon_mid_at > self.epsilon_end_at {
-            return Err(Failure::usage("`epsilon_mid_at` lies after `epsilon_end_at`")
-                .hint("both are fractions of the training, the steep part's end first"));
-        }
-        if self.n > MAX_WINDOW {
-            return Err(Failure::usage(format!("`n` is {}; windows go up to {MAX_WINDOW} steps", self.n)));
-        }
-        let unique: BTreeSet<_> = self.heads.iter().map(|head| *head as u8).collect();
-        if unique.len() != self.heads.len() {
-            return Err(Failure::usage("`heads` names a head twice"));
-        }
-        if !self.heads.contains(&HeadName::Q) {
-            return Err(Failure::usage(
-                "the replay learner acts ε-greedily on action values, but `heads` has no \"q\"",
-            )
-            .hint("write `heads: [\"q\"]` in the script's config()"));
-        }
-        if self.network == NetworkName::Mlp && self.hidden.iter().any(|width| *width == 0 || *width > 65_536)
-        {
-            return Err(Failure::usage("`hidden` holds a layer width outside 1 to 65536"));
-        }
-        let smallest = self.envs * (self.n + self.batch.div_ceil(self.envs) + STACK_MARGIN);
-        if self.replay_capacity < smallest {
-            return Err(Failure::usage(format!(
-                "`replay_capacity` is {}, too small for {} environments, windows of {} and batches of {}",
-                self.replay_capacity, self.envs, self.n, self.batch
-            ))
-            .hint(format!("use at least {smallest}")));
-        }
-        Ok(())
-    }
 }
-
-/// Longest window, agent steps.
-pub const MAX_WINDOW: usize = 128;
-/// Slots of an environment's ring that never start a sample: the stack's older frames and the write position.
-const STACK_MARGIN: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 use super::*;
-use std::path::PathBuf;
+
+/// What `--set` is given.
+type Sets<'a> = &'a [(&'a str, &'a str)];
 
 fn script(config: &str) -> Script {
     let folder = tempfile::tempdir().unwrap();
@@ -25,7 +27,7 @@ fn env(atari: bool) -> EnvSpec {
     }
 }
 
-fn resolve(config: &str, sets: &[(&str, &str)]) -> Result<Config, Failure> {
+fn resolve(config: &str, sets: Sets) -> Result<Config, Failure> {
     let wanted = Wanted {
         env: "x".to_owned(),
         preset: Preset::Paper,
@@ -71,7 +73,7 @@ fn a_configuration_survives_its_file() {
 
 #[test]
 fn mistakes_say_where_and_what_to_do() {
-    let cases: [(&str, &[(&str, &str)], &str); 14] = [
+    let cases: [(&str, Sets, &str); 16] = [
         ("#{ btach: 3 }", &[], "did you mean `batch`?"),
         ("#{ seed: 3 }", &[], "use --seed"),
         ("#{ batch: \"many\" }", &[], "takes a whole number"),
@@ -84,8 +86,10 @@ fn mistakes_say_where_and_what_to_do() {
         ("#{}", &[("tau", "100")], "between 0.001 and 10"),
         ("#{}", &[("tau", "warm")], "no number"),
         ("#{}", &[("batch", "-1")], "whole number"),
-        ("#{}", &[("n", "1000")], "up to 128"),
-        ("#{}", &[("replay_capacity", "10")], "use at least"),
+        ("#{}", &[("envs", "1152921504606846976")], "1 to 65536"),
+        ("#{}", &[("hidden", "[65536]")], "layers, 1 to 8192 wide"),
+        ("#{}", &[("n", "1000")], "1 to 128"),
+        ("#{}", &[("replay_capacity", "10")], "at least"),
     ];
     for (script, sets, expected) in cases {
         let failure = resolve(script, sets).expect_err(expected).to_string();
@@ -101,7 +105,7 @@ fn zero_where_something_must_be_positive_is_refused() {
         let failure = resolve("#{}", &[(key, "0")]).expect_err(key).to_string();
         assert!(failure.contains(key), "{failure}");
     }
-    for (key, value) in [("epsilon_start", "1.5"), ("adam_beta2", "1.0"), ("learning_rate", "nan")] {
+    for (key, value) in [("epsilon_start", "1.5"), ("adam_beta2", "0.99999999"), ("learning_rate", "nan")] {
         assert!(resolve("#{}", &[(key, value)]).is_err(), "{key}={value}");
     }
 }

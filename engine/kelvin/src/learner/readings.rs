@@ -1,9 +1,10 @@
 //! What the objective reported since the last record.
 
 use kelvin_compute::objective::METRIC_SLOTS;
+use serde::{Deserialize, Serialize};
 
 /// Sums of batch means over the updates that were read.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Readings {
     sums: [f64; METRIC_SLOTS],
     count: u64,

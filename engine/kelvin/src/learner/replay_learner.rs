@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::replay::{BatchBuffers, End, Replay, ReplaySpec, Transition};
 use crate::schedule::EpsilonSchedule;
-use crate::staged::Staged;
+use crate::staged::{self, Staged};
 use crate::units::{AgentSteps, Frames, Updates};
 use kelvin_compute::{
     Batch, CompiledObjective, Device, Model, ModelSpec, ModelState, ObjectiveCompiler, ObsShape,
@@ -32,7 +32,6 @@ pub struct ReplayLearner {
     params: BTreeMap<String, f64>,
     epsilon: EpsilonSchedule,
     state: LearnerState,
-    readings: Readings,
     outputs: Vec<f32>,
     actions: Vec<usize>,
     acted_on: Vec<u8>,
@@ -48,6 +47,8 @@ pub struct LearnerState {
     pub updates: Updates,
     exploration: Xoshiro256PlusPlus,
     sampling: Xoshiro256PlusPlus,
+    /// Metrics since the last record.
+    readings: Readings,
 }
 
 /// What happened in one lockstep of all environments and the updates that became due.
@@ -100,8 +101,8 @@ impl ReplayLearner {
                 updates: Updates(0),
                 exploration: Xoshiro256PlusPlus::seed_from_u64(seeds.exploration),
                 sampling: Xoshiro256PlusPlus::seed_from_u64(seeds.sampling),
+                readings: Readings::default(),
             },
-            readings: Readings::default(),
             config: config.clone(),
             envs,
             model,
@@ -190,7 +191,7 @@ impl ReplayLearner {
             self.state.updates.0 += 1;
             if self.state.updates.0.is_multiple_of(READ_EVERY) {
                 let means = self.model.metrics()?;
-                self.readings.add(&means);
+                self.state.readings.add(&means);
             }
         }
         Ok(())
@@ -200,11 +201,11 @@ impl ReplayLearner {
     pub fn swap(&mut self, staged: Staged, compiled: CompiledObjective) -> Result<(), Failure> {
         let kernel = staged.kernel();
         self.model.set_objective(kernel.passes, compiled)?;
-        self.params = staged.params(&self.config);
+        self.params = staged::param_values(&staged.script, &self.config)?;
         self.model.set_uniforms(&staged.uniforms(&self.params))?;
         self.staged = staged;
         // Metrics of two scripts do not mix.
-        self.readings = Readings::default();
+        self.state.readings = Readings::default();
         Ok(())
     }
 
@@ -215,7 +216,7 @@ impl ReplayLearner {
 
     /// The metrics since the last call.
     pub fn take_readings(&mut self) -> Readings {
-        std::mem::take(&mut self.readings)
+        std::mem::take(&mut self.state.readings)
     }
 
     /// Weights, target network and optimizer.

@@ -6,17 +6,30 @@ use kelvin_compute::{ModelState, Tensor};
 use kelvin_run::{Checkpoint, RunDir};
 use std::io::Read;
 
+/// Weights and optimizer.
 const MODEL: &str = "model.safetensors";
+/// Counters and random streams.
 const STATE: &str = "state.json";
+/// The memory.
 const REPLAY: &str = "replay.zst";
 /// Fast, and Atari frames shrink by an order of magnitude all the same.
 const ZSTD_LEVEL: i32 = 1;
+/// What evaluation reads of a checkpoint; the memory, far larger, need not even be sound.
+pub const FOR_EVALUATION: [&str; 2] = [MODEL, STATE];
 /// Checkpoints kept.
 const KEEP: usize = 2;
 
 /// Saves weights, optimizer, counters, random streams and memory.
 pub fn save(dir: &RunDir, learner: &mut ReplayLearner) -> Result<(), Failure> {
     let model = learner.export()?;
+    if let Some(tensor) =
+        model.tensors.iter().find(|tensor| tensor.data.iter().any(|value| !value.is_finite()))
+    {
+        return Err(Failure::failed(format!("no checkpoint is made: {} is no longer finite", tensor.name))
+            .hint(
+                "the checkpoints that are there are from before; look for what can overflow in the script",
+            ));
+    }
     let mut writer = dir.begin_checkpoint(learner.state().updates.0)?;
     let tensors: Vec<_> = model
         .tensors

@@ -1,6 +1,10 @@
-//! Ctrl-C, SIGTERM and SIGHUP: a wish to stop, not a reason to lose anything.
+//! Ctrl-C and SIGTERM: a wish to stop, not a reason to lose anything.
+//!
+//! SIGHUP is left alone, so that `nohup` works.
 
 use crate::failure::Failure;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -14,12 +18,17 @@ const KILLED_BY_SIGINT: i32 = 130;
 
 /// From here on the first signal is kept as a wish; a later one ends the process at once.
 pub fn listen() -> Result<(), Failure> {
-    ctrlc::set_handler(|| {
-        if WISHED.get_or_init(Instant::now).elapsed() > SAME_WISH {
-            std::process::exit(KILLED_BY_SIGINT);
+    let failed = |error| Failure::failed(format!("Ctrl-C cannot be caught: {error}"));
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let listener = move || {
+        for _ in signals.forever() {
+            if WISHED.get_or_init(Instant::now).elapsed() > SAME_WISH {
+                std::process::exit(KILLED_BY_SIGINT);
+            }
         }
-    })
-    .map_err(|error| Failure::failed(format!("Ctrl-C cannot be caught: {error}")))
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(listener).map_err(failed)?;
+    Ok(())
 }
 
 /// Whether the process was asked to stop.

@@ -4,21 +4,25 @@ pub mod checkpoint;
 pub mod interrupt;
 mod recorder;
 mod reload;
+mod request;
+mod resume;
 mod session;
+mod start;
 
 use crate::console::{Console, Status, duration, grouped};
 use crate::failure::Failure;
 use crate::units::Frames;
 use reload::Reload;
+pub use request::TrainRequest;
 use serde_json::json;
+pub use session::Session;
 pub(crate) use session::open_device;
-pub use session::{Session, TrainRequest};
 use std::time::Instant;
 
 /// Trains until the run's frames are done or the user stops it.
 pub fn train(request: &TrainRequest, console: &mut Console) -> Result<(), Failure> {
-    let mut session = Session::open(request, console)?;
     interrupt::listen()?;
+    let mut session = Session::open(request, console)?;
     let result = session.run(console);
     console.finish();
     if let Err(failure) = &result {

@@ -73,7 +73,7 @@ impl Recorder {
             events: dir.events_writer()?,
             log_every,
             recorded: from.0 / log_every,
-            returns: VecDeque::with_capacity(RECENT),
+            returns: recent_returns(&dir.read_metrics()?),
             loss: None,
             since: (Instant::now(), learner.frames(), learner.state().updates),
             start: Instant::now(),
@@ -170,6 +170,14 @@ impl Recorder {
     pub fn wall_s(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
+}
+
+/// Returns of the last episodes on record, so that a resumed run's mean goes on where it was.
+fn recent_returns(metrics: &[Value]) -> VecDeque<f64> {
+    let mut returns: VecDeque<f64> =
+        metrics.iter().rev().filter_map(|record| record["episode_return"].as_f64()).take(RECENT).collect();
+    returns.make_contiguous().reverse();
+    returns
 }
 
 /// A loss that is no number any more has poisoned the weights: going on would only waste a machine.

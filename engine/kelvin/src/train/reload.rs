@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,7 @@ pub struct Reloader {
     reloads: Receiver<Reload>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    watching: bool,
 }
 
 impl Reloader {
@@ -63,12 +64,22 @@ impl Reloader {
             .name("reload".to_owned())
             .spawn(move || watch(watched, compiler.as_ref(), &sender, &stopped))
             .map_err(|error| Failure::failed(format!("no thread for watching the script: {error}")))?;
-        Ok(Self { reloads, stop, thread: Some(thread) })
+        Ok(Self { reloads, stop, thread: Some(thread), watching: true })
     }
 
     /// A version that was saved since the last call.
-    pub fn poll(&self) -> Option<Reload> {
-        self.reloads.try_recv().ok()
+    pub fn poll(&mut self) -> Option<Reload> {
+        match self.reloads.try_recv() {
+            Ok(reload) => Some(reload),
+            Err(TryRecvError::Disconnected) if self.watching => {
+                self.watching = false;
+                let failure = Failure::failed("the script is no longer watched: its thread ended");
+                Some(Reload::Refused(
+                    failure.hint("stop with Ctrl-C and go on with --resume to edit it live again"),
+                ))
+            }
+            Err(_) => None,
+        }
     }
 }
 
@@ -106,7 +117,7 @@ fn version(watched: &Watched, compiler: &dyn ObjectiveCompiler) -> Result<Reload
     let start = Instant::now();
     let script = Script::load(&watched.path)?;
     agrees(&watched.script_config, &script)?;
-    let params = staged::param_values(&script, &watched.config);
+    let params = staged::param_values(&script, &watched.config)?;
     let staged = Staged::new(script, &staged::layout(&watched.config, watched.actions), &params)?;
     let compiled = compiler.compile(&staged.kernel())?;
     Ok(Reload::Ready { staged: Box::new(staged), compiled, took: start.elapsed() })

@@ -1,11 +1,9 @@
-//! Everything a training run consists of, put together once: from a command line, or from a run directory.
-//!
-//! What can be wrong is found out before the first file is made, so that a mistake leaves nothing behind.
+//! Everything a training run consists of, put together once.
 
-use super::checkpoint;
 use super::recorder::Recorder;
 use super::reload::{Reloader, Watched};
-use crate::config::{Config, Wanted};
+use super::request::TrainRequest;
+use crate::config::Config;
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::learner::ReplayLearner;
@@ -14,26 +12,11 @@ use crate::replay::bytes_per_transition;
 use crate::staged::{self, Staged};
 use crate::units::AgentSteps;
 use kelvin_compute::{Device, DeviceRequest};
-use kelvin_env::{EnvOptions, EnvSpec, Preset, VecEnv};
+use kelvin_env::{EnvOptions, EnvSpec, VecEnv, make};
 use kelvin_objective::Script;
-use kelvin_run::{Checkpoint, RunDir, RunLock};
-use serde_json::json;
+use kelvin_run::{RunDir, RunLock};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// What the command line asks for.
-#[derive(Clone, Debug)]
-pub struct TrainRequest {
-    /// The objective; a resumed run has its own.
-    pub script: Option<PathBuf>,
-    /// Environment, preset, seed, device, length, settings.
-    pub wanted: Wanted,
-    /// The run directory.
-    pub out: Option<PathBuf>,
-    /// Go on with the run in `out`.
-    pub resume: bool,
-    /// A folder of ROMs to search first.
-    pub roms: Option<PathBuf>,
-}
 
 /// A training run, ready to go.
 pub struct Session {
@@ -54,71 +37,13 @@ impl Session {
         if request.resume { Self::resume(request, console) } else { Self::start(request, console) }
     }
 
-    fn start(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
-        let path = request.script.as_deref().ok_or_else(|| {
-            Failure::usage("no script given").hint("kelvin train scripts/soft_kl.rhai --env pong")
-        })?;
-        let script = Script::load(path)?;
-        let device = open_device(&request.wanted.device, console)?;
-        let options =
-            env_options(request.wanted.preset, request.wanted.full_action_set, request.roms.clone());
-        let spec = kelvin_env::make(&request.wanted.env, &options, 1)?.spec().clone();
-        let config = Config::resolve(&request.wanted, &script, &spec)?;
-        let out = request.out.clone().unwrap_or_else(|| default_out(&script, &config));
-        let staged = Staged::new(script, &staged::layout(&config, spec.actions.len()), &config.params)?;
-        let learner = learner(&config, device.as_ref(), &options, staged, AgentSteps(0))?;
-        let dir = RunDir::create(&out)?;
-        let lock = dir.lock()?;
-        dir.write_config(&config.to_toml()?)?;
-        let session = Self::assemble(config, dir, lock, learner)?;
-        session.record_objective()?;
-        session.introduce(&spec, console);
-        Ok(session)
-    }
-
-    fn resume(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
-        let out = request.out.as_ref().ok_or_else(|| {
-            Failure::usage("--resume needs to know which run").hint("kelvin train --resume --out runs/NAME")
-        })?;
-        let dir = RunDir::open(out)?;
-        let lock = dir.lock()?;
-        let mut config = Config::parse(&dir.read_config()?)?;
-        if let Some(frames) = request.wanted.frames {
-            config.frames = frames;
-        }
-        let latest = dir.latest_checkpoint()?;
-        for damage in &latest.damaged {
-            console.line(format!("warning: {damage}"));
-        }
-        let device = open_device(&config.device, console)?;
-        let options = env_options(config.preset, config.full_action_set, request.roms.clone());
-        let spec = kelvin_env::make(&config.env, &options, 1)?.spec().clone();
-        let update = latest.checkpoint.as_ref().map_or(0, Checkpoint::update);
-        let script = recorded_script(&dir, update)?;
-        let params = staged::param_values(&script, &config);
-        let staged = Staged::new(script, &staged::layout(&config, spec.actions.len()), &params)?;
-        let from = match &latest.checkpoint {
-            Some(checkpoint) => checkpoint::load_model(checkpoint)?.0.agent_steps,
-            None => AgentSteps(0),
-        };
-        let mut learner = learner(&config, device.as_ref(), &options, staged, from)?;
-        if let Some(checkpoint) = &latest.checkpoint {
-            checkpoint::restore(checkpoint, &mut learner)?;
-        }
-        if learner.frames() >= config.frames {
-            return Err(Failure::usage(format!("this run is done: {} frames", grouped(learner.frames().0)))
-                .hint("train it for longer with --frames"));
-        }
-        dir.clear_done()?;
-        dir.write_config(&config.to_toml()?)?;
-        let mut session = Self::assemble(config, dir, lock, learner)?;
-        session.recorder.event("resume", &session.learner, json!({}))?;
-        console.line(format!("resuming at {} frames", grouped(session.learner.frames().0)));
-        session.introduce(&spec, console);
-        Ok(session)
-    }
-
-    fn assemble(config: Config, dir: RunDir, lock: RunLock, learner: ReplayLearner) -> Result<Self, Failure> {
+    /// Opens the run's files and starts watching its script.
+    pub(super) fn assemble(
+        config: Config,
+        dir: RunDir,
+        lock: RunLock,
+        learner: ReplayLearner,
+    ) -> Result<Self, Failure> {
         let recorder = Recorder::new(&dir, config.log_every, &learner)?;
         let script = &learner.staged().script;
         let watched = Watched {
@@ -140,7 +65,8 @@ impl Session {
         Ok(self.dir.record_objective(self.learner.state().updates.0, script.hash(), &sources)?)
     }
 
-    fn introduce(&self, spec: &EnvSpec, console: &Console) {
+    /// Says what runs, on what, and where it is kept.
+    pub(super) fn introduce(&self, spec: &EnvSpec, console: &Console) {
         let Config { env, preset, seed, envs, batch, n, replay_capacity, .. } = &self.config;
         let game = if spec.atari { format!("{env} ({preset})") } else { env.clone() };
         let bytes = (replay_capacity * bytes_per_transition(spec.frame_len())) as u64;
@@ -155,24 +81,69 @@ impl Session {
             memory::readable(bytes),
             memory::available(),
         ));
-        console.line(format!(
-            "run directory {}; edit {} while it trains",
-            self.dir.path().display(),
-            self.config.script
-        ));
+        let (path, script) = (self.dir.path().display(), &self.config.script);
+        if std::fs::exists(script).unwrap_or(false) {
+            console.line(format!("run directory {path}; edit {script} while it trains"));
+        } else {
+            console.line(format!("run directory {path}"));
+            console.line(format!("warning: {script} is not here, so that edits of it will not be seen"));
+        }
+        if !self._lock.enforced() {
+            console.line(
+                "warning: this filesystem has no locks: see to it that nobody else trains in this folder",
+            );
+        }
     }
 }
 
-fn learner(
-    config: &Config,
-    device: &dyn Device,
-    options: &EnvOptions,
-    staged: Staged,
-    from: AgentSteps,
-) -> Result<ReplayLearner, Failure> {
-    let seed = ReplayLearner::env_seed(config, from);
-    let envs = VecEnv::new(&config.env, options, config.envs, seed)?;
-    ReplayLearner::new(config, device, envs, staged)
+/// What a run needs beside its files, made before the first of them is.
+pub(super) struct Parts {
+    device: Box<dyn Device>,
+    options: EnvOptions,
+    /// The environment's shape.
+    pub spec: EnvSpec,
+}
+
+impl Parts {
+    /// Opens the device and looks at the environment.
+    pub fn open(device: &str, env: &str, options: EnvOptions, console: &Console) -> Result<Self, Failure> {
+        let device = open_device(device, console)?;
+        let spec = make(env, &options, 1)?.spec().clone();
+        Ok(Self { device, options, spec })
+    }
+
+    /// A learner that starts, or goes on, at agent step `from`.
+    pub fn learner(
+        &self,
+        config: &Config,
+        script: Script,
+        params: &BTreeMap<String, f64>,
+        from: AgentSteps,
+    ) -> Result<ReplayLearner, Failure> {
+        let staged = Staged::new(script, &staged::layout(config, self.spec.actions.len()), params)?;
+        self.check_memory(config)?;
+        let seed = ReplayLearner::env_seed(config, from);
+        let envs = VecEnv::new(&config.env, &self.options, config.envs, seed)?;
+        ReplayLearner::new(config, self.device.as_ref(), envs, staged)
+    }
+
+    /// Refuses a replay memory that cannot fit: its pages are taken as they fill, so that the system would
+    /// end the process hours into the run.
+    fn check_memory(&self, config: &Config) -> Result<(), Failure> {
+        let (capacity, bytes) =
+            (config.replay_capacity as u64, bytes_per_transition(self.spec.frame_len()) as u64);
+        let wanted = capacity.saturating_mul(bytes);
+        match memory::available_bytes().filter(|free| wanted > *free) {
+            None => Ok(()),
+            Some(free) => Err(Failure::usage(format!(
+                "a replay memory of {} transitions takes {}, and {} are free",
+                grouped(capacity),
+                memory::readable(wanted),
+                memory::readable(free)
+            ))
+            .hint(format!("free some, or start a run with at most --set replay_capacity={}", free / bytes))),
+        }
+    }
 }
 
 /// Opens the device and says which, as the first line of output.
@@ -181,23 +152,4 @@ pub(crate) fn open_device(request: &str, console: &Console) -> Result<Box<dyn De
     let device = kelvin_compute::open(&request)?;
     console.line(device.describe());
     Ok(device)
-}
-
-fn env_options(preset: Preset, full_action_set: bool, roms: Option<PathBuf>) -> EnvOptions {
-    EnvOptions { preset, training: true, full_action_set, roms }
-}
-
-/// `runs/<script>-<env>-s<seed>`.
-fn default_out(script: &Script, config: &Config) -> PathBuf {
-    PathBuf::from("runs").join(format!("{}-{}-s{}", script.name(), config.env, config.seed))
-}
-
-/// The version that ran at `update`: the file itself may have been edited since, which the watcher notices.
-fn recorded_script(dir: &RunDir, update: u64) -> Result<Script, Failure> {
-    let versions = dir.objectives()?;
-    let version =
-        versions.iter().rfind(|version| version.update <= update).or(versions.first()).ok_or_else(|| {
-            Failure::failed("the run directory holds no objective").hint("start a new run with another --out")
-        })?;
-    Ok(Script::load(&dir.path().join(&version.script))?)
 }

@@ -14,7 +14,7 @@ use crate::support::{Data, layout, line, output, traced};
 /// of the order of (h / scale)^4 = 1e-12 relative; rounding adds `ε |loss| / h`. The tolerance is 1e-8 of the
 /// row's largest slope, 10^4 times the former, plus 32 times the latter. Where a kink lies inside the stencil
 /// the estimates with `h` and `h / 3` differ; such elements are left out, and no more than a tenth may be.
-fn disagreements(name: &str, objective: &Objective, data: &Data, scale: f64) -> Vec<String> {
+pub fn disagreements(name: &str, objective: &Objective, data: &Data, scale: f64) -> Vec<String> {
     let (batch, outputs) = (data.layout.batch, data.outputs());
     let result = data.run::<f64>(objective);
     let mut found = Vec::new();

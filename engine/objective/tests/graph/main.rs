@@ -4,6 +4,7 @@
 mod cost;
 mod errors;
 mod gradients;
+mod growth;
 mod losses;
 mod precision;
 mod random;

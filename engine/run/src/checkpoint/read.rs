@@ -47,10 +47,10 @@ pub struct Checkpoint {
 /// Name, shape and row-major data of a tensor.
 pub type Tensor = (String, Vec<usize>, Vec<f32>);
 
-pub fn latest(checkpoints: &Path) -> Result<Latest, RunError> {
+pub fn latest(checkpoints: &Path, wanted: impl Fn(&str) -> bool) -> Result<Latest, RunError> {
     let mut damaged = Vec::new();
     for update in updates(checkpoints)?.into_iter().rev() {
-        match Checkpoint::open(checkpoints, update) {
+        match Checkpoint::open(checkpoints, update, &wanted) {
             Ok(checkpoint) => return Ok(Latest { checkpoint: Some(checkpoint), damaged }),
             Err(error) => damaged.push(Damage { update, error }),
         }
@@ -59,10 +59,10 @@ pub fn latest(checkpoints: &Path) -> Result<Latest, RunError> {
 }
 
 impl Checkpoint {
-    fn open(checkpoints: &Path, update: u64) -> Result<Self, RunError> {
+    fn open(checkpoints: &Path, update: u64, wanted: impl Fn(&str) -> bool) -> Result<Self, RunError> {
         let folder = folder(checkpoints, update);
         let manifest = Manifest::read(&folder, update)?;
-        manifest.verify(&folder)?;
+        manifest.verify(&folder, wanted)?;
         Ok(Self { folder, manifest })
     }
 

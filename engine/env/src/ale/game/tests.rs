@@ -48,6 +48,8 @@ fn presets_are_what_they_say() {
     for preset in [Preset::Paper, Preset::Machado] {
         let evaluation = Rules::of(&options(preset, false));
         assert!(!evaluation.life_loss_terminates && !evaluation.clip_reward);
+        assert_eq!(evaluation.life_loss_reopens, preset == Preset::Paper);
+        assert!(!Rules::of(&options(preset, true)).life_loss_reopens);
         assert_eq!(evaluation.max_frames, 108_000);
     }
 }
@@ -113,6 +115,95 @@ fn lost_lives_do_not_terminate_elsewhere() {
         let last = steps.last().unwrap();
         assert!(last.terminated && last.episode.is_some(), "{preset}, training {training}");
         assert_eq!(steps.iter().filter(|step| step.ended()).count(), 1, "{preset}, training {training}");
+    }
+}
+
+/// Plays a game of evaluation next to a bare emulator that presses the same, checks that the two agree, and returns the
+/// episode, the lives that steps started, and what was earned in the frames that started them.
+fn follow(game: &str, mut choose: impl FnMut(usize) -> usize) -> (Episode, usize, f64) {
+    let (mut env, mut frame) = (env(game, Preset::Paper, false, 7), vec![0; FRAME]);
+    let mut emulator = Emulator::load(&roms::locate(game, None).unwrap(), derive_seed(7, 0), 0.0).unwrap();
+    emulator.reset();
+    let mut tally = NOTHING_YET;
+    let mut hold = |emulator: &mut Emulator, action, frames| {
+        let before = tally;
+        for _ in 0..frames {
+            if !emulator.game_over() {
+                tally.episode_return += f64::from(emulator.act(action));
+                tally.frames += 1;
+            }
+        }
+        tally.episode_return - before.episode_return
+    };
+    env.reset(&mut frame).unwrap();
+    let opening = env.opening.clone();
+    hold(&mut emulator, Action::NOOP, env.tally.frames - 2 * FRAMES_PER_STEP);
+    opening.iter().for_each(|&action| _ = hold(&mut emulator, action, FRAMES_PER_STEP));
+    let (mut new_lives, mut rewards, mut between) = (0, 0.0, 0.0);
+    for agent_steps in 1.. {
+        let (lives, action) = (emulator.lives(), choose(agent_steps as usize));
+        let step = env.step(action, &mut frame).unwrap();
+        rewards += f64::from(step.reward);
+        hold(&mut emulator, env.actions[action], FRAMES_PER_STEP);
+        assert_eq!(step.new_life, (1..lives).contains(&emulator.lives()), "{game}, step {agent_steps}");
+        if step.new_life {
+            new_lives += 1;
+            for &action in [Action::NOOP].iter().chain(&opening) {
+                between += hold(&mut emulator, action, FRAMES_PER_STEP);
+            }
+        }
+        assert_eq!(step.terminated, emulator.game_over(), "{game}, step {agent_steps}");
+        if let Some(episode) = step.episode {
+            assert_eq!(episode, Episode { agent_steps, ..tally }, "{game}");
+            assert_eq!(episode.episode_return, rewards, "{game}");
+            return (episode, new_lives, between);
+        }
+    }
+    unreachable!("every game ends")
+}
+
+#[test]
+fn a_policy_that_never_fires_gets_its_balls_in_evaluation() {
+    for choose in [|_| 0, |i| 2 + i / 40 % 2] {
+        let (episode, new_lives, _) = follow("breakout", choose);
+        assert_eq!(new_lives, 4);
+        // Five balls that are hardly met last for seconds; waiting for one takes half an hour.
+        assert!(episode.frames < 108_000 / 20, "{episode:?}");
+    }
+}
+
+#[test]
+fn what_the_frames_between_two_lives_earn_counts() {
+    // Rewards there are rare; this erratic flight earns one.
+    let (_, new_lives, between) = follow("riverraid", |i| (i - 1) * 7919 / 13 % 18);
+    assert!(new_lives > 0 && between > 0.0, "{between} in {new_lives} new lives");
+}
+
+#[test]
+fn the_cap_may_fall_between_two_lives() {
+    let first_loss = |cap| {
+        let change = |rules: &mut Rules| rules.max_frames = cap;
+        let mut env = env_with("breakout", &options(Preset::Paper, false), change, 3);
+        let mut frame = vec![0; FRAME];
+        env.reset(&mut frame).unwrap();
+        loop {
+            let step = env.step(0, &mut frame).unwrap();
+            if step.new_life || step.ended() {
+                return (step, env);
+            }
+        }
+    };
+    let (step, env) = first_loss(108_000);
+    assert!(step.new_life && !step.ended() && step.episode.is_none());
+    let started = env.tally.frames;
+    for cap in started - 3 * FRAMES_PER_STEP..=started {
+        let (step, mut env) = first_loss(cap);
+        assert_eq!((step.new_life, step.terminated, step.truncated), (false, false, true), "{cap}");
+        assert_eq!(step.episode.map(|episode| episode.frames), Some(cap), "not a frame more");
+        assert!(env.step(0, &mut vec![0; FRAME]).is_err(), "a reset is due");
+        env.rules.max_frames = 108_000;
+        env.reset(&mut vec![0; FRAME]).unwrap();
+        assert_eq!((env.lives, env.tally.agent_steps), (5, 0), "a new game is under way");
     }
 }
 

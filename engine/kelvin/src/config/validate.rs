@@ -1,0 +1,97 @@
+//! What a configuration must be, whatever it was merged from.
+
+use super::{Config, HeadName};
+use crate::failure::Failure;
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+/// Longest window, agent steps.
+const MAX_WINDOW: f64 = 128.0;
+/// Most environments, and samples of an update.
+const MAX_ROWS: f64 = 65_536.0;
+/// Widest hidden layer, and most of them.
+const MAX_HIDDEN: (usize, usize) = (8192, 16);
+/// Slots of an environment's ring that never start a sample: the stack's older frames and the write position.
+const STACK_MARGIN: usize = 8;
+/// The `f32` below one that a decay may come to: 1 itself divides by zero in the bias correction.
+const BELOW_ONE: f64 = 1.0 - f32::EPSILON as f64;
+/// Smallest and largest positive number that an `f32` holds without loss of precision.
+const POSITIVE: RangeInclusive<f64> = f32::MIN_POSITIVE as f64..=f32::MAX as f64;
+
+impl Config {
+    pub(super) fn validate(&self) -> Result<(), Failure> {
+        let (count, fraction) = (1.0..=u64::MAX as f64, 0.0..=1.0);
+        let ranges = [
+            ("envs", self.envs as f64, 1.0..=MAX_ROWS),
+            ("n", self.n as f64, 1.0..=MAX_WINDOW),
+            ("batch", self.batch as f64, 1.0..=MAX_ROWS),
+            ("frames", self.frames.0 as f64, count.clone()),
+            ("update_every", self.update_every as f64, count.clone()),
+            ("target_every", self.target_every as f64, count.clone()),
+            ("log_every", self.log_every as f64, count.clone()),
+            ("checkpoint_every", self.checkpoint_every as f64, count),
+            ("learning_rate", self.learning_rate, POSITIVE),
+            ("adam_epsilon", self.adam_epsilon, POSITIVE),
+            ("clip_norm", self.clip_norm, POSITIVE),
+            ("adam_beta1", self.adam_beta1, 0.0..=BELOW_ONE),
+            ("adam_beta2", self.adam_beta2, 0.0..=BELOW_ONE),
+            ("epsilon_start", self.epsilon_start, fraction.clone()),
+            ("epsilon_mid", self.epsilon_mid, fraction.clone()),
+            ("epsilon_end", self.epsilon_end, fraction.clone()),
+            ("epsilon_mid_at", self.epsilon_mid_at, fraction.clone()),
+            ("epsilon_end_at", self.epsilon_end_at, fraction),
+        ];
+        for (key, value, range) in ranges {
+            if !range.contains(&value) {
+                return Err(Failure::usage(format!("`{key}` is {value}")).hint(format!(
+                    "it must lie in {} to {}",
+                    range.start(),
+                    range.end()
+                )));
+            }
+        }
+        if self.epsilon_mid_at > self.epsilon_end_at {
+            return Err(Failure::usage("`epsilon_mid_at` lies after `epsilon_end_at`")
+                .hint("both are fractions of the training, the steep part's end first"));
+        }
+        self.validate_heads()?;
+        self.validate_hidden()?;
+        self.validate_replay()
+    }
+
+    fn validate_heads(&self) -> Result<(), Failure> {
+        let unique: BTreeSet<_> = self.heads.iter().map(|head| *head as u8).collect();
+        if unique.len() != self.heads.len() {
+            return Err(
+                Failure::usage("`heads` names a head twice").hint("name each once, as in [\"q\", \"v\"]")
+            );
+        }
+        if !self.heads.contains(&HeadName::Q) {
+            let message = "the replay learner acts ε-greedily on action values, but `heads` has no \"q\"";
+            return Err(Failure::usage(message).hint("write `heads: [\"q\"]` in the script's config()"));
+        }
+        Ok(())
+    }
+
+    fn validate_hidden(&self) -> Result<(), Failure> {
+        let (widest, most) = MAX_HIDDEN;
+        let sound = self.hidden.len() <= most && self.hidden.iter().all(|width| (1..=widest).contains(width));
+        if sound {
+            return Ok(());
+        }
+        Err(Failure::usage(format!("`hidden` is {:?}", self.hidden))
+            .hint(format!("it must name at most {most} layers, 1 to {widest} wide")))
+    }
+
+    fn validate_replay(&self) -> Result<(), Failure> {
+        let smallest = self.envs * (self.n + self.batch.div_ceil(self.envs) + STACK_MARGIN);
+        if self.replay_capacity >= smallest {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "`replay_capacity` is {}, too small for {} environments, windows of {} and batches of {}",
+            self.replay_capacity, self.envs, self.n, self.batch
+        ))
+        .hint(format!("it must be at least {smallest}")))
+    }
+}

@@ -1,0 +1,105 @@
+//! Going on with a run, from its directory alone.
+
+use super::checkpoint;
+use super::request::TrainRequest;
+use super::session::{Parts, Session};
+use crate::config::Config;
+use crate::console::{Console, grouped};
+use crate::failure::Failure;
+use crate::staged;
+use crate::units::{AgentSteps, Frames};
+use kelvin_objective::Script;
+use kelvin_run::{Checkpoint, RunDir};
+use serde_json::json;
+use std::fmt::Display;
+use std::path::Path;
+
+impl Session {
+    pub(super) fn resume(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
+        let dir = RunDir::open(request.out()?)?;
+        let lock = dir.lock()?;
+        let mut config = Config::parse(&dir.read_config()?)?;
+        agrees(request, &config)?;
+        if let Some(device) = &request.device {
+            config.device.clone_from(device);
+        }
+        if let Some(frames) = request.frames {
+            lengthen(&mut config, frames);
+        }
+        let checkpoint = newest(&dir, console)?;
+        let (update, from) = match &checkpoint {
+            Some(checkpoint) => (checkpoint.update(), checkpoint::load_model(checkpoint)?.0.agent_steps),
+            None => (0, AgentSteps(0)),
+        };
+        let script = recorded_script(&dir, update)?;
+        let params = staged::param_values(&script, &config)?;
+        let options = request.env_options(config.preset, config.full_action_set);
+        let parts = Parts::open(&config.device, &config.env, options, console)?;
+        let mut learner = parts.learner(&config, script, &params, from)?;
+        if let Some(checkpoint) = &checkpoint {
+            checkpoint::restore(checkpoint, &mut learner)?;
+        }
+        if learner.frames() >= config.frames {
+            return Err(Failure::usage(format!("this run is done: {} frames", grouped(learner.frames().0)))
+                .hint("train it for longer with --frames"));
+        }
+        dir.clear_done()?;
+        dir.rewind_objectives(update)?;
+        dir.write_config(&config.to_toml()?)?;
+        let mut session = Self::assemble(config, dir, lock, learner)?;
+        session.recorder.event("resume", &session.learner, json!({}))?;
+        console.line(format!("resuming at {} frames", grouped(session.learner.frames().0)));
+        session.introduce(&parts.spec, console);
+        Ok(session)
+    }
+}
+
+/// A command may name again what the run was started with, and nothing else.
+fn agrees(request: &TrainRequest, config: &Config) -> Result<(), Failure> {
+    fn same<T: PartialEq + Display>(what: &str, asked: Option<&T>, has: &T) -> Result<(), Failure> {
+        match asked {
+            Some(asked) if asked != has => {
+                Err(Failure::usage(format!("this run has {what} {has}, not {asked}"))
+                    .hint("start a new run for it with another --out"))
+            }
+            _ => Ok(()),
+        }
+    }
+    let stem = |path: &Path| path.file_stem().map(|stem| stem.display().to_string());
+    let script = request.script.as_deref().and_then(stem);
+    same("script", script.as_ref(), &stem(Path::new(&config.script)).unwrap_or_default())?;
+    same("environment", request.env.as_ref(), &config.env)?;
+    same("preset", request.preset.as_ref(), &config.preset)?;
+    same("seed", request.seed.as_ref(), &config.seed)
+}
+
+/// Another length leaves the exploration schedule where it was, in frames.
+fn lengthen(config: &mut Config, frames: Frames) {
+    let scale = config.frames.0 as f64 / frames.0 as f64;
+    config.epsilon_mid_at = (config.epsilon_mid_at * scale).min(1.0);
+    config.epsilon_end_at = (config.epsilon_end_at * scale).min(1.0);
+    config.frames = frames;
+}
+
+/// The newest sound checkpoint; none if the run was ended before its first.
+fn newest(dir: &RunDir, console: &Console) -> Result<Option<Checkpoint>, Failure> {
+    let latest = dir.latest_checkpoint()?;
+    for damage in &latest.damaged {
+        console.line(format!("warning: {damage}"));
+    }
+    if latest.checkpoint.is_none() && !latest.damaged.is_empty() {
+        // Starting over would wipe the run's records.
+        return Err(Failure::failed("none of the run's checkpoints can be read")
+            .hint("mend what the warnings name, or start a new run with another --out"));
+    }
+    Ok(latest.checkpoint)
+}
+
+/// The version that ran at `update`: the file itself may have been edited since, which the watcher notices.
+fn recorded_script(dir: &RunDir, update: u64) -> Result<Script, Failure> {
+    let versions = dir.objectives()?;
+    let version = versions.iter().rfind(|version| version.update <= update).ok_or_else(|| {
+        Failure::failed("the run directory holds no objective").hint("start a new run with another --out")
+    })?;
+    Ok(Script::load(&dir.path().join(&version.script))?)
+}

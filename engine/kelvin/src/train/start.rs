@@ -1,0 +1,35 @@
+//! Starting a run. What can be wrong is found out before the first file is made, so that a mistake leaves
+//! nothing behind.
+
+use super::request::TrainRequest;
+use super::session::{Parts, Session};
+use crate::config::Config;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::units::AgentSteps;
+use kelvin_objective::Script;
+use kelvin_run::RunDir;
+
+impl Session {
+    pub(super) fn start(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
+        let out = request.out()?;
+        let path = request.script.as_deref().ok_or_else(|| {
+            Failure::usage("no script is given").hint("kelvin train scripts/soft_kl.rhai --env pong")
+        })?;
+        let script = Script::load(path)?;
+        let wanted = request.wanted();
+        let options = request.env_options(wanted.preset, wanted.full_action_set);
+        let parts = Parts::open(&wanted.device, &wanted.env, options, console)?;
+        let config = Config::resolve(&wanted, &script, &parts.spec)?;
+        let learner = parts.learner(&config, script, &config.params, AgentSteps(0))?;
+        let dir = RunDir::create(&out)?;
+        let lock = dir.lock()?;
+        let toml = config.to_toml()?;
+        let session = Self::assemble(config, dir, lock, learner)?;
+        session.record_objective()?;
+        // Last: it is what makes the folder a run that can be resumed.
+        session.dir.write_config(&toml)?;
+        session.introduce(&parts.spec, console);
+        Ok(session)
+    }
+}

@@ -1,0 +1,77 @@
+//! Graphs whose adjoints could outgrow them: compiling takes time in proportion to the graph, or stops with an
+//! error.
+
+use std::time::{Duration, Instant};
+
+use kelvin_objective::{BinaryOp, CmpOp, Field, Graph, Head, NodeId, Objective, Op, Pass, Span};
+
+use crate::gradients::disagreements;
+use crate::support::{Data, layout, line, output, traced};
+
+/// A value folded into itself `rounds` times by `step(graph, value, other)`.
+fn folded(rounds: usize, every_action: bool, step: Step) -> kelvin_objective::Traced {
+    let mut g = Graph::new(3);
+    let (q, other) = (output(&mut g, Pass::Online, Head::Q), output(&mut g, Pass::Target, Head::Q));
+    let action = g.push(Op::Sample(Field::Action(0)), Span::NONE);
+    let (mut x, a) =
+        if every_action { (q, other) } else { (g.at(q, action, line(1)), g.at(other, action, line(1))) };
+    for _ in 0..rounds {
+        x = step(&mut g, x, a);
+    }
+    let loss = if every_action { g.sum(x, line(9)) } else { x };
+    traced(g, loss)
+}
+
+type Step = fn(&mut Graph, NodeId, NodeId) -> NodeId;
+
+/// Each doubles the paths from the loss back to the network's output, all of them behind selects.
+const STEPS: [(&str, Step); 4] = [
+    ("max and min", |g, x, a| {
+        let (half, third) = (g.constant(0.5), g.constant(0.3));
+        let (max, min) = (g.binary(BinaryOp::Max, x, a, line(2)), g.binary(BinaryOp::Min, x, a, line(2)));
+        let (left, right) = (g.mul(max, half, line(2)), g.mul(min, third, line(2)));
+        g.add(left, right, line(2))
+    }),
+    ("one condition, two slopes", |g, x, a| {
+        let condition = g.push(Op::Compare(CmpOp::Gt, a, x), line(2));
+        let (up, down) = (g.constant(1.1), g.constant(0.9));
+        let (up, down) = (g.mul(x, up, line(2)), g.mul(x, down, line(2)));
+        g.select(condition, up, down, line(2))
+    }),
+    ("a chain of clips", |g, x, a| {
+        let (slope, low) = (g.constant(0.9), g.constant(-4.0));
+        let scaled = g.mul(x, slope, line(2));
+        let raised = g.add(scaled, a, line(2));
+        g.binary(BinaryOp::Max, raised, low, line(2))
+    }),
+    ("product of choices", |g, x, a| {
+        let (max, min) = (g.binary(BinaryOp::Max, x, a, line(2)), g.binary(BinaryOp::Min, x, a, line(2)));
+        let product = g.mul(max, min, line(2));
+        g.unary(kelvin_objective::UnaryOp::Tanh, product, line(2))
+    }),
+];
+
+#[test]
+fn adjoints_behind_selects_grow_with_the_graph_only() {
+    let mut found = Vec::new();
+    for (name, step) in STEPS {
+        for every_action in [false, true] {
+            for rounds in [3, 30] {
+                let layout = layout(5, 3, 1, &[Head::Q]);
+                let traced = folded(rounds, every_action, step);
+                let start = Instant::now();
+                let objective = Objective::compile(traced, &layout).unwrap();
+                let time = start.elapsed();
+                // Some milliseconds; unoptimised builds take some twenty times as long.
+                let limit = if cfg!(debug_assertions) { 2000 } else { 100 };
+                let name = format!("{name}, {rounds} rounds, every action: {every_action}");
+                if time > Duration::from_millis(limit) {
+                    found.push(format!("{name}: compiling took {time:?}"));
+                }
+                let data = Data::random(&layout, &[], -1.0, 1.0, 3);
+                found.extend(disagreements(&name, &objective, &data, 0.1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
