@@ -6,7 +6,7 @@
 //!
 //! **The one idea** is the [`Plan`]: a network, a batch size and an objective become a fixed list of kernel
 //! launches over fixed buffers, made once. A [`Device`] compiles it into an [`Executor`], and from then on an
-//! update is a replay: nothing is allocated for it, no pipeline is made, nobody decides anything.
+//! update is a replay: no buffer, pipeline or bind group is made for it, nobody decides anything.
 //!
 //! ```text
 //! ModelSpec ─ Network ─▶ Plan (data) ─ Device::compile ─▶ Executor ◀─ write obs, samples; run; read

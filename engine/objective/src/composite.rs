@@ -182,31 +182,6 @@ impl Graph {
         self.sum(terms, span)
     }
 
-    /// Entropy `-Σ p log p` of probabilities, with `0 log 0 = 0`. Scalar.
-    pub fn entropy(&mut self, p: NodeId, span: Span) -> NodeId {
-        let log = self.unary(UnaryOp::Log, p, span);
-        let terms = self.weighted_by_probability(p, log, span);
-        let sum = self.sum(terms, span);
-        self.unary(UnaryOp::Neg, sum, span)
-    }
-
-    /// `KL[p ‖ reference] = Σ p log(p / reference)` of probabilities, with `0 log 0 = 0`. Scalar.
-    pub fn kl(&mut self, p: NodeId, reference: NodeId, span: Span) -> NodeId {
-        let log_p = self.unary(UnaryOp::Log, p, span);
-        let log_reference = self.unary(UnaryOp::Log, reference, span);
-        let ratio = self.sub(log_p, log_reference, span);
-        let terms = self.weighted_by_probability(p, ratio, span);
-        self.sum(terms, span)
-    }
-
-    /// `p x`, and 0 where `p` is 0 whatever `x` is there.
-    fn weighted_by_probability(&mut self, p: NodeId, x: NodeId, span: Span) -> NodeId {
-        let zero = self.constant(0.0);
-        let possible = self.push(Op::Compare(CmpOp::Gt, p, zero), span);
-        let product = self.mul(p, x, span);
-        self.select(possible, product, zero, span)
-    }
-
     /// The exponentials that all of the above share. The maximum is stopped: it cancels out of each value
     /// built on it, so a gradient through it would only add rounding.
     fn shifted(&mut self, x: NodeId, span: Span) -> Shifted {

@@ -6,13 +6,18 @@
 //! Two conventions keep the numbers safe and the kernels short:
 //! - *`select` stays outermost in an adjoint.* The side not taken has adjoint 0, and `0 · ∞` further down
 //!   (the slope of `sqrt` at 0, of `log` at 0) would be NaN; so a factor is multiplied inside the select, never
-//!   onto it ([`Reverse::linear`]).
+//!   onto it, or selected anew by the same choices where these have become many ([`Reverse::linear`]).
 //! - *A maximum is a choice.* Its whole gradient goes to the element that was taken: the first maximal action,
 //!   or the left operand of a tied `min` or `max`.
 
 use crate::error::CompileError;
 use crate::graph::Graph;
+use crate::mask::{Masks, Support};
 use crate::ops::{BinaryOp, CmpOp, Head, NodeId, Op, Pass, ReduceOp, Shape, Span, UnaryOp};
+
+/// Selects and sums that are copied to carry a factor inside; Huber's loss has three. Copying all of them
+/// would double an adjoint at every round of `x = max(x, a) * 0.5 + min(x, b) * 0.3`.
+const MOST_COPIED: u32 = 4;
 
 /// Appends to `graph` the gradient of the mean of `loss` over a batch, with respect to each of `heads` of the
 /// online network; zero for a head that the loss does not use.
@@ -27,12 +32,14 @@ pub(crate) fn gradient(
     let mut adjoints: Vec<Option<NodeId>> = vec![None; loss.index() + 1];
     adjoints[loss.index()] = active[loss.index()].then_some(seed);
 
-    for id in graph.ids().take(loss.index() + 1).rev() {
+    let mut reverse = Reverse { graph, masks: Masks::default(), span: Span::NONE };
+    for id in reverse.graph.ids().take(loss.index() + 1).rev() {
         let Some(adjoint) = adjoints[id.index()] else { continue };
-        if let Op::Output(Pass::OnlineNext, head) = *graph.op(id) {
-            return Err(into_bootstrap_state(head, graph.span(id)));
+        reverse.span = reverse.graph.span(id);
+        if let Op::Output(Pass::OnlineNext, head) = *reverse.graph.op(id) {
+            return Err(into_bootstrap_state(head, reverse.span));
         }
-        let mut reverse = Reverse { span: graph.span(id), graph: &mut *graph };
+        reverse.graph.check_size(reverse.span)?;
         for (operand, contribution) in reverse.rule(id, adjoint) {
             if !active[operand.index()] || reverse.is_zero(contribution) {
                 continue;
@@ -46,6 +53,7 @@ pub(crate) fn gradient(
         }
     }
 
+    let graph = reverse.graph;
     let zero = graph.constant(0.0);
     let mut result: Vec<(Head, NodeId)> = heads.iter().map(|&head| (head, zero)).collect();
     for id in graph.ids().take(adjoints.len()) {
@@ -101,6 +109,7 @@ fn active(graph: &Graph) -> Vec<bool> {
 
 struct Reverse<'g> {
     graph: &'g mut Graph,
+    masks: Masks,
     /// Place of the node whose rule is being applied; its adjoint's nodes inherit it.
     span: Span,
 }
@@ -246,17 +255,26 @@ impl Reverse<'_> {
         self.linear(g, &mut |this, g| this.graph.div(g, divisor, this.span))
     }
 
-    /// Applies a map with `f(0) = 0` to an adjoint, inside the selects that may have zeroed it.
+    /// Applies a map with `f(0) = 0` to an adjoint, inside the selects that may have zeroed it; around them,
+    /// behind one condition for all, where they are many.
     fn linear(&mut self, g: NodeId, f: &mut dyn FnMut(&mut Self, NodeId) -> NodeId) -> NodeId {
         if self.is_zero(g) {
             return g;
         }
+        if !self.masks.masked(self.graph, g) {
+            return f(self, g);
+        }
+        if !self.is_small(g) {
+            let support = self.masks.support(self.graph, g, self.span);
+            let mapped = f(self, g);
+            return self.keep_within(support, mapped);
+        }
         match *self.graph.op(g) {
-            Op::Select(c, a, b) if self.may_be_masked(g) => {
+            Op::Select(c, a, b) => {
                 let (a, b) = (self.linear(a, f), self.linear(b, f));
                 self.graph.select(c, a, b, self.span)
             }
-            Op::Binary(BinaryOp::Add, a, b) if self.may_be_masked(g) => {
+            Op::Binary(BinaryOp::Add, a, b) => {
                 let (a, b) = (self.linear(a, f), self.linear(b, f));
                 self.graph.add(a, b, self.span)
             }
@@ -264,13 +282,11 @@ impl Reverse<'_> {
         }
     }
 
-    /// Whether an adjoint is zero by selection for some samples.
-    fn may_be_masked(&self, g: NodeId) -> bool {
-        match *self.graph.op(g) {
-            Op::Const(_) => self.is_zero(g),
-            Op::Select(_, a, b) => self.may_be_masked(a) || self.may_be_masked(b),
-            Op::Binary(BinaryOp::Add, a, b) => self.may_be_masked(a) && self.may_be_masked(b),
-            _ => false,
+    fn keep_within(&mut self, support: Support, g: NodeId) -> NodeId {
+        match support {
+            Support::Everywhere => g,
+            Support::Nowhere => self.graph.constant(0.0),
+            Support::Where(condition) => self.keep_where(condition, g),
         }
     }
 
@@ -288,7 +304,9 @@ impl Reverse<'_> {
             return a;
         }
         match (*self.graph.op(a), *self.graph.op(b)) {
-            (Op::Select(c, a_true, a_false), Op::Select(d, b_true, b_false)) if c == d => {
+            (Op::Select(c, a_true, a_false), Op::Select(d, b_true, b_false))
+                if c == d && self.is_small(a) && self.is_small(b) =>
+            {
                 let if_true = self.accumulate(a_true, b_true);
                 let if_false = self.accumulate(a_false, b_false);
                 self.graph.select(c, if_true, if_false, self.span)
@@ -304,13 +322,32 @@ impl Reverse<'_> {
     }
 
     fn sum_over_actions(&mut self, g: NodeId) -> NodeId {
-        if let Op::Select(c, a, b) = *self.graph.op(g)
-            && self.graph.shape(c) == Shape::Scalar
-            && self.may_be_masked(g)
-        {
-            let (a, b) = (self.sum_over_actions(a), self.sum_over_actions(b));
-            return self.graph.select(c, a, b, self.span);
+        if !self.masks.masked(self.graph, g) {
+            return self.plain_sum(g);
         }
+        if !self.is_small(g) {
+            let support = match self.masks.support(self.graph, g, self.span) {
+                // Some action's share is not zeroed.
+                Support::Where(c) if self.graph.shape(c) == Shape::Action => {
+                    let one = self.graph.constant(1.0);
+                    let kept = self.keep_where(c, one);
+                    Support::Where(self.graph.max(kept, self.span))
+                }
+                support => support,
+            };
+            let sum = self.plain_sum(g);
+            return self.keep_within(support, sum);
+        }
+        match *self.graph.op(g) {
+            Op::Select(c, a, b) if self.graph.shape(c) == Shape::Scalar => {
+                let (a, b) = (self.sum_over_actions(a), self.sum_over_actions(b));
+                self.graph.select(c, a, b, self.span)
+            }
+            _ => self.plain_sum(g),
+        }
+    }
+
+    fn plain_sum(&mut self, g: NodeId) -> NodeId {
         match self.graph.shape(g) {
             Shape::Action => self.graph.sum(g, self.span),
             Shape::Scalar => {
@@ -318,5 +355,10 @@ impl Reverse<'_> {
                 self.graph.mul(actions, g, self.span)
             }
         }
+    }
+
+    /// Whether an adjoint is taken apart and copied, select by select.
+    fn is_small(&mut self, g: NodeId) -> bool {
+        self.masks.spread(self.graph, g) <= MOST_COPIED
     }
 }

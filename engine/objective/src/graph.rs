@@ -6,8 +6,13 @@
 
 use std::collections::HashMap;
 
+use crate::error::CompileError;
 use crate::fold::fold;
 use crate::ops::{NodeId, Op, Shape, Span};
+
+/// Nodes a graph may have, as a script records it and after each pass. A path-consistency loss over 100 steps
+/// has about 2,000.
+pub(crate) const MAX_NODES: usize = 100_000;
 
 /// Expression graph of one sample's loss. Build it with [`Graph::push`] and the composites
 /// ([`Graph::log_sum_exp`], [`Graph::huber`], …), hand it to [`Objective::compile`](crate::Objective::compile).
@@ -110,6 +115,18 @@ impl Graph {
             }
         }
         live
+    }
+
+    /// Refuses to grow without bound: what a saved script costs is paid by a running experiment.
+    pub(crate) fn check_size(&self, span: Span) -> Result<(), CompileError> {
+        if self.len() <= MAX_NODES {
+            return Ok(());
+        }
+        Err(CompileError::new(
+            format!("this script and its gradient take more than {MAX_NODES} operations"),
+            "is there a loop of very many rounds? Every round is recorded and differentiated anew",
+            span,
+        ))
     }
 
     pub(crate) fn infer(&self, op: &Op) -> Shape {

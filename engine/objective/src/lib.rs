@@ -68,6 +68,7 @@ mod imports;
 mod layout;
 mod listing;
 mod lower;
+mod mask;
 mod objective;
 mod ops;
 mod params;

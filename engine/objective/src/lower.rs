@@ -49,12 +49,12 @@ pub(crate) fn lower(traced: Traced, layout: &Layout) -> Result<Lowered, CompileE
     check_outputs(&traced, layout)?;
     let loss_span = traced.graph.span(traced.loss);
 
-    let (mut graph, values) = simplify(&traced.graph, &values, Marks::Keep);
+    let (mut graph, values) = simplify(&traced.graph, &values, Marks::Keep)?;
     verify(&graph, &values, layout, Marks::Keep)?;
 
     let grads = gradient(&mut graph, values[0], &layout.heads, layout.batch)?;
     let roots: Vec<NodeId> = values.iter().copied().chain(grads.iter().map(|(_, id)| *id)).collect();
-    let (graph, roots) = simplify(&graph, &roots, Marks::Drop);
+    let (graph, roots) = simplify(&graph, &roots, Marks::Drop)?;
     verify(&graph, &roots, layout, Marks::Drop)?;
 
     let (values, adjoints) = roots.split_at(values.len());

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use crate::error::CompileError;
 use crate::fold::fits_f32;
 use crate::graph::Graph;
 use crate::ops::{BinaryOp, CmpOp, NodeId, Op, Pass, ReduceOp, Shape, Span, UnaryOp};
@@ -20,8 +21,18 @@ pub(crate) enum Marks {
     Drop,
 }
 
+/// Factors of a product among which a constant is looked for.
+const FACTORS: u32 = 8;
+
 /// A new graph holding what the roots need, and where they are in it.
-pub(crate) fn simplify(graph: &Graph, roots: &[NodeId], marks: Marks) -> (Graph, Vec<NodeId>) {
+///
+/// # Errors
+/// If it grows beyond the size a graph may have: gathers at different indices copy what they read.
+pub(crate) fn simplify(
+    graph: &Graph,
+    roots: &[NodeId],
+    marks: Marks,
+) -> Result<(Graph, Vec<NodeId>), CompileError> {
     let mut rewriter = Rewriter { graph: Graph::new(graph.actions()), gathered: HashMap::new(), marks };
     let live = graph.live(roots);
     // Operands precede users, so a live node's operands have all been moved before it.
@@ -29,9 +40,10 @@ pub(crate) fn simplify(graph: &Graph, roots: &[NodeId], marks: Marks) -> (Graph,
     for id in graph.ids().filter(|id| live[id.index()]) {
         let op = graph.op(id).map(|operand| moved[operand.index()]);
         moved[id.index()] = rewriter.rewrite(op, graph.span(id));
+        rewriter.graph.check_size(graph.span(id))?;
     }
     let roots: Vec<NodeId> = roots.iter().map(|root| moved[root.index()]).collect();
-    rewriter.graph.sweep(&roots)
+    Ok(rewriter.graph.sweep(&roots))
 }
 
 impl Graph {
@@ -130,7 +142,7 @@ impl Rewriter {
             },
             // Constants to the left, so that equal products meet.
             BinaryOp::Mul => match (kx, ky) {
-                (Some(k), None) => self.scaled_shorter(k, y, span),
+                (Some(k), None) => self.scaled_shorter(k, y, span, FACTORS),
                 (None, Some(k)) => Some(self.scaled(k, x, span)),
                 _ => None,
             },
@@ -145,13 +157,15 @@ impl Rewriter {
 
     /// `k x`
     fn scaled(&mut self, k: f64, x: NodeId, span: Span) -> NodeId {
-        self.scaled_shorter(k, x, span).unwrap_or_else(|| {
+        self.scaled_shorter(k, x, span, FACTORS).unwrap_or_else(|| {
             let k = self.graph.constant(k);
             self.graph.mul(k, x, span)
         })
     }
 
-    fn scaled_shorter(&mut self, k: f64, x: NodeId, span: Span) -> Option<NodeId> {
+    /// `k x` without one more multiplication. Looks no further than `factors` deep, so that a product of very
+    /// many is not searched, and copied, at each of them.
+    fn scaled_shorter(&mut self, k: f64, x: NodeId, span: Span, factors: u32) -> Option<NodeId> {
         if k == 1.0 {
             return Some(x);
         }
@@ -166,8 +180,8 @@ impl Rewriter {
                     let exact = has_exact_reciprocal(k) || has_exact_reciprocal(inner);
                     (exact && fits_f32(k * inner)).then(|| self.scaled(k * inner, rest, span))
                 }
-                None if has_exact_reciprocal(k) => {
-                    let inner = self.scaled_shorter(k, inner, span)?;
+                None if has_exact_reciprocal(k) && factors > 0 => {
+                    let inner = self.scaled_shorter(k, inner, span, factors - 1)?;
                     Some(self.rewrite(Op::Binary(BinaryOp::Mul, inner, rest), span))
                 }
                 None => None,
@@ -220,22 +234,40 @@ impl Rewriter {
     /// `x[i]` with the gather moved onto the network outputs: `(q / tau)[i]` is `q[i] / tau`, one division
     /// instead of one an action.
     fn gather(&mut self, x: NodeId, i: NodeId, span: Span) -> NodeId {
-        if self.graph.shape(x) == Shape::Scalar {
-            return x;
+        // Not by recursion: a chain of operations may be as long as a script.
+        let mut pending = vec![x];
+        while let Some(&x) = pending.last() {
+            let op = *self.graph.op(x);
+            let unknown = op.operands().filter(|&operand| self.gathered(operand, i).is_none());
+            let id = match op {
+                _ if self.gathered(x, i).is_some() => {
+                    pending.pop();
+                    continue;
+                }
+                Op::Output(..) => self.graph.push(Op::At(x, i), span),
+                Op::OneHot(j) => self.rewrite(Op::Compare(CmpOp::Eq, i, j), span),
+                elementwise => {
+                    let unknown: Vec<NodeId> = unknown.collect();
+                    if !unknown.is_empty() {
+                        pending.extend(unknown);
+                        continue;
+                    }
+                    // All operands are known by now.
+                    let op = elementwise.map(|operand| self.gathered(operand, i).unwrap_or(operand));
+                    self.rewrite(op, span)
+                }
+            };
+            self.gathered.insert((x, i), id);
         }
-        if let Some(&known) = self.gathered.get(&(x, i)) {
-            return known;
+        self.gathered(x, i).unwrap_or(x)
+    }
+
+    /// `x[i]`, if it is known.
+    fn gathered(&self, x: NodeId, i: NodeId) -> Option<NodeId> {
+        match self.graph.shape(x) {
+            Shape::Scalar => Some(x),
+            Shape::Action => self.gathered.get(&(x, i)).copied(),
         }
-        let id = match *self.graph.op(x) {
-            Op::Output(..) => self.graph.push(Op::At(x, i), span),
-            Op::OneHot(j) => self.rewrite(Op::Compare(CmpOp::Eq, i, j), span),
-            elementwise => {
-                let op = elementwise.map(|operand| self.gather(operand, i, span));
-                self.rewrite(op, span)
-            }
-        };
-        self.gathered.insert((x, i), id);
-        id
     }
 
     /// Whether a value is 0 or 1 by construction.

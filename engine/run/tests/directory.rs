@@ -41,7 +41,7 @@ fn a_run_is_made_and_opened_again() {
 #[test]
 fn an_empty_folder_may_become_a_run_and_a_full_one_may_not() {
     let scratch = tempfile::tempdir().unwrap();
-    RunDir::create(scratch.path()).unwrap();
+    RunDir::create(scratch.path()).unwrap().write_config("seed = 1\n").unwrap();
     let error = RunDir::create(scratch.path()).unwrap_err();
     assert!(matches!(error, RunError::Exists { .. }));
     let text = error.to_string();
@@ -148,9 +148,11 @@ fn objectives_keep_their_layout_and_are_written_once() {
         (scripts.join("tests/../lib/huber.rhai"), "fn f() {}".to_string()),
     ];
     let alone = [(scripts.join("dqn.rhai"), "// alone".to_string())];
-    for _ in 0..2 {
-        run.record_objective(0, "0123456789abcdef", &sources).unwrap();
-        run.record_objective(1500, "fedcba9876543210", &alone).unwrap();
+    for (update, hash, sources) in
+        [(0, "0123456789abcdef", &sources[..]), (1500, "fedcba9876543210", &alone[..])]
+    {
+        run.record_objective(update, hash, sources).unwrap();
+        run.record_objective(update, hash, sources).unwrap();
     }
     let versions = run.objectives().unwrap();
     assert_eq!(versions.len(), 2);

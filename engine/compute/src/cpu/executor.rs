@@ -246,7 +246,7 @@ fn shared_len(op: &Op) -> usize {
 fn zeros<T: Clone + Default>(name: &str, len: usize) -> Result<Vec<T>, Error> {
     let mut values = Vec::new();
     values.try_reserve_exact(len).map_err(|_| {
-        Error::Unsupported(format!("no memory for buffer `{name}` of {len} elements; lower the batch size"))
+        Error::Unsupported(format!("no memory for buffer `{name}` of {len} elements; a smaller batch, fewer environments or narrower layers need less"))
     })?;
     values.resize(len, T::default());
     Ok(values)

@@ -98,7 +98,7 @@ impl Context {
         if size > most {
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
             return Err(Error::Unsupported(format!(
-                "buffer `{name}` needs {} MiB, and this adapter binds at most {} MiB; lower the batch size",
+                "buffer `{name}` needs {} MiB, and this adapter binds at most {} MiB; a smaller batch, fewer environments or narrower layers need less",
                 mib(size),
                 mib(most)
             )));

@@ -151,7 +151,7 @@ impl Lowering {
                 let (name, groups) = (launch.kernel.name, launch.groups);
                 let reason =
                     format!("{name} needs {groups:?} workgroups, more than {MAX_GROUPS} in one dimension");
-                return Err(Error::Unsupported(format!("{reason}; lower the batch size")));
+                return Err(Error::Unsupported(format!("{reason}; a smaller batch, fewer environments or narrower layers need less")));
             }
         }
         Ok(launches.into_iter().map(Step::Launch).collect())

@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use crate::graph::Graph;
+use crate::graph::{Graph, MAX_NODES};
 use crate::layout::Layout;
 use crate::ops::{NodeId, Op, Span};
 use crate::params::Param;
 
 use super::operand::{Kind, Value};
-
-/// Nodes a graph may have. A path-consistency loss over 100 steps has about 2,000.
-const MAX_NODES: usize = 100_000;
 
 /// Result of a registered function.
 pub(crate) type Outcome = Result<Dynamic, Complaint>;
