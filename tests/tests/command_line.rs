@@ -103,8 +103,9 @@ const MISTAKES: &[Mistake] = &[
     ("train $/scripts/good.rhai --env catch --out $/file", 1, &["cannot create", "/file", "hint: "]),
     ("train $/scripts/good.rhai --env catch --out $/scripts", 1, &["already exists", "hint: ", "--resume"]),
     ("train --resume --out $/scripts", 1, &["is not a run", "hint: "]),
+    ("train $/scripts/good.rhai --resume --out $/scripts --env catch", 1, &["is not a run", "hint: "]),
     ("train --resume --out $/nowhere", 1, &["nowhere", "is not a run", "hint: "]),
-    ("train --resume", 2, &["--out", "--help"]),
+    ("train --resume", 2, &["hint: ", "--resume --out"]),
     ("eval $/scripts", 1, &["is not a run", "hint: "]),
     // Settings.
     ("train $/scripts/good.rhai --env catch --set bacth=16", 2, &["--set bacth=16", "did you mean `batch`"]),
@@ -113,7 +114,7 @@ const MISTAKES: &[Mistake] = &[
         2,
         &["--set batch=many", "a whole number", "hint: "],
     ),
-    ("train $/scripts/good.rhai --env catch --set batch=0", 2, &["`batch` must be positive"]),
+    ("train $/scripts/good.rhai --env catch --set batch=0", 2, &["`batch` is 0", "hint: "]),
     (
         "train $/scripts/good.rhai --env catch --set batch=-4",
         2,
@@ -129,12 +130,12 @@ const MISTAKES: &[Mistake] = &[
     (
         "train $/scripts/good.rhai --env catch --set replay_capacity=9",
         2,
-        &["too small", "hint: use at least"],
+        &["too small", "hint: ", "at least"],
     ),
     (
         "train $/scripts/good.rhai --env catch --set replay_capacity=1e14",
         2,
-        &["are free", "hint: use at most"],
+        &["are free", "hint: ", "at most"],
     ),
     ("train $/scripts/good.rhai --env catch --set seed=3", 2, &["--set seed=3", "hint: use --seed"]),
     ("train $/scripts/good.rhai --env catch --set batch", 2, &["--set", "key=value"]),
@@ -224,10 +225,15 @@ fn a_run_is_never_overwritten() {
     assert!(wrong.is_empty(), "{wrong:?}\n{said}");
     assert_eq!(place.listing(), before);
 
-    let done = "train --resume --out runs/good-catch-s0";
-    let said = run(&mut place.kelvin(done));
-    let wrong = faults(&said, 2, &["is done", "hint: ", "--frames"]);
-    assert!(wrong.is_empty(), "{wrong:?}\n{said}");
+    for (more, parts) in [
+        ("", ["is done", "hint: ", "--frames"]),
+        ("--frames 9k --env chain", ["catch", "hint: ", "--out"]),
+        ("--frames 9k --seed 3", ["seed", "hint: ", "--out"]),
+    ] {
+        let said = run(&mut place.kelvin(&format!("train --resume --out runs/good-catch-s0 {more}")));
+        let wrong = faults(&said, 2, &parts);
+        assert!(wrong.is_empty(), "{more}: {wrong:?}\n{said}");
+    }
     assert!(place.path("work/runs/good-catch-s0/DONE").is_file(), "it is done as before");
 }
 

@@ -41,6 +41,8 @@ pub struct CpuKernel {
     once: Vec<Step>,
     /// Steps of every sample.
     each: Vec<Step>,
+    /// Passes of which it reads something.
+    passes: Vec<Pass>,
     /// Where loss and metrics are, by slot of the metrics buffer.
     reported: Vec<Place>,
     /// First output column, width and place of every head's gradient.
@@ -108,6 +110,7 @@ impl CpuKernel {
             actions: layout.actions,
             outputs: layout.outputs(),
             metric_slots: layout.metric_slots,
+            passes: lowered.passes(),
             reported: reported.map(|id| builder.place(id)).collect(),
             scratch: builder.end,
             once,
@@ -117,6 +120,7 @@ impl CpuKernel {
     }
 
     /// Computes loss, metrics and gradient of every sample; their number is `metrics.len() / metric_slots`.
+    /// The loss is NaN where a pass that the objective reads has an output that is not finite.
     /// The gradient is scaled by one over the *layout's* batch, whatever their number.
     ///
     /// # Panics
@@ -148,6 +152,10 @@ impl CpuKernel {
             for (slot, place) in metrics.iter_mut().zip(&self.reported) {
                 *slot = scratch[place.start];
             }
+            // As on the GPU: what a script makes of a broken network's outputs may look sound.
+            if !self.passes.iter().all(|&pass| inputs.are_finite(pass, sample)) {
+                metrics[0] = T::NAN;
+            }
         }
     }
 }
@@ -164,6 +172,11 @@ struct Inputs<'a, T> {
 impl<T: Real> Inputs<'_, T> {
     fn output(&self, pass: Pass, sample: usize, column: usize) -> T {
         self.passes[pass as usize][sample * self.outputs + column]
+    }
+
+    fn are_finite(&self, pass: Pass, sample: usize) -> bool {
+        let row = &self.passes[pass as usize][sample * self.outputs..][..self.outputs];
+        row.iter().all(|x| x.to_f64().is_finite())
     }
 }
 

@@ -28,13 +28,20 @@ impl Lowered {
     }
 
     /// The forward passes that are left after simplification.
+    pub(crate) fn passes(&self) -> Vec<Pass> {
+        let read = |pass: &Pass| {
+            self.graph.ids().any(|id| matches!(*self.graph.op(id), Op::Output(p, _) if p == *pass))
+        };
+        [Pass::Online, Pass::OnlineNext, Pass::Target, Pass::TargetNext].into_iter().filter(read).collect()
+    }
+
+    /// Those beside the online network at `s_t`.
     pub(crate) fn reads(&self) -> Reads {
-        let read =
-            |pass| self.graph.ids().any(|id| matches!(*self.graph.op(id), Op::Output(p, _) if p == pass));
+        let passes = self.passes();
         Reads {
-            online_next: read(Pass::OnlineNext),
-            target: read(Pass::Target),
-            target_next: read(Pass::TargetNext),
+            online_next: passes.contains(&Pass::OnlineNext),
+            target: passes.contains(&Pass::Target),
+            target_next: passes.contains(&Pass::TargetNext),
         }
     }
 }

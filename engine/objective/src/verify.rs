@@ -22,12 +22,13 @@ pub(crate) fn verify(
     marks: Marks,
 ) -> Result<(), CompileError> {
     let live = graph.live(roots);
+    let indices = indices(graph, layout);
     for id in graph.ids().filter(|id| live[id.index()]) {
         let op = graph.op(id);
         if op.operands().any(|operand| operand >= id) || graph.infer(op) != graph.shape(id) {
             return Err(defect(&format!("node {} ({op:?}) is out of order or of wrong shape", id.index())));
         }
-        check(graph, id, layout)?;
+        check(graph, id, layout, &indices)?;
         if marks == Marks::Drop {
             check_lowered(graph, id)?;
         }
@@ -44,7 +45,7 @@ pub(crate) fn defect(what: &str) -> CompileError {
     )
 }
 
-fn check(graph: &Graph, id: NodeId, layout: &Layout) -> Result<(), CompileError> {
+fn check(graph: &Graph, id: NodeId, layout: &Layout, indices: &[bool]) -> Result<(), CompileError> {
     let error = |message: String, hint: &str| Err(CompileError::new(message, hint, place(graph, id)));
     match *graph.op(id) {
         Op::Const(bits) if !fits_f32(f64::from_bits(bits)) => error(
@@ -71,7 +72,7 @@ fn check(graph: &Graph, id: NodeId, layout: &Layout) -> Result<(), CompileError>
             "this needs one number per action, and was given a single number".into(),
             "reduce and index values such as net.q that have the axis `action`",
         ),
-        Op::At(_, index) | Op::OneHot(index) if !is_index(graph, index, layout) => error(
+        Op::At(_, index) | Op::OneHot(index) if !indices[index.index()] => error(
             "this is not an action index".into(),
             "index by t.action, by an argmax, or by a whole number below the number of actions",
         ),
@@ -105,20 +106,27 @@ fn is_axis(op: &Op) -> bool {
     matches!(op, Op::OneHot(_))
 }
 
-/// Whether a value is a whole number in `0..actions` by construction.
-fn is_index(graph: &Graph, index: NodeId, layout: &Layout) -> bool {
-    match *graph.op(index) {
-        Op::Sample(Field::Action(_)) | Op::ArgMax(_) => true,
-        Op::Const(bits) => {
-            let value = f64::from_bits(bits);
-            value.fract() == 0.0 && (0.0..layout.actions as f64).contains(&value)
-        }
-        Op::Select(c, a, b) => {
-            graph.shape(c) == Shape::Scalar && is_index(graph, a, layout) && is_index(graph, b, layout)
-        }
-        Op::StopGradient(x) => is_index(graph, x, layout),
-        _ => false,
+/// Which values are whole numbers in `0..actions` by construction.
+fn indices(graph: &Graph, layout: &Layout) -> Vec<bool> {
+    let mut indices = Vec::with_capacity(graph.len());
+    // Operands precede users. What is out of order is no index, and a fault that is found elsewhere.
+    let known = |indices: &[bool], id: NodeId| indices.get(id.index()).copied().unwrap_or(false);
+    for id in graph.ids() {
+        let index = match *graph.op(id) {
+            Op::Sample(Field::Action(_)) | Op::ArgMax(_) => true,
+            Op::Const(bits) => {
+                let value = f64::from_bits(bits);
+                value.fract() == 0.0 && (0.0..layout.actions as f64).contains(&value)
+            }
+            Op::Select(c, a, b) => {
+                graph.shape(c) == Shape::Scalar && known(&indices, a) && known(&indices, b)
+            }
+            Op::StopGradient(x) => known(&indices, x),
+            _ => false,
+        };
+        indices.push(index);
     }
+    indices
 }
 
 /// A node's place, or that of its first user for a constant that several lines share.

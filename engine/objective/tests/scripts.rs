@@ -222,3 +222,77 @@ fn double_dqn_values_the_online_choice() {
     // The online network prefers action 1, which the target network values 0.25.
     assert_near(Sample::one_step().target("double_dqn", &[]), 0.25 + 0.99 * 0.25, ROUNDING);
 }
+
+/// Weights that are no numbers any more have to end a run, and the loss is what it looks at.
+#[test]
+fn a_broken_network_always_shows_in_the_loss() {
+    // Conceals a NaN by comparison, argmax, clip and power, one after the other.
+    let concealing = r#"
+        fn config() { #{ learner: "replay", n: 1, heads: ["q"] } }
+        fn target(net, t, p) { clip(t.next.q[argmax(net.next.q)], -1, 1) + select(t.q[0] > 0, 1, 2) }
+        fn loss(net, y, t, p) { clip(net.q[t.action] - y, -1, 1) }
+    "#;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("concealing.rhai");
+    std::fs::write(&file, concealing).expect("a script");
+    let scripts = SCRIPTS.into_iter().map(path).chain([file]);
+    for path in scripts {
+        let script = Script::load(&path).unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
+        let (batch, actions) = (3, 4);
+        let objective = compile(&script, &layout(&script, batch, actions));
+        let reads = objective.passes();
+        let read = [true, reads.online_next, reads.target, reads.target_next];
+        for (pass, name) in ["online", "online_next", "target_now", "target_next"].into_iter().enumerate() {
+            let looked_at =
+                objective.wgsl().contains(&format!("largest = max(largest, size_bits({name}[row + k]));"));
+            assert_eq!(looked_at, read[pass], "{}: {name}", path.display());
+            for (broken, element) in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY]
+                .into_iter()
+                .flat_map(|broken| (0..batch * actions).map(move |element| (broken, element)))
+            {
+                let mut passes = [0.1f32, 0.2, 0.3, 0.4].map(|value| vec![value; batch * actions]);
+                passes[pass][element] = broken;
+                let (mut grad, mut metrics) = (vec![0.0; batch * actions], vec![0.0; batch * 16]);
+                objective.cpu().run(KernelIo {
+                    uniforms: &uniforms(script.params(), &[]).iter().map(|&x| x as f32).collect::<Vec<_>>(),
+                    samples: &vec![0.0; (3 * window(&script) + 1) * batch],
+                    online: &passes[0],
+                    online_next: &passes[1],
+                    target: &passes[2],
+                    target_next: &passes[3],
+                    grad: &mut grad,
+                    metrics: &mut metrics,
+                });
+                for sample in 0..batch {
+                    let hit = read[pass] && element / actions == sample;
+                    let what =
+                        format!("{}: {broken} at {element} of {name}, sample {sample}", path.display());
+                    assert_eq!(metrics[sample * 16].is_finite(), !hit, "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// Each round doubles the paths back to the network: a saved script must not cost a running experiment more
+/// than a moment.
+#[test]
+fn nested_choices_compile_at_once() {
+    let text = r#"
+        fn config() { #{ learner: "replay", n: 1, heads: ["q"] } }
+        fn loss(net, t, p) {
+            let x = net.q[t.action];
+            let a = t.q[t.action];
+            for i in 0..30 { x = max(x, a) * 0.5 + min(x, a + 1) * 0.3; }
+            x
+        }
+    "#;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("nested.rhai");
+    std::fs::write(&file, text).expect("a script");
+    let script = Script::load(&file).unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
+    let start = std::time::Instant::now();
+    compile(&script, &layout(&script, 32, 18));
+    let (time, limit) = (start.elapsed(), if cfg!(debug_assertions) { 2000 } else { 100 });
+    assert!(time.as_millis() < limit, "{time:?}");
+}

@@ -151,7 +151,9 @@ impl Lowering {
                 let (name, groups) = (launch.kernel.name, launch.groups);
                 let reason =
                     format!("{name} needs {groups:?} workgroups, more than {MAX_GROUPS} in one dimension");
-                return Err(Error::Unsupported(format!("{reason}; a smaller batch, fewer environments or narrower layers need less")));
+                return Err(Error::Unsupported(format!(
+                    "{reason}; a smaller batch, fewer environments or narrower layers need less"
+                )));
             }
         }
         Ok(launches.into_iter().map(Step::Launch).collect())

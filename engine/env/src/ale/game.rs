@@ -212,7 +212,7 @@ impl Env for AtariEnv {
         // Some games show zero lives for a few frames before their game over, which will end the episode by itself.
         let life_lost = 0 < lives && lives < self.lives;
         let life_ends = life_lost && self.rules.life_loss_terminates;
-        let life_starts = life_lost && self.rules.life_loss_reopens;
+        let life_starts = life_lost && self.rules.life_loss_reopens && !self.over();
         if life_starts {
             reward += self.start_life();
         }

@@ -37,8 +37,11 @@ pub(super) fn header(layout: &Layout, body: &str) -> String {
             let _ = writeln!(text, "@group(0) @binding({number}) {declaration};");
         }
     }
+    // Helpers call those that stand below them in the table; in WGSL the order does not matter.
+    let mut code = body.to_string();
     for (name, function) in HELPERS {
-        if uses(body, &format!("{name}(")) {
+        if uses(&code, &format!("{name}(")) {
+            code.push_str(function);
             text.push('\n');
             text.push_str(function);
         }
@@ -62,8 +65,9 @@ fn uses(body: &str, word: &str) -> bool {
     })
 }
 
-/// Functions whose built-in forms fail on some driver at some input.
-const HELPERS: [(&str, &str); 2] = [
+/// Functions whose built-in forms fail on some driver at some input. Those that could lose a NaN look for it in
+/// the bits, since drivers may assume that there is none: `x != x` is false on some, and `max(NaN, 1)` is 1.
+const HELPERS: [(&str, &str); 7] = [
     (
         "tanh_of",
         "// Built-in tanh is NaN for large inputs on one driver and has few digits near 0.\n\
@@ -80,6 +84,40 @@ const HELPERS: [(&str, &str); 2] = [
          fn sigmoid_of(x: f32) -> f32 {\n\
          \x20   let e = exp(-abs(x));\n\
          \x20   return select(e, 1.0, x >= 0.0) / (1.0 + e);\n\
+         }\n",
+    ),
+    (
+        "min_of",
+        "// NaN if either is.\n\
+         fn min_of(x: f32, y: f32) -> f32 {\n\
+         \x20   return select(select(min(x, y), y, is_nan(y)), x, is_nan(x));\n\
+         }\n",
+    ),
+    (
+        "max_of",
+        "// NaN if either is.\n\
+         fn max_of(x: f32, y: f32) -> f32 {\n\
+         \x20   return select(select(max(x, y), y, is_nan(y)), x, is_nan(x));\n\
+         }\n",
+    ),
+    (
+        "exceeds",
+        "// Whether x > y, where NaN is the largest number.\n\
+         fn exceeds(x: f32, y: f32) -> bool {\n\
+         \x20   return !is_nan(y) && (is_nan(x) || x > y);\n\
+         }\n",
+    ),
+    (
+        "is_nan",
+        "fn is_nan(x: f32) -> bool {\n\
+         \x20   return size_bits(x) > 0x7f800000u;\n\
+         }\n",
+    ),
+    (
+        "size_bits",
+        "// The bits of |x|: whole numbers in order of size, with ∞ (0x7f800000) and then NaN last.\n\
+         fn size_bits(x: f32) -> u32 {\n\
+         \x20   return bitcast<u32>(x) & 0x7fffffffu;\n\
          }\n",
     ),
 ];

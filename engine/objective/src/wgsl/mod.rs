@@ -183,11 +183,12 @@ impl<'a> Emitter<'a> {
                 }
                 Update::Max { x, variable } => {
                     let x = value(self, *x);
-                    self.statement(2, &format!("{variable} = max({variable}, {x});"), "");
+                    self.statement(2, &format!("{variable} = max_of({variable}, {x});"), "");
                 }
                 Update::ArgMax { x, best, variable } => {
                     let x = value(self, *x);
-                    self.statement(2, &format!("if ({x} > {best}) {{ {best} = {x}; {variable} = a; }}"), "");
+                    let code = format!("if (exceeds({x}, {best})) {{ {best} = {x}; {variable} = a; }}");
+                    self.statement(2, &code, "");
                 }
                 Update::Write { x, column } => {
                     let x = value(self, *x);
@@ -200,11 +201,29 @@ impl<'a> Emitter<'a> {
         self.statement(1, "}", "");
     }
 
+    /// The loss, NaN if an output of a network that it reads is infinite or NaN. A broken network has to end
+    /// the run, and what the script does with its outputs is no sign of one: a comparison, an argmax, a clip
+    /// or a driver that assumes finite numbers makes a sound number of a NaN. So it is looked for where it
+    /// enters, in the bits, and chosen as bits.
+    fn write_loss(&mut self) {
+        let loss = self.expression(self.lowered.loss, None).float().text;
+        self.statement(1, &format!("let loss = {loss};"), "");
+        self.statement(1, "var largest = 0u;", "");
+        self.statement(1, "for (var k = 0u; k < OUTPUTS; k++) {", "");
+        for pass in self.lowered.passes() {
+            let code = format!("largest = max(largest, size_bits({}[row + k]));", buffer(pass));
+            self.statement(2, &code, "");
+        }
+        self.statement(1, "}", "");
+        self.statement(1, "let broken = largest >= 0x7f800000u;", "");
+        let code = "metrics[slot] = bitcast<f32>(select(bitcast<u32>(loss), 0x7fc00000u, broken));";
+        self.statement(1, code, "loss, or NaN");
+    }
+
     fn write_metrics(&mut self) {
         self.out.push('\n');
         self.statement(1, "let slot = i * METRIC_SLOTS;", "");
-        let loss = self.expression(self.lowered.loss, None).float().text;
-        self.statement(1, &format!("metrics[slot] = {loss};"), "loss");
+        self.write_loss();
         for (number, (name, id)) in self.lowered.metrics.iter().enumerate() {
             let value = self.expression(*id, None).float().text;
             let code = format!("metrics[slot + {}u] = {value};", number + 1);
@@ -272,8 +291,8 @@ impl<'a> Emitter<'a> {
                     BinaryOp::Sub => x.sum('-', y),
                     BinaryOp::Mul => x.product('*', y),
                     BinaryOp::Div => x.product('/', y),
-                    BinaryOp::Min => Text::call("min", &[x, y], Kind::Float),
-                    BinaryOp::Max => Text::call("max", &[x, y], Kind::Float),
+                    BinaryOp::Min => Text::call("min_of", &[x, y], Kind::Float),
+                    BinaryOp::Max => Text::call("max_of", &[x, y], Kind::Float),
                     BinaryOp::Pow => Text::call("pow", &[x, y], Kind::Float),
                 }
             }
@@ -305,16 +324,10 @@ impl<'a> Emitter<'a> {
     }
 
     fn output(&self, pass: Pass, head: Head, at: Option<&str>) -> Text {
-        let buffer = match pass {
-            Pass::Online => "online",
-            Pass::OnlineNext => "online_next",
-            Pass::Target => "target_now",
-            Pass::TargetNext => "target_next",
-        };
         // The verifier has checked that the head exists.
         let column = self.layout.column(head).unwrap_or(0);
         let at = if head.shape() == Shape::Action { at } else { None };
-        Text::atom(format!("{buffer}[{}]", column_of("row", column, at)), Kind::Float)
+        Text::atom(format!("{}[{}]", buffer(pass), column_of("row", column, at)), Kind::Float)
     }
 
     fn index(&self, id: NodeId) -> String {
@@ -346,6 +359,15 @@ impl Update {
             Update::Sum { x, .. } | Update::Max { x, .. } | Update::Write { x, .. } => vec![x],
             Update::ArgMax { x, .. } => vec![x, x],
         }
+    }
+}
+
+fn buffer(pass: Pass) -> &'static str {
+    match pass {
+        Pass::Online => "online",
+        Pass::OnlineNext => "online_next",
+        Pass::Target => "target_now",
+        Pass::TargetNext => "target_next",
     }
 }
 

@@ -75,3 +75,49 @@ fn adjoints_behind_selects_grow_with_the_graph_only() {
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
+
+#[test]
+fn a_loop_of_very_many_rounds_is_refused() {
+    let error =
+        Objective::compile(folded(30_000, false, STEPS[0].1), &layout(5, 3, 1, &[Head::Q])).unwrap_err();
+    assert!(error.message.contains("more than 100000 operations"), "{error}");
+    assert_eq!(error.span, Some(line(2)), "{error}");
+    assert!(error.hint.contains("loop"), "{error}");
+}
+
+/// On the small stack of a test's thread: no pass may recurse along the graph.
+#[test]
+fn a_long_chain_needs_no_deep_stack() {
+    let chains: [Step; 3] = [
+        |g, x, a| g.mul(x, a, line(2)),
+        |g, x, a| g.binary(BinaryOp::Pow, x, a, line(2)),
+        |g, x, a| {
+            let shift = g.constant(g.len() as f64);
+            let moved = g.add(a, shift, line(2));
+            g.binary(BinaryOp::Max, x, moved, line(2))
+        },
+    ];
+    for chain in chains {
+        let traced = folded(5_000, true, chain);
+        let mut graph = traced.graph;
+        let action = graph.push(Op::Sample(Field::Action(0)), line(3));
+        let Op::Reduce(_, chained) = *graph.op(traced.loss) else { unreachable!("a sum over the actions") };
+        let loss = graph.at(chained, action, line(3));
+        Objective::compile(self::traced(graph, loss), &layout(5, 3, 1, &[Head::Q])).unwrap();
+    }
+}
+
+#[test]
+fn an_index_chosen_again_and_again_is_checked_once() {
+    let mut g = Graph::new(3);
+    let q = output(&mut g, Pass::Online, Head::Q);
+    let reward = g.push(Op::Sample(Field::Reward(0)), Span::NONE);
+    let mut index = g.push(Op::Sample(Field::Action(0)), Span::NONE);
+    for round in 0..64 {
+        let bound = g.constant(f64::from(round));
+        let above = g.push(Op::Compare(CmpOp::Gt, reward, bound), line(1));
+        index = g.select(above, index, index, line(1));
+    }
+    let loss = g.at(q, index, line(2));
+    Objective::compile(traced(g, loss), &layout(5, 3, 1, &[Head::Q])).unwrap();
+}

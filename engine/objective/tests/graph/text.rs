@@ -36,6 +36,20 @@ fn only_what_is_read_is_bound() {
     }
 }
 
+/// The built-in functions lose a NaN; only whole numbers may go through them.
+#[test]
+fn no_minimum_or_maximum_of_numbers_is_built_in() {
+    for loss in losses::all(2, 3) {
+        let objective = Objective::compile(loss.traced, &loss.layout).unwrap();
+        let (_, body) = objective.wgsl().split_once("fn objective").unwrap();
+        for call in body.match_indices("max(").chain(body.match_indices("min(")) {
+            let after = &body[call.0 + 4..];
+            assert!(after.starts_with("largest") || after.starts_with("u32("), "{}: {after}", loss.name);
+        }
+        assert!(!body.contains("> best") && body.contains("largest >= 0x7f800000u"), "{}", loss.name);
+    }
+}
+
 #[test]
 fn passes_are_what_the_leaves_name() {
     let reads = |backup| {
