@@ -5,7 +5,7 @@ use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::learner::epsilon_greedy;
 use crate::train::{checkpoint, interrupt, open_device};
-use kelvin_compute::{Model, ModelSpec, ObsShape};
+use kelvin_compute::Model;
 use kelvin_env::{EnvOptions, Preset, VecEnv};
 use kelvin_run::RunDir;
 use rand::SeedableRng;
@@ -53,9 +53,7 @@ pub struct Evaluation {
     returns: Vec<f64>,
 }
 
-/// Plays `episodes` episodes.
-///
-/// Every environment plays a share fixed beforehand: taking the first to finish would favour short ones.
+/// Loads a run's latest weights and plays full episodes with them.
 pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, Failure> {
     let dir = RunDir::open(&request.run)?;
     let config = Config::parse(&dir.read_config()?)?;
@@ -79,35 +77,33 @@ pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, 
     let count = ENVS.min(usize::try_from(request.episodes).unwrap_or(ENVS));
     let mut envs = VecEnv::new(&config.env, &options, count, request.seed)?;
     let (actions, frames_per_step) = (envs.spec().actions.len(), envs.spec().frames_per_step);
-    let outputs = config.outputs(actions);
-    let spec = envs.spec();
-    let mut model = Model::new(
-        device.as_ref(),
-        ModelSpec {
-            net: config.net(),
-            obs: ObsShape { stack: spec.stack, height: spec.height, width: spec.width },
-            outputs,
-            batch: 1,
-            act_batch: count,
-            window: config.n,
-            adam: config.adam(),
-            clip: config.clip(),
-            seed: 0,
-        },
-    )?;
+    // Nothing is random in a model whose weights are imported.
+    let mut model = Model::new(device.as_ref(), config.model_spec(envs.spec(), count, 0))?;
     model.import(&weights)?;
     interrupt::listen()?;
+    let frames_trained = state.agent_steps.frames(frames_per_step).0;
+    let returns = play(request, &mut envs, &mut model, config.q_column(actions))?;
+    Ok(Evaluation::new(&config, request, preset, frames_trained, returns))
+}
 
+/// Returns of the episodes that were asked for.
+///
+/// Every environment plays a share fixed beforehand: taking the first to finish would favour short ones.
+fn play(
+    request: &EvalRequest,
+    envs: &mut VecEnv,
+    model: &mut Model,
+    q_column: usize,
+) -> Result<Vec<f64>, Failure> {
+    let (count, actions, outputs) = (envs.len(), envs.spec().actions.len(), model.spec().outputs);
     let shares: Vec<u64> = (0..count as u64).map(|env| (request.episodes + env) / count as u64).collect();
     let mut returns: Vec<Vec<f64>> = vec![Vec::new(); count];
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(request.seed);
     let (mut values, mut chosen) = (vec![0.0; count * outputs], vec![0; count]);
-    let q_column = config.q_column(actions);
     while returns.iter().zip(&shares).any(|(done, share)| (done.len() as u64) < *share) {
         if interrupt::wished() {
-            return Err(
-                Failure::failed("stopped before all episodes were played").hint("ask for fewer --episodes")
-            );
+            return Err(Failure::failed("stopped before all episodes were played")
+                .hint("ask for fewer with --episodes"));
         }
         model.act(envs.obs(), &mut values)?;
         for (action, row) in chosen.iter_mut().zip(values.chunks_exact(outputs)) {
@@ -119,8 +115,7 @@ pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, 
             }
         }
     }
-    let frames_trained = state.agent_steps.frames(frames_per_step).0;
-    Ok(Evaluation::new(&config, request, preset, frames_trained, returns.concat()))
+    Ok(returns.concat())
 }
 
 impl Evaluation {

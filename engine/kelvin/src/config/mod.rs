@@ -9,7 +9,7 @@ mod validate;
 
 use crate::failure::Failure;
 use crate::units::{AgentSteps, Frames};
-use kelvin_compute::{AdamSpec, Clip, NetSpec};
+use kelvin_compute::{AdamSpec, Clip, ModelSpec, NetSpec, ObsShape};
 use kelvin_env::{EnvSpec, Preset};
 use kelvin_objective::{Head, Script};
 use serde::{Deserialize, Serialize};
@@ -207,11 +207,29 @@ impl Config {
             .map_err(|error| Failure::failed(format!("the configuration cannot be written: {error}")))
     }
 
-    /// The network for a head layout.
-    pub fn net(&self) -> NetSpec {
-        match self.network {
-            NetworkName::Nature => NetSpec::Nature,
-            NetworkName::Mlp => NetSpec::Mlp { hidden: self.hidden.clone() },
+    /// The model that learns on, or plays, this environment: `act_batch` observations at a time.
+    pub fn model_spec(&self, env: &EnvSpec, act_batch: usize, seed: u64) -> ModelSpec {
+        ModelSpec {
+            net: match self.network {
+                NetworkName::Nature => NetSpec::Nature,
+                NetworkName::Mlp => NetSpec::Mlp { hidden: self.hidden.clone() },
+            },
+            obs: ObsShape { stack: env.stack, height: env.height, width: env.width },
+            outputs: self.outputs(env.actions.len()),
+            batch: self.batch,
+            act_batch,
+            window: self.n,
+            adam: AdamSpec {
+                beta1: self.adam_beta1 as f32,
+                beta2: self.adam_beta2 as f32,
+                epsilon: self.adam_epsilon as f32,
+            },
+            clip: match self.clip {
+                ClipName::None => Clip::None,
+                ClipName::PerTensor => Clip::PerTensor(self.clip_norm as f32),
+                ClipName::Global => Clip::Global(self.clip_norm as f32),
+            },
+            seed,
         }
     }
 
@@ -223,24 +241,6 @@ impl Config {
     /// First column of the action values.
     pub fn q_column(&self, actions: usize) -> usize {
         self.heads.iter().take_while(|head| **head != HeadName::Q).map(|head| head.columns(actions)).sum()
-    }
-
-    /// Adam's constants.
-    pub fn adam(&self) -> AdamSpec {
-        AdamSpec {
-            beta1: self.adam_beta1 as f32,
-            beta2: self.adam_beta2 as f32,
-            epsilon: self.adam_epsilon as f32,
-        }
-    }
-
-    /// The clipping rule.
-    pub fn clip(&self) -> Clip {
-        match self.clip {
-            ClipName::None => Clip::None,
-            ClipName::PerTensor => Clip::PerTensor(self.clip_norm as f32),
-            ClipName::Global => Clip::Global(self.clip_norm as f32),
-        }
     }
 }
 

@@ -9,9 +9,7 @@ use crate::replay::{BatchBuffers, End, Replay, ReplaySpec, Transition};
 use crate::schedule::EpsilonSchedule;
 use crate::staged::{self, Staged};
 use crate::units::{AgentSteps, Frames, Updates};
-use kelvin_compute::{
-    Batch, CompiledObjective, Device, Model, ModelSpec, ModelState, ObjectiveCompiler, ObsShape,
-};
+use kelvin_compute::{Batch, CompiledObjective, Device, Model, ModelState, ObjectiveCompiler};
 use kelvin_env::{Episode, VecEnv};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -63,20 +61,7 @@ impl ReplayLearner {
     pub fn new(config: &Config, device: &dyn Device, envs: VecEnv, staged: Staged) -> Result<Self, Failure> {
         let (spec, seeds) = (envs.spec(), Seeds::new(config.seed, 0));
         let actions = spec.actions.len();
-        let mut model = Model::new(
-            device,
-            ModelSpec {
-                net: config.net(),
-                obs: ObsShape { stack: spec.stack, height: spec.height, width: spec.width },
-                outputs: config.outputs(actions),
-                batch: config.batch,
-                act_batch: config.envs,
-                window: config.n,
-                adam: config.adam(),
-                clip: config.clip(),
-                seed: seeds.weights,
-            },
-        )?;
+        let mut model = Model::new(device, config.model_spec(spec, config.envs, seeds.weights))?;
         let kernel = staged.kernel();
         let compiled = model.compiler().compile(&kernel)?;
         model.set_objective(kernel.passes, compiled)?;

@@ -23,7 +23,6 @@ fn compiling_soft_kl_takes_less_than_two_milliseconds() {
     let time = best(20, || {
         Objective::compile(loss.traced.clone(), &loss.layout).unwrap();
     });
-    eprintln!("soft_kl compile {time:?}");
     // Unoptimised builds take some twenty times as long.
     let limit = if cfg!(debug_assertions) { 100 } else { 2 };
     assert!(time < Duration::from_millis(limit), "{time:?}");
