@@ -3,13 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use kelvin_objective::{BinaryOp, CmpOp, Field, Graph, Head, NodeId, Objective, Op, Pass, Span};
+use kelvin_objective::{
+    BinaryOp, CmpOp, Field, Graph, Head, NodeId, Objective, Op, Pass, Span, Traced, UnaryOp,
+};
 
 use crate::gradients::disagreements;
 use crate::support::{Data, layout, line, output, traced};
 
 /// A value folded into itself `rounds` times by `step(graph, value, other)`.
-fn folded(rounds: usize, every_action: bool, step: Step) -> kelvin_objective::Traced {
+fn folded(rounds: usize, every_action: bool, step: Step) -> Traced {
     let mut g = Graph::new(3);
     let (q, other) = (output(&mut g, Pass::Online, Head::Q), output(&mut g, Pass::Target, Head::Q));
     let action = g.push(Op::Sample(Field::Action(0)), Span::NONE);
@@ -47,7 +49,7 @@ const STEPS: [(&str, Step); 4] = [
     ("product of choices", |g, x, a| {
         let (max, min) = (g.binary(BinaryOp::Max, x, a, line(2)), g.binary(BinaryOp::Min, x, a, line(2)));
         let product = g.mul(max, min, line(2));
-        g.unary(kelvin_objective::UnaryOp::Tanh, product, line(2))
+        g.unary(UnaryOp::Tanh, product, line(2))
     }),
 ];
 
@@ -120,4 +122,28 @@ fn an_index_chosen_again_and_again_is_checked_once() {
     }
     let loss = g.at(q, index, line(2));
     Objective::compile(traced(g, loss), &layout(5, 3, 1, &[Head::Q])).unwrap();
+}
+
+/// The slope of a square root at 0 is infinite, and many selects lie between it and the loss: none of them may
+/// be passed as `0 · ∞`.
+#[test]
+fn many_choices_keep_the_side_not_taken_silent() {
+    let mut g = Graph::new(2);
+    let (q, a) = (output(&mut g, Pass::Online, Head::Q), output(&mut g, Pass::Target, Head::Q));
+    let zero = g.constant(0.0);
+    let positive = g.push(Op::Compare(CmpOp::Gt, q, zero), line(1));
+    let root = g.unary(UnaryOp::Sqrt, q, line(1));
+    let mut x = g.select(positive, root, zero, line(1));
+    for _ in 0..8 {
+        x = STEPS[0].1(&mut g, x, a);
+    }
+    let loss = g.sum(x, line(2));
+    let layout = layout(1, 2, 1, &[Head::Q]);
+    let objective = Objective::compile(traced(g, loss), &layout).unwrap();
+    let mut data = Data::random(&layout, &[], -1.0, 1.0, 1);
+    data.passes[Pass::Online as usize] = vec![0.0, 4.0];
+    let grad = data.run::<f64>(&objective).grad;
+    assert_eq!(grad[0], 0.0);
+    // Slopes of 0.5 and 0.3 along every path.
+    assert!(grad[1].is_finite() && grad[1] > 0.0, "{grad:?}");
 }
