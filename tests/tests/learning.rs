@@ -2,8 +2,9 @@
 
 use kelvin::config::Config;
 use kelvin::train::checkpoint::load_model;
-use kelvin_compute::{CpuDevice, Model, ModelSpec, ObsShape};
+use kelvin_compute::{CpuDevice, Model};
 use kelvin_env::tabular::{self, TabularMdp};
+use kelvin_env::{EnvOptions, make};
 use kelvin_run::RunDir;
 use kelvin_tests::command::{kelvin, succeed, train};
 use kelvin_tests::exact;
@@ -81,17 +82,8 @@ fn learned(run: &Path, mdp: &TabularMdp) -> (Vec<usize>, Vec<f64>) {
     let checkpoint = dir.latest_checkpoint().expect("checkpoints").checkpoint.expect("a sound one");
     let (_, weights) = load_model(&checkpoint).expect("weights");
     let (states, actions) = (mdp.states, mdp.actions.len());
-    let spec = ModelSpec {
-        net: config.net(),
-        obs: ObsShape { stack: 1, height: 1, width: states },
-        outputs: config.outputs(actions),
-        batch: 1,
-        act_batch: states,
-        window: config.n,
-        adam: config.adam(),
-        clip: config.clip(),
-        seed: 0,
-    };
+    let env = make(&config.env, &EnvOptions::default(), 1).expect("a built-in environment");
+    let spec = config.model_spec(env.spec(), states, 0);
     let mut model = Model::new(&CpuDevice, spec).expect("a model");
     model.import(&weights).expect("weights of this shape");
     let mut obs = vec![0; states * states];
