@@ -45,20 +45,14 @@ mod tests {
     const GAMMA: f64 = 0.99;
 
     #[test]
-    fn the_best_policy_of_the_chain_is_the_best_of_those_that_walk_right() {
+    fn the_best_policy_of_the_chain_walks_right() {
         let mdp = chain();
-        // Whether it pays to collect the small reward of state 0 until a slip leads away is a close call.
-        let walk = |first: usize| {
-            let actions: Vec<usize> =
-                (0..mdp.states).map(|state| if state == 0 { first } else { 1 }).collect();
-            value(&mdp, GAMMA, &actions)
-        };
-        let best = walk(0).max(walk(1));
+        let best = value(&mdp, GAMMA, &vec![1; mdp.states]);
         // Both are fixed points of the same equations, to rounding.
         assert!((best - optimum(&mdp, GAMMA)).abs() < 1e-12, "{best}");
         let trapped = value(&mdp, GAMMA, &vec![0; mdp.states]);
-        // 0.01 in nine steps of ten, for ever: 0.009 / (1 - 0.99) at the most, and never the large reward.
-        assert!((0.1..0.9).contains(&trapped) && trapped < best - 0.005, "{trapped} {best}");
+        // 0.005 in nine steps of ten, for ever: 0.0045 / (1 - 0.99) at the most, and never the large reward.
+        assert!((0.05..0.45).contains(&trapped) && trapped < best, "{trapped} {best}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
 
 /// Longest wait for one submission. A submission is at most a few updates, which take milliseconds on a GPU
 /// and seconds, first compilation included, on a software driver.
-const TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// An opened adapter.
 #[derive(Debug)]

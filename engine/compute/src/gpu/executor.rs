@@ -1,6 +1,6 @@
 //! Runs a compiled plan: one compute pass a call, one submission.
 
-use super::context::Context;
+use super::context::{Context, TIMEOUT};
 use super::objective::{GpuCompiler, GpuObjective, ObjectiveLayout};
 use crate::{Buf, ByteBuf, CompiledObjective, Error, Executor, ObjectiveCompiler, Program};
 use std::collections::VecDeque;
@@ -147,7 +147,8 @@ impl Executor for GpuExecutor {
         self.context.wait(submission)?;
         let lost =
             |error: &dyn std::fmt::Display| Error::Lost(format!("a result cannot be read back: {error}"));
-        receiver.try_recv().map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
+        // Another thread that polls the device, to compile an objective, may be the one that runs the callback.
+        receiver.recv_timeout(TIMEOUT).map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
         let view = self.staging.get_mapped_range(0..size).map_err(|error| lost(&error))?;
         bytemuck::cast_slice_mut(out).copy_from_slice(&view);
         drop(view);

@@ -187,7 +187,10 @@ impl Config {
             merge::from_command_line(&mut table, key, text, script.params())?;
         }
         let config: Self = table.try_into().map_err(|error: toml::de::Error| {
-            Failure::usage(format!("the configuration is not valid: {}", error.message().trim()))
+            Failure::usage(format!("the configuration is not valid: {}", error.message().trim())).hint(
+                "learner: replay; network: nature, mlp; clip: none, per_tensor, global; \
+                 heads: a list of q, logits, v; hidden: a list of widths",
+            )
         })?;
         config.validate()?;
         Ok(config)

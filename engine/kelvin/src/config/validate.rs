@@ -18,6 +18,9 @@ const BELOW_ONE: f64 = 1.0 - f32::EPSILON as f64;
 /// Smallest and largest positive number that an `f32` holds without loss of precision.
 const POSITIVE: RangeInclusive<f64> = f32::MIN_POSITIVE as f64..=f32::MAX as f64;
 
+/// When a schedule may end, in trainings: beyond one where a run was shortened.
+const LATEST: RangeInclusive<f64> = 0.0..=1e6;
+
 impl Config {
     pub(super) fn validate(&self) -> Result<(), Failure> {
         let (count, fraction) = (1.0..=u64::MAX as f64, 0.0..=1.0);
@@ -37,9 +40,9 @@ impl Config {
             ("adam_beta2", self.adam_beta2, 0.0..=BELOW_ONE),
             ("epsilon_start", self.epsilon_start, fraction.clone()),
             ("epsilon_mid", self.epsilon_mid, fraction.clone()),
-            ("epsilon_end", self.epsilon_end, fraction.clone()),
-            ("epsilon_mid_at", self.epsilon_mid_at, fraction.clone()),
-            ("epsilon_end_at", self.epsilon_end_at, fraction),
+            ("epsilon_end", self.epsilon_end, fraction),
+            ("epsilon_mid_at", self.epsilon_mid_at, LATEST),
+            ("epsilon_end_at", self.epsilon_end_at, LATEST),
         ];
         for (key, value, range) in ranges {
             if !range.contains(&value) {

@@ -24,7 +24,7 @@ impl Session {
             config.device.clone_from(device);
         }
         if let Some(frames) = request.frames {
-            lengthen(&mut config, frames);
+            change_length(&mut config, frames);
         }
         let checkpoint = newest(&dir, console)?;
         let (update, from) = match &checkpoint {
@@ -74,10 +74,10 @@ fn agrees(request: &TrainRequest, config: &Config) -> Result<(), Failure> {
 }
 
 /// Another length leaves the exploration schedule where it was, in frames.
-fn lengthen(config: &mut Config, frames: Frames) {
+fn change_length(config: &mut Config, frames: Frames) {
     let scale = config.frames.0 as f64 / frames.0 as f64;
-    config.epsilon_mid_at = (config.epsilon_mid_at * scale).min(1.0);
-    config.epsilon_end_at = (config.epsilon_end_at * scale).min(1.0);
+    config.epsilon_mid_at *= scale;
+    config.epsilon_end_at *= scale;
     config.frames = frames;
 }
 
