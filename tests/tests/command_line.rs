@@ -105,7 +105,7 @@ const MISTAKES: &[Mistake] = &[
     ("train --resume --out $/scripts", 1, &["is not a run", "hint: "]),
     ("train $/scripts/good.rhai --resume --out $/scripts --env catch", 1, &["is not a run", "hint: "]),
     ("train --resume --out $/nowhere", 1, &["nowhere", "is not a run", "hint: "]),
-    ("train --resume", 2, &["hint: ", "--resume --out"]),
+    ("train --resume", 2, &["hint: ", "--resume runs/NAME"]),
     ("eval $/scripts", 1, &["is not a run", "hint: "]),
     // Settings.
     ("train $/scripts/good.rhai --env catch --set bacth=16", 2, &["--set bacth=16", "did you mean `batch`"]),

@@ -66,11 +66,11 @@ impl Console {
         if self.quiet || !std::io::stdout().is_terminal() {
             return;
         }
-        let style = ProgressStyle::with_template("{bar:24.cyan/8} {percent:>3}%  {msg}  ETA {eta}");
+        // A `wide_msg` is cut to the terminal: a line that wraps cannot be taken back.
+        let style = ProgressStyle::with_template("{bar:10.cyan/8} {wide_msg}");
         let bar = ProgressBar::with_draw_target(Some(total.0), ProgressDrawTarget::stdout());
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_position(frames.0);
-        bar.reset_eta();
         self.bar = Some(bar);
     }
 
@@ -83,17 +83,13 @@ impl Console {
         self.shown = Instant::now();
         let status = status();
         self.speed.observe(status.frames, status.updates);
-        let message = self.describe(&status);
+        let message = self.describe(total, &status);
         match &self.bar {
             Some(bar) => {
                 bar.set_position(status.frames.0);
                 bar.set_message(message);
             }
-            None => {
-                let percent = 100.0 * status.frames.0 as f64 / total.0 as f64;
-                let left = total.0.saturating_sub(status.frames.0) as f64 / self.speed.frames.max(1e-9);
-                print_line(&format!("{percent:>5.1}%  {message}  ETA {}", duration(left)));
-            }
+            None => print_line(&message),
         }
     }
 
@@ -104,16 +100,22 @@ impl Console {
         }
     }
 
-    fn describe(&self, status: &Status) -> String {
-        let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
+    /// What matters most comes first: a narrow terminal cuts the rest.
+    fn describe(&self, total: Frames, status: &Status) -> String {
+        let Status { frames, updates, mean_return, loss, epsilon } = *status;
+        let percent = (1000.0 * frames.0 as f64 / total.0 as f64).floor() / 10.0;
+        // Frames come an order of magnitude faster before the first update, which says nothing about the rest.
+        let left = match updates {
+            Updates(0) => "after the first update".to_owned(),
+            _ => duration(total.0.saturating_sub(frames.0) as f64 / self.speed.frames.max(1e-9)),
+        };
         format!(
-            "{} frames  {:.0} frames/s  {:.0} updates/s  return {}  loss {}  ε {:.3}",
-            grouped(status.frames.0),
+            "{percent:>4.1}%  {}  {:.0} frames/s  {:.0} updates/s  return {}  ETA {left}  loss {}  ε {epsilon:.3}",
+            abbreviated(frames.0),
             self.speed.frames,
             self.speed.updates,
-            status.mean_return.map_or("–".to_owned(), |value| format!("{value:.2}")),
-            number(status.loss),
-            status.epsilon
+            mean_return.map_or("–".to_owned(), |value| format!("{value:.2}")),
+            loss.map_or("–".to_owned(), short),
         )
     }
 }
@@ -132,12 +134,34 @@ impl Speed {
     }
 
     fn observe(&mut self, frames: Frames, updates: Updates) {
+        if self.at.1 == Updates(0) && updates > Updates(0) {
+            // From here on every frame has its share of an update.
+            *self = Self::new(frames, updates);
+            return;
+        }
         let elapsed = self.since.elapsed();
         self.frames = (frames.0 - self.at.0.0) as f64 / elapsed.as_secs_f64().max(1e-9);
         self.updates = (updates.0 - self.at.1.0) as f64 / elapsed.as_secs_f64().max(1e-9);
         if elapsed > SPEED_WINDOW {
             (self.since, self.at) = (Instant::now(), (frames, updates));
         }
+    }
+}
+
+/// `1234567` as `1.23M`.
+fn abbreviated(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{:.1}k", number as f64 / 1e3),
+        _ => format!("{:.2}M", number as f64 / 1e6),
+    }
+}
+
+/// A number of any size in a few characters.
+fn short(number: f64) -> String {
+    match number.abs() {
+        size if size != 0.0 && !(1e-3..1e5).contains(&size) => format!("{number:.1e}"),
+        _ => format!("{number:.4}"),
     }
 }
 
@@ -177,6 +201,16 @@ mod tests {
     fn numbers_are_grouped_in_threes() {
         for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_short() {
+        for (number, text) in [(0.0, "0.0000"), (0.25, "0.2500"), (2.56e-6, "2.6e-6"), (-8.5e28, "-8.5e28")] {
+            assert_eq!(short(number), text);
+        }
+        for (number, text) in [(999, "999"), (10_100, "10.1k"), (2_345_678, "2.35M")] {
+            assert_eq!(abbreviated(number), text);
         }
     }
 

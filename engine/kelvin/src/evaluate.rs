@@ -40,7 +40,8 @@ pub struct EvalRequest {
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
     env: String,
-    preset: Preset,
+    /// Where the environment has one.
+    preset: Option<Preset>,
     epsilon: f64,
     seed: u64,
     frames_trained: u64,
@@ -58,10 +59,7 @@ pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, 
     let dir = RunDir::open(&request.run)?;
     let config = Config::parse(&dir.read_config()?)?;
     let latest = dir.latest_checkpoint_with(&checkpoint::FOR_EVALUATION)?;
-    for damage in &latest.damaged {
-        console.line(format!("warning: {damage}"));
-    }
-    let checkpoint = latest.checkpoint.ok_or_else(|| {
+    let checkpoint = checkpoint::newest(latest, console)?.ok_or_else(|| {
         Failure::failed(format!("{} has no checkpoint yet", request.run.display()))
             .hint("a run makes one every `checkpoint_every` agent steps and when it is stopped with Ctrl-C")
     })?;
@@ -83,6 +81,7 @@ pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, 
     interrupt::listen()?;
     let frames_trained = state.agent_steps.frames(frames_per_step).0;
     let returns = play(request, &mut envs, &mut model, config.q_column(actions))?;
+    let preset = envs.spec().atari.then_some(preset);
     Ok(Evaluation::new(&config, request, preset, frames_trained, returns))
 }
 
@@ -122,7 +121,7 @@ impl Evaluation {
     fn new(
         config: &Config,
         request: &EvalRequest,
-        preset: Preset,
+        preset: Option<Preset>,
         frames_trained: u64,
         returns: Vec<f64>,
     ) -> Self {
@@ -155,12 +154,11 @@ impl Evaluation {
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { env, preset, epsilon, episodes, mean, median, std, min, max, .. } = self;
-        writeln!(
-            f,
-            "{env} after {} frames: {episodes} episodes ({preset}, ε {epsilon})",
-            grouped(self.frames_trained)
-        )?;
-        write!(f, "return {mean:.2} ± {std:.2} (mean ± std), median {median:.2}, from {min} to {max}")
+        let Self { env, epsilon, episodes, mean, median, std, min, max, .. } = self;
+        let protocol = self.preset.map_or(String::new(), |preset| format!("{preset}, "));
+        let s = if *episodes == 1 { "" } else { "s" };
+        let frames = grouped(self.frames_trained);
+        writeln!(f, "{env} after {frames} frames: {episodes} episode{s} ({protocol}ε {epsilon})")?;
+        write!(f, "return {mean:.2} ± {std:.2} (mean ± std), median {median:.2}, from {min:.2} to {max:.2}")
     }
 }

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::train::{TrainRequest, train};
 use crate::units::{Frames, parse_count};
 use kelvin_env::Preset;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -16,7 +16,7 @@ pub(super) struct Args {
     #[arg(long)]
     env: Option<String>,
     /// Frames to train for, as in 500k or 10M [default: 10M, built-in environments 100k]
-    #[arg(long, value_parser = parse_count)]
+    #[arg(long, value_parser = parse_count, allow_hyphen_values = true)]
     frames: Option<u64>,
     /// Seed of everything random [default: 0]
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=super::MAX_SEED))]
@@ -36,9 +36,9 @@ pub(super) struct Args {
     /// The run directory [default: runs/SCRIPT-ENV-sSEED]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Go on with a run, with its own script and settings: the same command once more, or just --out.
+    /// Go on with a run, with its own script and settings: the same command once more, or just its folder.
     /// --frames may change its length, --device where it runs
-    #[arg(long, conflicts_with_all = ["sets", "full_action_set"])]
+    #[arg(long, conflicts_with = "full_action_set")]
     resume: bool,
     /// A folder of ROMs, searched before KELVIN_ROMS and the cache
     #[arg(long, value_name = "DIR")]
@@ -48,7 +48,11 @@ pub(super) struct Args {
     quiet: bool,
 }
 
-pub(super) fn run(args: Args) -> Result<(), Failure> {
+pub(super) fn run(mut args: Args) -> Result<(), Failure> {
+    if args.resume && args.out.is_none() && args.script.as_deref().is_some_and(Path::is_dir) {
+        // `--resume runs/NAME`: clap takes the folder for the script.
+        args.out = args.script.take();
+    }
     let request = TrainRequest {
         script: args.script,
         env: args.env,

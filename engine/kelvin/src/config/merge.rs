@@ -15,6 +15,12 @@ pub(super) struct Problem {
     pub hint: String,
 }
 
+impl Problem {
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
+    }
+}
+
 pub(super) fn to_table(config: &Config) -> Result<Table, Failure> {
     Table::try_from(config)
         .map_err(|error| Failure::failed(format!("the defaults cannot be written: {error}")))
@@ -35,18 +41,15 @@ pub(super) fn from_command_line(
     key: &str,
     text: &str,
     params: &[Param],
-) -> Result<(), Failure> {
-    let place = |problem: Problem| {
-        Failure::usage(format!("--set {key}={text}: {}", problem.message)).hint(problem.hint)
-    };
+) -> Result<(), Problem> {
     let name = key.strip_prefix("params.").unwrap_or(key);
     let shadowed = !key.starts_with("params.") && table.contains_key(key) && !RESERVED.contains(&key);
     match params.iter().find(|param| param.name == name) {
-        Some(param) if !shadowed => set_param(table, param, text).map_err(place),
+        Some(param) if !shadowed => set_param(table, param, text),
         _ => {
             let value = text.parse::<Value>().unwrap_or_else(|_| Value::String(text.to_owned()));
             let names: Vec<&str> = params.iter().map(|param| param.name.as_str()).collect();
-            replace(table, key, value, &names).map_err(place)
+            replace(table, key, value, &names)
         }
     }
 }
@@ -65,7 +68,10 @@ fn set_param(table: &mut Table, param: &Param, text: &str) -> Result<(), Problem
         values.insert(param.name.clone(), Value::Float(value));
     }
     if let Some(Value::Array(pinned)) = table.get_mut("pinned") {
-        pinned.push(Value::String(param.name.clone()));
+        let name = Value::String(param.name.clone());
+        if !pinned.contains(&name) {
+            pinned.push(name);
+        }
     }
     Ok(())
 }
@@ -153,7 +159,7 @@ fn kind(value: &Value) -> &'static str {
         Value::Integer(_) => "a whole number, zero or more",
         Value::Float(_) => "a number",
         Value::Boolean(_) => "true or false",
-        Value::Array(_) => "a list",
+        Value::Array(_) => "a list, as in --set 'heads=[\"q\", \"v\"]' or --set hidden=[64,64]",
         _ => "a word",
     }
 }

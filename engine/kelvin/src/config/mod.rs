@@ -12,8 +12,10 @@ use crate::units::{AgentSteps, Frames};
 use kelvin_compute::{AdamSpec, Clip, ModelSpec, NetSpec, ObsShape};
 use kelvin_env::{EnvSpec, Preset};
 use kelvin_objective::{Head, Script};
+use merge::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use toml::Table;
 
 /// Everything that decides a run, as `config.toml` holds it: resolved, complete, re-runnable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -178,19 +180,32 @@ impl Config {
     ///
     /// Fails with the place of the mistake: the script's `config()`, or the `--set` that caused it.
     pub fn resolve(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Result<Self, Failure> {
+        let in_script =
+            |problem: Problem| Failure::from(script.diagnostic(problem.message, problem.hint.as_str()));
         let mut table = merge::to_table(&defaults::defaults(wanted, script, env))?;
         for (key, value) in script.config() {
-            merge::from_script(&mut table, key, value)
-                .map_err(|problem| Failure::from(script.diagnostic(problem.message, problem.hint)))?;
+            merge::from_script(&mut table, key, value).map_err(in_script)?;
         }
-        for (key, text) in &wanted.sets {
-            merge::from_command_line(&mut table, key, text, script.params())?;
+        Self::from_table(table).map_err(in_script)?.with_sets(&wanted.sets, script)
+    }
+
+    /// The same with `--set`, all of them together.
+    pub fn with_sets(&self, sets: &[(String, String)], script: &Script) -> Result<Self, Failure> {
+        let mut table = merge::to_table(self)?;
+        for (key, value) in sets {
+            merge::from_command_line(&mut table, key, value, script.params()).map_err(|problem| {
+                Failure::usage(format!("--set {key}={value}: {}", problem.message)).hint(problem.hint)
+            })?;
         }
-        let config: Self = table.try_into().map_err(|error: toml::de::Error| {
-            Failure::usage(format!("the configuration is not valid: {}", error.message().trim())).hint(
-                "learner: replay; network: nature, mlp; clip: none, per_tensor, global; \
-                 heads: a list of q, logits, v; hidden: a list of widths",
-            )
+        Self::from_table(table).map_err(|problem| Failure::usage(problem.message).hint(problem.hint))
+    }
+
+    fn from_table(table: Table) -> Result<Self, Problem> {
+        let config: Self = table.try_into().map_err(|error: toml::de::Error| Problem {
+            message: error.message().trim().to_owned(),
+            hint: "learner: replay; network: nature, mlp; clip: none, per_tensor, global; \
+                   heads: a list of q, logits, v; hidden: a list of widths"
+                .to_owned(),
         })?;
         config.validate()?;
         Ok(config)
@@ -200,7 +215,9 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let config: Self =
             toml::from_str(text).map_err(|error| Failure::failed(format!("config.toml: {error}")))?;
-        config.validate()?;
+        config.validate().map_err(|problem| {
+            Failure::failed(format!("config.toml: {}", problem.message)).hint(problem.hint)
+        })?;
         Ok(config)
     }
 

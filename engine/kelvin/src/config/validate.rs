@@ -1,7 +1,7 @@
 //! What a configuration must be, whatever it was merged from.
 
+use super::merge::Problem;
 use super::{Config, HeadName};
-use crate::failure::Failure;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -22,7 +22,7 @@ const POSITIVE: RangeInclusive<f64> = f32::MIN_POSITIVE as f64..=f32::MAX as f64
 const LATEST: RangeInclusive<f64> = 0.0..=1e6;
 
 impl Config {
-    pub(super) fn validate(&self) -> Result<(), Failure> {
+    pub(super) fn validate(&self) -> Result<(), Problem> {
         let (count, fraction) = (1.0..=u64::MAX as f64, 0.0..=1.0);
         let ranges = [
             ("envs", self.envs as f64, 1.0..=MAX_ROWS),
@@ -46,55 +46,53 @@ impl Config {
         ];
         for (key, value, range) in ranges {
             if !range.contains(&value) {
-                return Err(Failure::usage(format!("`{key}` is {value}")).hint(format!(
-                    "it must lie in {} to {}",
-                    range.start(),
-                    range.end()
-                )));
+                let range = match range == POSITIVE {
+                    true => "be a positive number".to_owned(),
+                    false => format!("lie in {} to {}", range.start(), range.end()),
+                };
+                return Err(Problem::new(format!("`{key}` is {value}"), format!("it must {range}")));
             }
         }
         if self.epsilon_mid_at > self.epsilon_end_at {
-            return Err(Failure::usage("`epsilon_mid_at` lies after `epsilon_end_at`")
-                .hint("both are fractions of the training, the steep part's end first"));
+            let hint = "both are fractions of the training, the steep part's end first";
+            return Err(Problem::new("`epsilon_mid_at` lies after `epsilon_end_at`", hint));
         }
         self.validate_heads()?;
         self.validate_hidden()?;
         self.validate_replay()
     }
 
-    fn validate_heads(&self) -> Result<(), Failure> {
+    fn validate_heads(&self) -> Result<(), Problem> {
         let unique: BTreeSet<_> = self.heads.iter().map(|head| *head as u8).collect();
         if unique.len() != self.heads.len() {
-            return Err(
-                Failure::usage("`heads` names a head twice").hint("name each once, as in [\"q\", \"v\"]")
-            );
+            return Err(Problem::new("`heads` names a head twice", "name each once, as in [\"q\", \"v\"]"));
         }
         if !self.heads.contains(&HeadName::Q) {
             let message = "the replay learner acts ε-greedily on action values, but `heads` has no \"q\"";
-            return Err(Failure::usage(message).hint("write `heads: [\"q\"]` in the script's config()"));
+            return Err(Problem::new(message, "write `heads: [\"q\"]` in the script's config()"));
         }
         Ok(())
     }
 
-    fn validate_hidden(&self) -> Result<(), Failure> {
+    fn validate_hidden(&self) -> Result<(), Problem> {
         let (widest, most) = MAX_HIDDEN;
         let sound = self.hidden.len() <= most && self.hidden.iter().all(|width| (1..=widest).contains(width));
         if sound {
             return Ok(());
         }
-        Err(Failure::usage(format!("`hidden` is {:?}", self.hidden))
-            .hint(format!("it must name at most {most} layers, 1 to {widest} wide")))
+        let hint = format!("it must name at most {most} layers, 1 to {widest} wide");
+        Err(Problem::new(format!("`hidden` is {:?}", self.hidden), hint))
     }
 
-    fn validate_replay(&self) -> Result<(), Failure> {
+    fn validate_replay(&self) -> Result<(), Problem> {
         let smallest = self.envs * (self.n + self.batch.div_ceil(self.envs) + STACK_MARGIN);
         if self.replay_capacity >= smallest {
             return Ok(());
         }
-        Err(Failure::usage(format!(
+        let message = format!(
             "`replay_capacity` is {}, too small for {} environments, windows of {} and batches of {}",
             self.replay_capacity, self.envs, self.n, self.batch
-        ))
-        .hint(format!("it must be at least {smallest}")))
+        );
+        Err(Problem::new(message, format!("it must be at least {smallest}")))
     }
 }

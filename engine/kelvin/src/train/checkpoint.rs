@@ -1,9 +1,10 @@
 //! A learner to and from a checkpoint.
 
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::learner::{LearnerState, ReplayLearner};
 use kelvin_compute::{ModelState, Tensor};
-use kelvin_run::{Checkpoint, RunDir};
+use kelvin_run::{Checkpoint, Latest, RunDir};
 use std::io::Read;
 
 /// Weights and optimizer.
@@ -49,6 +50,20 @@ pub fn save(dir: &RunDir, learner: &mut ReplayLearner) -> Result<(), Failure> {
     file.finish()?;
     writer.commit(KEEP)?;
     Ok(())
+}
+
+/// The newest sound checkpoint, with a warning for each that had to be passed over; none if the run ended
+/// before its first.
+pub fn newest(latest: Latest, console: &Console) -> Result<Option<Checkpoint>, Failure> {
+    for damage in &latest.damaged {
+        console.line(format!("warning: {damage}"));
+    }
+    if latest.checkpoint.is_none() && !latest.damaged.is_empty() {
+        // Not the same as none: starting over would wipe the run's records.
+        return Err(Failure::failed("none of the run's checkpoints can be read")
+            .hint("mend what the warnings name, or start a new run with another --out"));
+    }
+    Ok(latest.checkpoint)
 }
 
 /// Weights and counters alone, as evaluation needs them.

@@ -1,9 +1,7 @@
-//! Ctrl-C and SIGTERM: a wish to stop, not a reason to lose anything.
-//!
-//! SIGHUP is left alone, so that `nohup` works.
+//! Ctrl-C, SIGTERM and a terminal that goes away: a wish to stop, not a reason to lose anything.
 
 use crate::failure::Failure;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -20,6 +18,9 @@ const KILLED_BY_SIGINT: i32 = 130;
 pub fn listen() -> Result<(), Failure> {
     let failed = |error| Failure::failed(format!("Ctrl-C cannot be caught: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    if !hangup_is_ignored() {
+        signals.add_signal(SIGHUP).map_err(failed)?;
+    }
     let listener = move || {
         for _ in signals.forever() {
             if WISHED.get_or_init(Instant::now).elapsed() > SAME_WISH {
@@ -29,6 +30,15 @@ pub fn listen() -> Result<(), Failure> {
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(listener).map_err(failed)?;
     Ok(())
+}
+
+/// Whether whoever started the process, as `nohup` does, asked that it outlive its terminal. Where the system
+/// does not say, SIGHUP is left as it was found.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_none_or(|ignored| ignored & (1 << (SIGHUP - 1)) != 0)
 }
 
 /// Whether the process was asked to stop.

@@ -105,11 +105,13 @@ impl Session {
         }
         self.checkpoint()?;
         let mean_return = self.recorder.mean_return();
-        let said = mean_return.map_or("no episode ended".to_owned(), |mean| format!("mean return {mean:.2}"));
+        let said = mean_return.map_or("no episode ended".to_owned(), |mean| {
+            format!("mean return of the last episodes {mean:.2}")
+        });
         let path = self.dir.path().display();
         if !done {
             self.recorder.event("stopped", &self.learner, json!({}))?;
-            console.line(format!("stopped, {said}; go on with: kelvin train --resume --out {path}"));
+            console.line(format!("stopped, {said}; go on with: kelvin train --resume {path}"));
             return Ok(());
         }
         self.recorder.event("done", &self.learner, json!({}))?;
@@ -120,8 +122,9 @@ impl Session {
             "wall_s": self.recorder.wall_s(),
         }))?;
         console.line(format!(
-            "done: {} frames in {}, {said}; evaluate with: kelvin eval {path}",
+            "done: {} frames and {} updates in {}, {said}; evaluate with: kelvin eval {path}",
             grouped(frames.0),
+            grouped(self.learner.state().updates.0),
             duration(self.recorder.wall_s())
         ));
         Ok(())

@@ -187,7 +187,7 @@ fn sound(means: &[f64; METRIC_SLOTS], names: &[String], updates: Updates) -> Res
     }
     let all = names.iter().zip(means).map(|(name, mean)| format!("{name} {mean:.4}")).collect::<Vec<_>>();
     Err(Failure::failed(format!("the loss is no longer finite near update {updates}: {}", all.join(", "))).hint(
-        "the last checkpoint is from before; look for a division, log or exp in the script that can overflow, \
-         or lower learning_rate",
+        "look for a division, log or exp in the script that can overflow, or lower learning_rate; checkpoints hold \
+         no such weights, so a mended script can go on with --resume",
     ))
 }

@@ -61,9 +61,8 @@ impl TrainRequest {
             return Ok(out.clone());
         }
         let script = self.script.as_deref().and_then(Path::file_stem).ok_or_else(|| {
-            Failure::usage("neither a script nor a run directory is given").hint(
-                "kelvin train scripts/soft_kl.rhai --env pong, or kelvin train --resume --out runs/NAME",
-            )
+            Failure::usage("neither a script nor a run directory is given")
+                .hint("kelvin train scripts/soft_kl.rhai --env pong, or kelvin train --resume runs/NAME")
         })?;
         let wanted = self.wanted();
         Ok(PathBuf::from("runs").join(format!("{}-{}-s{}", script.display(), wanted.env, wanted.seed)))

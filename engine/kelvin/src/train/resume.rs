@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::staged;
 use crate::units::{AgentSteps, Frames};
 use kelvin_objective::Script;
-use kelvin_run::{Checkpoint, RunDir};
+use kelvin_run::RunDir;
 use serde_json::json;
 use std::fmt::Display;
 use std::path::Path;
@@ -20,13 +20,14 @@ impl Session {
         let lock = dir.lock()?;
         let mut config = Config::parse(&dir.read_config()?)?;
         agrees(request, &config)?;
+        settings_agree(request, &config, &recorded_script(&dir, 0)?)?;
         if let Some(device) = &request.device {
             config.device.clone_from(device);
         }
         if let Some(frames) = request.frames {
             change_length(&mut config, frames);
         }
-        let checkpoint = newest(&dir, console)?;
+        let checkpoint = checkpoint::newest(dir.latest_checkpoint()?, console)?;
         let (update, from) = match &checkpoint {
             Some(checkpoint) => (checkpoint.update(), checkpoint::load_model(checkpoint)?.0.agent_steps),
             None => (0, AgentSteps(0)),
@@ -48,7 +49,8 @@ impl Session {
         dir.write_config(&config.to_toml()?)?;
         let mut session = Self::assemble(config, dir, lock, learner)?;
         session.recorder.event("resume", &session.learner, json!({}))?;
-        console.line(format!("resuming at {} frames", grouped(session.learner.frames().0)));
+        let frames = grouped(session.learner.frames().0);
+        console.line(format!("resuming at {frames} frames, with new episodes"));
         session.introduce(&parts.spec, console);
         Ok(session)
     }
@@ -73,26 +75,21 @@ fn agrees(request: &TrainRequest, config: &Config) -> Result<(), Failure> {
     same("seed", request.seed.as_ref(), &config.seed)
 }
 
+/// The same for `--set`.
+fn settings_agree(request: &TrainRequest, config: &Config, script: &Script) -> Result<(), Failure> {
+    if config.with_sets(&request.sets, script)? == *config {
+        return Ok(());
+    }
+    Err(Failure::usage("this run was started with other settings than --set now gives")
+        .hint("leave --set out to go on with the run's own, or start a new run with another --out"))
+}
+
 /// Another length leaves the exploration schedule where it was, in frames.
 fn change_length(config: &mut Config, frames: Frames) {
     let scale = config.frames.0 as f64 / frames.0 as f64;
     config.epsilon_mid_at *= scale;
     config.epsilon_end_at *= scale;
     config.frames = frames;
-}
-
-/// The newest sound checkpoint; none if the run was ended before its first.
-fn newest(dir: &RunDir, console: &Console) -> Result<Option<Checkpoint>, Failure> {
-    let latest = dir.latest_checkpoint()?;
-    for damage in &latest.damaged {
-        console.line(format!("warning: {damage}"));
-    }
-    if latest.checkpoint.is_none() && !latest.damaged.is_empty() {
-        // Starting over would wipe the run's records.
-        return Err(Failure::failed("none of the run's checkpoints can be read")
-            .hint("mend what the warnings name, or start a new run with another --out"));
-    }
-    Ok(latest.checkpoint)
 }
 
 /// The version that ran at `update`: the file itself may have been edited since, which the watcher notices.

@@ -88,6 +88,15 @@ impl Session {
             console.line(format!("run directory {path}"));
             console.line(format!("warning: {script} is not here, so that edits of it will not be seen"));
         }
+        let first_update = self.config.learning_starts.frames(spec.frames_per_step);
+        if first_update >= self.config.frames {
+            console.line(format!(
+                "warning: learning starts after {} frames, and the run ends at {}: nothing will be learned; \
+                 --set learning_starts=… counts agent steps",
+                grouped(first_update.0),
+                grouped(self.config.frames.0)
+            ));
+        }
         if !self._lock.enforced() {
             console.line(
                 "warning: this filesystem has no locks: see to it that nobody else trains in this folder",
