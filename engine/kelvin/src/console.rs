@@ -102,12 +102,11 @@ impl Console {
 
     /// What matters most comes first: a narrow terminal cuts the rest.
     fn describe(&self, total: Frames, status: &Status) -> String {
-        let Status { frames, updates, mean_return, loss, epsilon } = *status;
+        let Status { frames, mean_return, loss, epsilon, .. } = *status;
         let percent = (1000.0 * frames.0 as f64 / total.0 as f64).floor() / 10.0;
-        // Frames come an order of magnitude faster before the first update, which says nothing about the rest.
-        let left = match updates {
-            Updates(0) => "after the first update".to_owned(),
-            _ => duration(total.0.saturating_sub(frames.0) as f64 / self.speed.frames.max(1e-9)),
+        let left = match self.speed.learning {
+            true => duration(total.0.saturating_sub(frames.0) as f64 / self.speed.frames.max(1e-9)),
+            false => "–".to_owned(),
         };
         format!(
             "{percent:>4.1}%  {}  {:.0} frames/s  {:.0} updates/s  return {}  ETA {left}  loss {}  ε {epsilon:.3}",
@@ -126,23 +125,24 @@ struct Speed {
     at: (Frames, Updates),
     frames: f64,
     updates: f64,
+    /// Whether the time averaged over lies after the first update. Before it frames come an order of magnitude
+    /// faster, which says nothing about the rest.
+    learning: bool,
 }
 
 impl Speed {
     fn new(frames: Frames, updates: Updates) -> Self {
-        Self { since: Instant::now(), at: (frames, updates), frames: 0.0, updates: 0.0 }
+        Self { since: Instant::now(), at: (frames, updates), frames: 0.0, updates: 0.0, learning: false }
     }
 
     fn observe(&mut self, frames: Frames, updates: Updates) {
-        if self.at.1 == Updates(0) && updates > Updates(0) {
-            // From here on every frame has its share of an update.
-            *self = Self::new(frames, updates);
-            return;
-        }
         let elapsed = self.since.elapsed();
-        self.frames = (frames.0 - self.at.0.0) as f64 / elapsed.as_secs_f64().max(1e-9);
-        self.updates = (updates.0 - self.at.1.0) as f64 / elapsed.as_secs_f64().max(1e-9);
-        if elapsed > SPEED_WINDOW {
+        let (frames_before, updates_before) = self.at;
+        self.frames = (frames.0 - frames_before.0) as f64 / elapsed.as_secs_f64().max(1e-9);
+        self.updates = (updates.0 - updates_before.0) as f64 / elapsed.as_secs_f64().max(1e-9);
+        self.learning = updates_before > Updates(0);
+        let first_update = updates_before == Updates(0) && updates > Updates(0);
+        if elapsed > SPEED_WINDOW || first_update {
             (self.since, self.at) = (Instant::now(), (frames, updates));
         }
     }
