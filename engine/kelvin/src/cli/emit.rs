@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     /// The script
     script: PathBuf,
-    /// The compute shader: target, loss, gradient and metrics of every sample
+    /// The compute shader: target, loss, gradient and metrics of every sample (the default)
     #[arg(long, group = "what")]
     wgsl: bool,
     /// The expression graph and its gradient, one node a line

@@ -184,10 +184,11 @@ impl ReplayLearner {
 
     /// Replaces the objective. Called between two ticks, so between two updates.
     pub fn swap(&mut self, staged: Staged, compiled: CompiledObjective) -> Result<(), Failure> {
-        let kernel = staged.kernel();
-        self.model.set_objective(kernel.passes, compiled)?;
-        self.params = staged::param_values(&staged.script, &self.config)?;
-        self.model.set_uniforms(&staged.uniforms(&self.params))?;
+        // What can be refused comes before what cannot be taken back.
+        let params = staged::param_values(&staged.script, &self.config)?;
+        self.model.set_objective(staged.kernel().passes, compiled)?;
+        self.model.set_uniforms(&staged.uniforms(&params))?;
+        self.params = params;
         self.staged = staged;
         // Metrics of two scripts do not mix.
         self.state.readings = Readings::default();
