@@ -13,7 +13,7 @@ pub enum Clip {
     Global(f32),
 }
 
-/// Adam's constants; the learning rate is an argument of [`Model::update`].
+/// Adam's constants; the learning rate is an argument of [`Model::update`](crate::Model::update).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamSpec {
     /// Decay of the mean gradient.
@@ -35,7 +35,7 @@ pub struct ModelSpec {
     pub outputs: usize,
     /// Samples an update.
     pub batch: usize,
-    /// Observations a call of [`Model::act`].
+    /// Observations a call of [`Model::act`](crate::Model::act).
     pub act_batch: usize,
     /// Steps a window, `n`.
     pub window: usize,

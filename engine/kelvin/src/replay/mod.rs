@@ -1,9 +1,9 @@
 //! Replay memory: every frame once, as bytes; stacks and windows are put together when sampled.
 //!
-//! Each environment writes its own ring (a [`Lane`](lane::Lane)) in time order. A sample is a start slot drawn uniformly over
-//! all lanes; what a slot may start, and what its window holds, follows from the slots after it:
-//! rewards after a termination are zero and `terminated` stays one; a window never crosses a truncation,
-//! but may end in the final frame that a truncated episode left behind.
+//! Each environment writes its own ring, a *lane*, in time order. A sample is a start slot drawn uniformly over
+//! all lanes; what a slot may start, and what its window holds, follows from the slots after it: rewards after
+//! a termination are zero and `terminated` stays one; a window never crosses a truncation, but may end in the
+//! final frame that a truncated episode left behind.
 
 mod lane;
 mod snapshot;
