@@ -192,6 +192,9 @@ fn assert_resumes(run: &Path) {
     succeed(&mut command);
     records::assert_recorded_once(run);
     let records = records::training(run);
-    assert_eq!(reported(records.last().expect("records")), names(["four", "b"]));
+    let last = records.last().expect("records");
+    assert_eq!(reported(last), names(["four", "b"]));
+    let kept = (&last["params"]["gamma"], &last["params"]["delta"]);
+    assert_eq!(kept, (&0.9.into(), &0.5.into()), "the edited default, and the value set by hand");
     assert_eq!(records::events_of(run, "reload_refused").len(), 3, "the file was looked at again");
 }

@@ -65,7 +65,9 @@ impl ReplayLearner {
         let kernel = staged.kernel();
         let compiled = model.compiler().compile(&kernel)?;
         model.set_objective(kernel.passes, compiled)?;
-        model.set_uniforms(&staged.uniforms(&config.params))?;
+        // Of the script and not of the configuration: a resumed run's script may have been edited since the start.
+        let params = staged::param_values(&staged.script, config)?;
+        model.set_uniforms(&staged.uniforms(&params))?;
         let replay = Replay::new(ReplaySpec {
             capacity: config.replay_capacity,
             lanes: config.envs,
@@ -80,7 +82,7 @@ impl ReplayLearner {
             acted_on: vec![0; config.envs * spec.height * spec.width],
             first: vec![true; config.envs],
             epsilon: EpsilonSchedule::new(config),
-            params: config.params.clone(),
+            params,
             state: LearnerState {
                 agent_steps: AgentSteps(0),
                 updates: Updates(0),

@@ -6,7 +6,6 @@ use super::session::{Parts, Session};
 use crate::config::Config;
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
-use crate::staged;
 use crate::units::{AgentSteps, Frames};
 use kelvin_objective::Script;
 use kelvin_run::RunDir;
@@ -33,10 +32,9 @@ impl Session {
             None => (0, AgentSteps(0)),
         };
         let script = recorded_script(&dir, update)?;
-        let params = staged::param_values(&script, &config)?;
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
-        let mut learner = parts.learner(&config, script, &params, from)?;
+        let mut learner = parts.learner(&config, script, from)?;
         if let Some(checkpoint) = &checkpoint {
             checkpoint::restore(checkpoint, &mut learner)?;
         }

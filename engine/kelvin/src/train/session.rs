@@ -15,7 +15,6 @@ use kelvin_compute::{Device, DeviceRequest};
 use kelvin_env::{EnvOptions, EnvSpec, VecEnv, make};
 use kelvin_objective::Script;
 use kelvin_run::{RunDir, RunLock};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A training run, ready to go.
@@ -126,10 +125,10 @@ impl Parts {
         &self,
         config: &Config,
         script: Script,
-        params: &BTreeMap<String, f64>,
         from: AgentSteps,
     ) -> Result<ReplayLearner, Failure> {
-        let staged = Staged::new(script, &staged::layout(config, self.spec.actions.len()), params)?;
+        let params = staged::param_values(&script, config)?;
+        let staged = Staged::new(script, &staged::layout(config, self.spec.actions.len()), &params)?;
         self.check_memory(config)?;
         let seed = ReplayLearner::env_seed(config, from);
         let envs = VecEnv::new(&config.env, &self.options, config.envs, seed)?;
