@@ -1,11 +1,14 @@
 // decode_frames: planar byte frames to NHWC floats, out[b, p, c] = bytes[b, c, p] / 255.
 //
-// bytes [BATCH, STACK, PIXELS] packed four a word, lowest byte first; out [BATCH, PIXELS, STACK].
-// One invocation an element of out. CPU twin: cpu/decode_frames.rs. Joined to shared/linear_index.wgsl.
+// bytes [BATCH, STACK, PIXELS] packed four a word, lowest byte first, from byte FROM on; out [BATCH, PIXELS, STACK]
+// from element TO on. One invocation an element of out. CPU twin: cpu/decode_frames.rs. Joined to
+// shared/linear_index.wgsl.
 
 @group(0) @binding(0) var<storage, read> bytes: array<u32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
+override FROM: u32;
+override TO: u32;
 override BATCH: u32;
 override STACK: u32;
 override PIXELS: u32;
@@ -18,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     }
     let c = i % STACK;
     let pixel = i / STACK;
-    let at = ((pixel / PIXELS) * STACK + c) * PIXELS + pixel % PIXELS;
+    let at = FROM + ((pixel / PIXELS) * STACK + c) * PIXELS + pixel % PIXELS;
     let byte = (bytes[at / 4u] >> (8u * (at % 4u))) & 255u;
-    out[i] = f32(byte) / 255.0;
+    out[TO + i] = f32(byte) / 255.0;
 }

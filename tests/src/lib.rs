@@ -13,8 +13,6 @@
 
 pub mod command;
 pub mod exact;
-pub mod inputs;
-pub mod kernel;
 pub mod records;
 pub mod running;
 pub mod scripts;

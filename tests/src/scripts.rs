@@ -1,10 +1,8 @@
-//! The shipped scripts, staged.
+//! The shipped scripts.
 
 use crate::command::repository;
-use kelvin::staged::Staged;
 use kelvin_compute::objective::{METRIC_SLOTS, PARAM_SLOTS, WORKGROUP};
-use kelvin_objective::{ConfigValue, Head, Layout, Objective, Script};
-use std::collections::BTreeMap;
+use kelvin_objective::{ConfigValue, Head, Layout, Script};
 use std::path::{Path, PathBuf};
 
 /// Every objective in `scripts/`, in alphabetical order.
@@ -44,28 +42,5 @@ fn head(name: &ConfigValue) -> Head {
         ConfigValue::Str(name) if name == "logits" => Head::Logits,
         ConfigValue::Str(name) if name == "v" => Head::V,
         other => panic!("{other:?} is no head"),
-    }
-}
-
-/// One script for one shape, in both forms: as a run stages it for its device, and the compiled objective itself, which
-/// can be run in `f64`.
-pub struct Compiled {
-    /// What a run would train with.
-    pub staged: Staged,
-    /// The same objective.
-    pub objective: Objective,
-    /// Its shape.
-    pub layout: Layout,
-}
-
-impl Compiled {
-    /// Compiles the script at `path` with its parameters at their defaults.
-    pub fn new(path: &Path, batch: usize, actions: usize) -> Self {
-        let script = load(path);
-        let layout = layout(&script, batch, actions);
-        let statics = BTreeMap::new();
-        let objective = script.compile(&layout, &statics).unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
-        let staged = Staged::new(script, &layout, &statics).unwrap_or_else(|failure| panic!("{failure}"));
-        Self { staged, objective, layout }
     }
 }

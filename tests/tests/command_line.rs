@@ -2,6 +2,7 @@
 
 use kelvin_env::roms;
 use kelvin_tests::command::{Said, kelvin, run, succeed};
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -38,6 +39,7 @@ impl Place {
             ("traced_if", script("if td_error > 0 { td_error } else { -td_error }")),
             ("shape", script("net.q - y")),
             ("setting", script("huber(td_error, 1.0)").replace("n: 1", "n: 1, bacth: 16")),
+            ("infinite", script("exp(td_error)")),
         ];
         for (name, text) in scripts {
             fs::write(place.path(&format!("scripts/{name}.rhai")), text).expect("a writable folder");
@@ -161,6 +163,19 @@ const MISTAKES: &[Mistake] = &[
     ("emit $/scripts/shape.rhai", 1, &["shape.rhai:", "hint: "]),
     ("check $/scripts/good.rhai --actions 1", 2, &["--actions", "2 to 18"]),
     ("check", 2, &["SCRIPTS", "--help"]),
+    // Gradients.
+    ("gradcheck", 2, &["SCRIPTS", "--help"]),
+    ("gradcheck $/scripts/none.rhai --device cpu", 1, &["none.rhai", "hint: "]),
+    ("gradcheck $/scripts/syntax.rhai $/scripts/shape.rhai --device cpu", 1, &["syntax.rhai:", "shape.rhai:"]),
+    ("gradcheck $/scripts/good.rhai --device warp9", 2, &["warp9", "cpu"]),
+    ("gradcheck $/scripts/good.rhai --actions 1", 2, &["--actions", "2 to 18"]),
+    ("gradcheck $/scripts/good.rhai --batch 0", 2, &["--batch", "1..=1024"]),
+    ("gradcheck $/scripts/good.rhai --full --batch 3", 2, &["--full", "--batch"]),
+    (
+        "gradcheck $/scripts/good.rhai $/scripts/infinite.rhai --device cpu --actions 2 --batch 1",
+        1,
+        &["differ for 1 of 2 scripts", "hint: "],
+    ),
     // Everything else.
     ("trian $/scripts/good.rhai", 2, &["trian", "train"]),
     ("roms", 1, &["no ROM", "hint: "]),
@@ -271,6 +286,43 @@ fn emit_prints_a_shader_or_a_graph() {
     assert_ne!(emit(&["--actions", "17", "--batch", "5"]), shader);
     let graph = emit(&["--graph"]);
     assert!(graph.contains("loss") && !graph.contains("@compute"), "{graph}");
+}
+
+#[test]
+fn gradcheck_prints_a_table_and_the_line_that_is_wrong() {
+    let place = Place::new();
+    let few = "--device cpu --actions 2 --batch 3";
+    let said = succeed(&mut place.kelvin(&format!("gradcheck $/scripts/good.rhai {few}")));
+    for row in ["finite", "eager", "differences", "kernel f32"] {
+        assert!(said.stdout.contains(&format!("\nok    {row} ")), "no row for {row}\n{said}");
+    }
+    assert!(said.stdout.contains("WGSL: not run, as asked for"), "{said}");
+    assert!(said.stdout.lines().all(|line| line.chars().count() <= 100), "too wide\n{said}");
+
+    let said = run(&mut place.kelvin(&format!("gradcheck $/scripts/infinite.rhai {few}")));
+    // The loss is the sixth line of the script.
+    for part in ["\nFAIL  finite ", "`exp ", " is inf ", "infinite.rhai:6:5", "6 |     exp(td_error)"] {
+        assert!(said.stdout.contains(part), "no {part:?}\n{said}");
+    }
+}
+
+#[test]
+fn gradcheck_can_be_read_by_a_program() {
+    let place = Place::new();
+    let few = "--device cpu --actions 2,3 --batch 3 --json";
+    let arguments = format!("gradcheck $/scripts/good.rhai $/scripts/shape.rhai $/scripts/infinite.rhai {few}");
+    let said = run(&mut place.kelvin(&arguments));
+    assert_eq!(said.code, Some(1), "{said}");
+    let found: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}\n{said}"));
+    assert_eq!((&found["agrees"], &found["wgsl"]), (&Value::Bool(false), &Value::Null));
+    let [good, shape, infinite] = [0, 1, 2].map(|script| &found["scripts"][script]);
+    assert_eq!((&good["agrees"], &good["actions"]), (&Value::Bool(true), &serde_json::json!([2, 3])));
+    let differences = &good["comparisons"][2];
+    assert_eq!(differences["with"], "differences");
+    let (worst, compared) = (&differences["worst"], differences["compared"].as_u64());
+    assert!(worst["difference"].as_f64() <= worst["allowed"].as_f64() && compared > Some(100), "{good}");
+    assert!(shape["error"].as_str().is_some_and(|error| error.contains("shape.rhai:")), "{shape}");
+    assert_eq!(infinite["comparisons"][0]["culprit"]["line"], 6, "{infinite}");
 }
 
 #[test]

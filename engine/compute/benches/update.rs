@@ -5,7 +5,7 @@
 #[path = "../tests/support/dqn.rs"]
 mod dqn;
 
-use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, Model, ModelSpec, NetSpec, ObsShape};
+use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, Model, ModelSpec, NetSpec, ObsShape, OnFault};
 
 const OBS: ObsShape = ObsShape { stack: 4, height: 84, width: 84 };
 const ACTIONS: usize = 6;
@@ -22,14 +22,16 @@ fn model(batch: usize, act_batch: usize) -> Model {
         batch,
         act_batch,
         window: 1,
+        reads: dqn::reads(),
         adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 },
         clip: Clip::PerTensor(10.0),
+        on_fault: OnFault::Stop,
         seed: 1,
     };
     let mut model = Model::new(&CpuDevice, spec).expect("the CPU runs any plan");
     let kernel = dqn::kernel();
     let objective = model.compiler().compile(&kernel).expect("nothing to compile on the CPU");
-    model.set_objective(kernel.passes, objective).expect("of the same device");
+    model.set_objective(&kernel.reads, objective).expect("of the same device");
     model.set_uniforms(&[0.99]).expect("one slot");
     model
 }
@@ -39,14 +41,15 @@ fn bytes(len: usize) -> Vec<u8> {
     (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
-/// Decode both observations, target pass, online pass, objective, backward, clip, Adam.
+/// Decode both observations, target pass, online pass, objective, backward, clip, guard, Adam.
 #[divan::bench(args = [32, 256], sample_size = 1)]
 fn update(bencher: divan::Bencher<'_, '_>, batch: usize) {
     let mut model = model(batch, 1);
-    let (obs, next_obs) = (bytes(batch * OBS.len()), bytes(batch * OBS.len()));
-    // Rewards 1, none terminated, action 0, weight 1.
-    let samples: Vec<f32> = [1.0, 0.0, 0.0, 1.0].into_iter().flat_map(|field| vec![field; batch]).collect();
-    let batch = Batch { obs: &obs, next_obs: &next_obs, samples: &samples };
+    let obs = bytes(2 * batch * OBS.len());
+    // Reward 1, not terminated, action 0, behaviour_logp 0, valid, weight 1.
+    let fields = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0];
+    let samples: Vec<f32> = fields.into_iter().flat_map(|field| vec![field; batch]).collect();
+    let batch = Batch { obs: &obs, samples: &samples };
     bencher.bench_local(|| model.update(&batch, 1e-4).expect("a legal update"));
 }
 

@@ -1,7 +1,7 @@
 //! What a legal plan is. Devices check a plan once, when they compile it, and then trust it.
 
-use crate::objective::{METRIC_SLOTS, PARAM_SLOTS};
-use crate::{AdamStep, Buf, ByteBuf, ConvShape, DenseShape, Error, LayerParams, Op, Plan};
+use crate::objective::{METRIC_SLOTS, PARAM_SLOTS, STAT_SLOTS};
+use crate::{AdamStep, Buf, ByteBuf, ConvShape, DenseShape, Error, LayerParams, Op, Plan, guard};
 
 /// A buffer an op touches, and how many elements of it.
 struct Access {
@@ -35,9 +35,9 @@ impl Plan {
         if !has_shape(op) {
             return Err("a dimension is zero, or a kernel is larger than its image".into());
         }
-        if let Op::DecodeFrames { bytes: ByteBuf(index), batch, stack, pixels, .. } = op {
+        if let Op::DecodeFrames { bytes: ByteBuf(index), from, batch, stack, pixels, .. } = op {
             let spec = self.byte_bufs.get(*index).ok_or("a byte buffer of another plan")?;
-            if spec.len < batch * stack * pixels {
+            if spec.len < (from + batch) * stack * pixels {
                 return Err(format!("byte buffer `{}` is too short", spec.name));
             }
         }
@@ -71,9 +71,10 @@ fn has_shape(op: &Op) -> bool {
         Op::DenseForward { shape, .. }
         | Op::DenseBackwardInput { shape, .. }
         | Op::DenseBackwardParams { shape, .. } => dense(shape),
-        Op::Objective(o) => o.batch > 0 && o.outputs > 0,
+        Op::Objective(o) => o.batch > 0 && o.outputs > 0 && o.states[0] > 0,
         Op::ColumnMeans { count, width, .. } => *count > 0 && *width > 0,
         Op::ClipNorm { ranges, .. } => ranges.iter().all(|range| range.start < range.end),
+        Op::Guard { samples, grad_len, .. } => *samples > 0 && *grad_len > 0,
         Op::ReluBackward { len, .. } | Op::Adam { len, .. } | Op::Copy { len, .. } => *len > 0,
     }
 }
@@ -85,7 +86,9 @@ fn accesses(op: &Op) -> Vec<Access> {
     let conv_end = |s: &ConvShape, layer: &LayerParams| layer_end(layer, s.weight_len(), s.c_out);
     let dense_end = |s: &DenseShape, layer: &LayerParams| layer_end(layer, s.inputs * s.outputs, s.outputs);
     match op {
-        Op::DecodeFrames { out, batch, stack, pixels, .. } => vec![write(*out, batch * stack * pixels)],
+        Op::DecodeFrames { out, to, batch, stack, pixels, .. } => {
+            vec![write(*out, (to + batch) * stack * pixels)]
+        }
         Op::Conv2dForward { shape: s, x, params, layer, y, .. } => vec![
             read(*x, s.batch * s.input_len()),
             read(*params, conv_end(s, layer)),
@@ -117,28 +120,39 @@ fn accesses(op: &Op) -> Vec<Access> {
             write(*grads, dense_end(s, layer)),
         ],
         Op::ReluBackward { y, dy, len } => vec![read(*y, *len), write(*dy, *len)],
-        Op::Objective(o) => vec![
-            read(o.uniforms, PARAM_SLOTS),
-            read(o.samples, o.batch),
-            read(o.online, o.batch * o.outputs),
-            read(o.online_next, o.batch * o.outputs),
-            read(o.target, o.batch * o.outputs),
-            read(o.target_next, o.batch * o.outputs),
-            write(o.grad, o.batch * o.outputs),
-            write(o.metrics, o.batch * METRIC_SLOTS),
-        ],
+        Op::Objective(o) => {
+            let [trained, online, target] = o.lens();
+            vec![
+                read(o.uniforms, PARAM_SLOTS),
+                read(o.samples, o.batch),
+                read(o.trained, trained),
+                read(o.online, online),
+                read(o.target, target),
+                write(o.stats, STAT_SLOTS),
+                write(o.grad, trained),
+                write(o.metrics, o.batch * METRIC_SLOTS),
+            ]
+        }
         Op::ColumnMeans { rows, means, count, width } => {
             vec![read(*rows, count * width), write(*means, *width)]
         }
-        Op::ClipNorm { grads, ranges, .. } => {
-            vec![write(*grads, ranges.iter().map(|range| range.end).max().unwrap_or(0))]
-        }
-        Op::Adam { params, grads, m, v, hyper, len, .. } => vec![
+        Op::ClipNorm { grads, ranges, norms, .. } => vec![
+            write(*grads, ranges.iter().map(|range| range.end).max().unwrap_or(0)),
+            write(*norms, ranges.len()),
+        ],
+        Op::Guard { metrics, samples, grad, grad_len, norms, norm_count, guard, .. } => vec![
+            read(*metrics, samples * METRIC_SLOTS),
+            read(*grad, *grad_len),
+            read(*norms, *norm_count),
+            write(*guard, guard::LEN),
+        ],
+        Op::Adam { params, grads, m, v, hyper, guard, len, .. } => vec![
             write(*params, *len),
             read(*grads, *len),
             write(*m, *len),
             write(*v, *len),
             read(*hyper, AdamStep::LEN),
+            read(*guard, guard::LEN),
         ],
         Op::Copy { from, to, len } => vec![read(*from, *len), write(*to, *len)],
     }

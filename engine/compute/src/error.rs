@@ -24,3 +24,9 @@ pub enum Error {
     #[error("misuse of a plan: {0}")]
     Misuse(String),
 }
+
+impl Error {
+    /// What to lower where a buffer or a dispatch is too large.
+    pub(crate) const LESS: &str =
+        "a smaller batch, a shorter window (n), fewer environments or narrower layers need less";
+}

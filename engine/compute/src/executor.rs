@@ -5,7 +5,7 @@ use std::any::Any;
 
 /// A plan made ready on one device, owning its buffers.
 ///
-/// Writes and runs take effect in the order of the calls; only `read` waits for the device.
+/// Writes and runs take effect in the order of the calls; only reading waits for the device.
 pub trait Executor: Send {
     /// Copies `data` to the start of a buffer.
     fn write(&mut self, buf: Buf, data: &[f32]) -> Result<(), Error>;
@@ -13,8 +13,18 @@ pub trait Executor: Send {
     fn write_bytes(&mut self, buf: ByteBuf, data: &[u8]) -> Result<(), Error>;
     /// Launches programs one after another, as one submission.
     fn run(&mut self, programs: &[Program]) -> Result<(), Error>;
-    /// Waits for everything launched and copies the start of a buffer to `out`.
-    fn read(&mut self, buf: Buf, out: &mut [f32]) -> Result<(), Error>;
+    /// Waits for everything launched and copies the start of each buffer to the slice beside it: one wait for all
+    /// of them if together they are no longer than the plan's longest buffer.
+    fn read_all(&mut self, wanted: &mut [(Buf, &mut [f32])]) -> Result<(), Error>;
+    /// Copies the start of one buffer to `out`, as [`Executor::read_all`] does.
+    fn read(&mut self, buf: Buf, out: &mut [f32]) -> Result<(), Error> {
+        self.read_all(&mut [(buf, out)])
+    }
+    /// Gives the first buffer of each pair what the second holds in `from`, an executor of the same device, without a
+    /// way through the host: the CPU swaps the two, the GPU copies. On an error nothing was changed.
+    fn take_over(&mut self, from: &mut dyn Executor, pairs: &[(Buf, Buf)]) -> Result<(), Error>;
+    /// What [`Executor::take_over`] knows its own kind by.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
     /// Swaps the objective kernel of every [`Op::Objective`](crate::Op) of the plan. Until the first call a
     /// program that contains one is an error.
     fn set_objective(&mut self, objective: CompiledObjective) -> Result<(), Error>;

@@ -2,7 +2,8 @@
 //!
 //! **In** flow a [`ModelSpec`] (network, shapes, optimizer), an objective compiled from a script
 //! ([`ObjectiveKernel`], which comes as WGSL and as a CPU function), and batches of byte observations.
-//! **Out** flow the network's outputs ([`Model::act`]), metrics, and checkpoints ([`Model::export`]).
+//! **Out** flow the network's outputs ([`Model::act`]), metrics and faults ([`Model::report`]), and checkpoints
+//! ([`Model::export`]).
 //!
 //! **The one idea** is the [`Plan`]: a network, a batch size and an objective become a fixed list of kernel
 //! launches over fixed buffers, made once. A [`Device`] compiles it into an [`Executor`], and from then on an
@@ -26,6 +27,7 @@ mod device;
 mod error;
 mod executor;
 mod gpu;
+pub mod guard;
 mod model;
 mod network;
 pub mod objective;
@@ -36,9 +38,10 @@ pub use device::{DeviceRequest, adapters, open};
 pub use error::Error;
 pub use executor::{CompiledObjective, Device, Executor, ObjectiveCompiler};
 pub use gpu::{AdapterKind, AdapterReport};
-pub use model::{AdamSpec, Batch, Clip, Model, ModelSpec, ModelState, Tensor};
+pub use guard::{Faults, OnFault};
+pub use model::{AdamSpec, Batch, Clip, Model, ModelSpec, ModelState, Outputs, Report, Tensor};
 pub use network::{NetSpec, Network, ObsShape, Pass, TensorSpec};
-pub use objective::{CpuObjective, ObjectiveIo, ObjectiveKernel, Passes};
+pub use objective::{CpuObjective, ObjectiveIo, ObjectiveKernel, Reads};
 pub use plan::{
     AdamStep, Buf, BufSpec, ByteBuf, ConvShape, DenseShape, LayerParams, ObjectiveBufs, Op, Plan, Program,
 };

@@ -8,6 +8,8 @@
 //! weights `[inputs, outputs]`. Parameters of a whole network lie in one flat buffer, and so do their
 //! gradients and each optimizer moment: a layer names its part by an offset in elements.
 
+use crate::objective::{METRIC_SLOTS, PARAM_SLOTS, STAT_SLOTS, sample_fields};
+use crate::{OnFault, Reads};
 use std::ops::Range;
 
 /// Handle of an `f32` buffer of a [`Plan`].
@@ -93,8 +95,17 @@ pub struct LayerParams {
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
-    /// `out[b, y, x, c] = bytes[b, c, y, x] / 255`: planar byte frames to NHWC floats.
-    DecodeFrames { bytes: ByteBuf, out: Buf, batch: usize, stack: usize, pixels: usize },
+    /// `out[to + b, y, x, c] = bytes[from + b, c, y, x] / 255`: planar byte frames to NHWC floats. `from` and `to`
+    /// count images of `stack · pixels` elements.
+    DecodeFrames {
+        bytes: ByteBuf,
+        from: usize,
+        out: Buf,
+        to: usize,
+        batch: usize,
+        stack: usize,
+        pixels: usize,
+    },
     /// `y = x ∗ w + b`, then ReLU if asked.
     Conv2dForward { shape: ConvShape, x: Buf, params: Buf, layer: LayerParams, y: Buf, relu: bool },
     /// `dx` from `dy`.
@@ -114,15 +125,31 @@ pub enum Op {
     Objective(ObjectiveBufs),
     /// `means[j] = Σ_i rows[i, j] / count`, for `width` columns.
     ColumnMeans { rows: Buf, means: Buf, count: usize, width: usize },
-    /// Scales each range of `grads` so that its L2 norm is at most `max_norm` (one range: global clipping).
-    ClipNorm { grads: Buf, ranges: Vec<Range<usize>>, max_norm: f32 },
-    /// Adam (Kingma and Ba 2015), ε outside the root. `hyper` holds the four numbers of [`AdamStep`].
+    /// `norms[r] = ‖grads[range r]‖₂`; then, unless `max_norm` is `None`, scales each range so that its norm is at
+    /// most that (one range: global clipping).
+    ClipNorm { grads: Buf, ranges: Vec<Range<usize>>, max_norm: Option<f32>, norms: Buf },
+    /// Counts the update in `guard`, laid out as in [`crate::guard`], and says there whether it may change
+    /// anything. It is broken if column 0 of `metrics [samples, METRIC_SLOTS]`, or one of the first `grad_len`
+    /// elements of `grad`, or of the first `norm_count` of `norms`, is not finite.
+    Guard {
+        metrics: Buf,
+        samples: usize,
+        grad: Buf,
+        grad_len: usize,
+        norms: Buf,
+        norm_count: usize,
+        guard: Buf,
+        on_fault: OnFault,
+    },
+    /// Adam (Kingma and Ba 2015), ε outside the root. `hyper` holds the four numbers of [`AdamStep`]. Does nothing
+    /// where `guard` says that the update is held.
     Adam {
         params: Buf,
         grads: Buf,
         m: Buf,
         v: Buf,
         hyper: Buf,
+        guard: Buf,
         beta1: f32,
         beta2: f32,
         epsilon: f32,
@@ -139,22 +166,51 @@ pub struct ObjectiveBufs {
     pub batch: usize,
     /// Outputs of the network, all heads together.
     pub outputs: usize,
+    /// States of `trained`, `online` and `target`.
+    pub states: [usize; 3],
     /// Live parameters of the script, `[PARAM_SLOTS]`.
     pub uniforms: Buf,
     /// What is not a network output, `[fields, batch]`.
     pub samples: Buf,
-    /// Online network at `s_t`, `[batch, outputs]`.
+    /// Online network, with a gradient: `[states[0], batch, outputs]`.
+    pub trained: Buf,
+    /// Online network, without: `[states[1], batch, outputs]`.
     pub online: Buf,
-    /// Online network at the bootstrap state, `[batch, outputs]`.
-    pub online_next: Buf,
-    /// Target network at `s_t`, `[batch, outputs]`.
+    /// Target network, `[states[2], batch, outputs]`.
     pub target: Buf,
-    /// Target network at the bootstrap state, `[batch, outputs]`.
-    pub target_next: Buf,
-    /// Gradient of the mean loss with respect to `online`, `[batch, outputs]`.
+    /// Means over the batch, `[STAT_SLOTS]`; the CPU leaves it alone.
+    pub stats: Buf,
+    /// Gradient of the mean loss with respect to `trained`, and of its shape.
     pub grad: Buf,
     /// Loss, then metrics, of each sample, `[batch, METRIC_SLOTS]`.
     pub metrics: Buf,
+}
+
+impl ObjectiveBufs {
+    /// Adds them to a plan, for a window of `n` steps.
+    pub fn new(plan: &mut Plan, batch: usize, outputs: usize, n: usize, reads: &Reads) -> Self {
+        let states = [&reads.trained, &reads.online, &reads.target].map(Vec::len);
+        // A binding must not be empty.
+        let rows = states.map(|states| (states * batch).max(1));
+        Self {
+            batch,
+            outputs,
+            states,
+            uniforms: plan.buf("uniforms", PARAM_SLOTS),
+            samples: plan.buf("samples", sample_fields(n) * batch),
+            trained: plan.buf("y.trained", rows[0] * outputs),
+            online: plan.buf("y.online", rows[1] * outputs),
+            target: plan.buf("y.target", rows[2] * outputs),
+            stats: plan.buf("stats", STAT_SLOTS),
+            grad: plan.buf("y.grad", rows[0] * outputs),
+            metrics: plan.buf("metrics", batch * METRIC_SLOTS),
+        }
+    }
+
+    /// Elements of `trained`, `online` and `target`.
+    pub fn lens(&self) -> [usize; 3] {
+        self.states.map(|states| states * self.batch * self.outputs)
+    }
 }
 
 /// The numbers of one Adam step that change from update to update; written to its `hyper` buffer.

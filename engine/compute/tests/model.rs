@@ -1,14 +1,15 @@
-//! A model from the outside: it learns, its passes are the ones asked for, its state is complete.
+//! A model from the outside: it learns, its objective is shown what it reads, its state is complete.
 
 mod support;
 
 use kelvin_compute::objective::METRIC_SLOTS;
 use kelvin_compute::{
-    AdamSpec, Batch, Clip, CpuDevice, CpuObjective, Error, Model, ModelSpec, ModelState, NetSpec,
+    AdamSpec, Batch, Clip, CpuDevice, CpuObjective, Error, Model, ModelSpec, ModelState, NetSpec, Outputs,
 };
-use kelvin_compute::{ObjectiveIo, ObjectiveKernel, ObsShape, Passes};
+use kelvin_compute::{ObjectiveIo, ObjectiveKernel, ObsShape, OnFault};
 use std::sync::{Arc, Mutex};
 use support::random_bytes;
+use support::scenarios::reads;
 
 const OBS: ObsShape = ObsShape { stack: 2, height: 3, width: 3 };
 const BATCH: usize = 16;
@@ -22,8 +23,10 @@ fn spec() -> ModelSpec {
         batch: BATCH,
         act_batch: BATCH,
         window: 1,
+        reads: reads(&[0], &[], &[]),
         adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
         clip: Clip::Global(10.0),
+        on_fault: OnFault::Stop,
         seed: 1,
     }
 }
@@ -31,17 +34,16 @@ fn spec() -> ModelSpec {
 /// Half the squared distance of both outputs to two sample fields; keeps what it was shown.
 #[derive(Default)]
 struct Regression {
-    seen: Mutex<[Vec<f32>; 4]>,
+    seen: Mutex<[Vec<f32>; 3]>,
 }
 
 impl CpuObjective for Regression {
     fn run(&self, io: ObjectiveIo<'_>) {
-        let passes = [io.online, io.online_next, io.target, io.target_next];
-        *self.seen.lock().unwrap() = passes.map(<[f32]>::to_vec);
+        *self.seen.lock().unwrap() = [io.trained, io.online, io.target].map(<[f32]>::to_vec);
         io.metrics.fill(0.0);
         for i in 0..io.batch {
             for j in 0..OUTPUTS {
-                let error = io.online[i * OUTPUTS + j] - io.samples[j * io.batch + i];
+                let error = io.trained[i * OUTPUTS + j] - io.samples[j * io.batch + i];
                 io.grad[i * OUTPUTS + j] = error / io.batch as f32;
                 io.metrics[i * METRIC_SLOTS] += 0.5 * error * error;
             }
@@ -50,19 +52,24 @@ impl CpuObjective for Regression {
     }
 }
 
-fn model(spec: ModelSpec, passes: Passes) -> (Model, Arc<Regression>) {
+fn model(spec: ModelSpec) -> (Model, Arc<Regression>) {
     let mut model = Model::new(&CpuDevice, spec).unwrap();
     let regression = Arc::new(Regression::default());
-    let kernel = ObjectiveKernel { wgsl: String::new(), cpu: Arc::clone(&regression) as _, passes };
-    let objective = model.compiler().compile(&kernel).unwrap();
-    model.set_objective(passes, objective).unwrap();
+    set(&mut model, Arc::clone(&regression) as _);
     (model, regression)
+}
+
+fn set(model: &mut Model, cpu: Arc<dyn CpuObjective>) {
+    let reads = model.spec().reads.clone();
+    let kernel = ObjectiveKernel { wgsl: String::new(), cpu, reads: reads.clone(), phases: 0 };
+    let objective = model.compiler().compile(&kernel).unwrap();
+    model.set_objective(&reads, objective).unwrap();
 }
 
 /// Observations, and in the samples two smooth functions of them.
 fn data(seed: u64) -> (Vec<u8>, Vec<f32>) {
     let obs = random_bytes(seed, BATCH * OBS.len());
-    let mut samples = vec![0.0; 4 * BATCH];
+    let mut samples = vec![0.0; 6 * BATCH];
     for (i, obs) in obs.chunks_exact(OBS.len()).enumerate() {
         samples[i] = f32::from(obs[0]) / 255.0 - f32::from(obs[5]) / 255.0;
         samples[BATCH + i] = f32::from(obs[9]) / 255.0;
@@ -72,18 +79,18 @@ fn data(seed: u64) -> (Vec<u8>, Vec<f32>) {
 
 fn update(model: &mut Model, seed: u64) {
     let (obs, samples) = data(seed);
-    model.update(&Batch { obs: &obs, next_obs: &obs, samples: &samples }, 3e-3).unwrap();
+    model.update(&Batch { obs: &obs, samples: &samples }, 3e-3).unwrap();
 }
 
 #[test]
 fn learns_a_regression_it_has_not_seen_the_test_set_of() {
-    let (mut model, _) = model(spec(), Passes::default());
+    let (mut model, _) = model(spec());
     update(&mut model, 0);
-    let first = model.metrics().unwrap()[0];
+    let first = model.report().unwrap().means[0];
     for seed in 1..1500 {
         update(&mut model, seed);
     }
-    let metrics = model.metrics().unwrap();
+    let metrics = model.report().unwrap().means;
     // The last batch was not seen before; a constant would be left with the variance, about 0.12.
     assert!(first > 0.05 && metrics[0] < 0.002, "loss from {first} to {}", metrics[0]);
     // The last metric is the mean of 0, 1, … 15.
@@ -97,6 +104,7 @@ struct Slope;
 impl CpuObjective for Slope {
     fn run(&self, io: ObjectiveIo<'_>) {
         io.grad.fill(0.25);
+        io.metrics.fill(0.0);
     }
 }
 
@@ -104,12 +112,9 @@ impl CpuObjective for Slope {
 /// correction of a wrong step index it would not be.
 #[test]
 fn every_update_is_an_adam_step_of_its_own_index() {
-    let passes = Passes::default();
     let linear = ModelSpec { net: NetSpec::Mlp { hidden: vec![] }, clip: Clip::None, ..spec() };
-    let (mut model, _) = model(linear, passes);
-    let kernel = ObjectiveKernel { wgsl: String::new(), cpu: Arc::new(Slope), passes };
-    let objective = model.compiler().compile(&kernel).unwrap();
-    model.set_objective(passes, objective).unwrap();
+    let (mut model, _) = model(linear);
+    set(&mut model, Arc::new(Slope));
     for updates in 1..=20 {
         update(&mut model, updates);
         let state = model.export().unwrap();
@@ -125,12 +130,12 @@ fn every_update_is_an_adam_step_of_its_own_index() {
 
 #[test]
 fn acting_is_the_online_pass() {
-    let (mut model, regression) = model(spec(), Passes::default());
+    let (mut model, regression) = model(spec());
     update(&mut model, 1);
     let (obs, samples) = data(2);
     let mut outputs = vec![f32::NAN; BATCH * OUTPUTS];
     model.act(&obs, &mut outputs).unwrap();
-    model.update(&Batch { obs: &obs, next_obs: &obs, samples: &samples }, 1e-3).unwrap();
+    model.update(&Batch { obs: &obs, samples: &samples }, 1e-3).unwrap();
     assert_eq!(outputs, regression.seen.lock().unwrap()[0]);
     let before = outputs.clone();
     model.act(&obs, &mut outputs).unwrap();
@@ -138,48 +143,31 @@ fn acting_is_the_online_pass() {
 }
 
 #[test]
-fn passes_run_the_network_and_the_observation_they_name() {
-    let all = Passes { online_next: true, target: true, target_next: true };
-    let (mut model, regression) = model(spec(), all);
-    let forward = |model: &mut Model, obs: &[u8]| {
-        let mut outputs = vec![f32::NAN; BATCH * OUTPUTS];
-        model.act(obs, &mut outputs).unwrap();
-        outputs
-    };
-    let ((obs, samples), (next_obs, _)) = (data(1), data(2));
-    let old = [&obs, &next_obs].map(|obs| forward(&mut model, obs));
-    let batch = Batch { obs: &obs, next_obs: &next_obs, samples: &samples };
-    model.update(&batch, 1e-2).unwrap();
-    let new = [&obs, &next_obs].map(|obs| forward(&mut model, obs));
-    model.update(&batch, 1e-2).unwrap();
-    // The target network still is the fresh one.
-    assert_eq!(*regression.seen.lock().unwrap(), [&new[0], &new[1], &old[0], &old[1]].map(Clone::clone));
-    model.sync_target().unwrap();
-    let synced = [&obs, &next_obs].map(|obs| forward(&mut model, obs));
-    model.update(&batch, 1e-2).unwrap();
-    assert_eq!(
-        *regression.seen.lock().unwrap(),
-        [&synced[0], &synced[1], &synced[0], &synced[1]].map(Clone::clone)
-    );
-}
-
-#[test]
-fn passes_that_are_not_named_do_not_run() {
-    let (mut model, regression) = model(spec(), Passes::default());
-    update(&mut model, 1);
-    let seen = regression.seen.lock().unwrap();
-    assert!(seen[0].iter().any(|output| *output != 0.0));
-    assert!(seen[1..].iter().flatten().all(|output| *output == 0.0));
+fn the_objective_is_shown_what_outputs_says_it_would_be() {
+    for reads in [reads(&[0, 1], &[], &[1]), reads(&[0], &[1], &[0, 1]), reads(&[1], &[], &[])] {
+        let (mut model, regression) = model(ModelSpec { reads: reads.clone(), ..spec() });
+        for seed in 0..3 {
+            let (_, samples) = data(seed);
+            let obs = random_bytes(seed, reads.states().len() * BATCH * OBS.len());
+            let batch = Batch { obs: &obs, samples: &samples };
+            let Outputs { trained, online, target } = model.outputs(&batch).unwrap();
+            let lens = [trained.len(), online.len(), target.len()];
+            let states = [&reads.trained, &reads.online, &reads.target].map(Vec::len);
+            assert_eq!(lens, states.map(|states| states * BATCH * OUTPUTS));
+            model.update(&batch, 1e-2).unwrap();
+            assert_eq!(*regression.seen.lock().unwrap(), [trained, online, target]);
+        }
+    }
 }
 
 #[test]
 fn an_imported_state_continues_with_the_same_bits() {
-    let (mut original, _) = model(spec(), Passes::default());
+    let (mut original, _) = model(spec());
     (0..3).for_each(|seed| update(&mut original, seed));
     original.sync_target().unwrap();
     update(&mut original, 3);
     let state = original.export().unwrap();
-    let (mut copy, _) = model(ModelSpec { seed: 99, ..spec() }, Passes::default());
+    let (mut copy, _) = model(ModelSpec { seed: 99, ..spec() });
     copy.import(&state).unwrap();
     assert_eq!(copy.export().unwrap(), state);
     assert_eq!(copy.updates(), 4);
@@ -190,7 +178,7 @@ fn an_imported_state_continues_with_the_same_bits() {
 
 #[test]
 fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
-    let (mut model, _) = model(spec(), Passes::default());
+    let (mut model, _) = model(spec());
     let state = model.export().unwrap();
     assert_eq!(state.tensors[0].name, "online.dense1.weight");
     let broken = |change: fn(&mut ModelState)| {
@@ -217,10 +205,12 @@ fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
 fn misuse_is_an_error_that_says_what_to_do() {
     let mut model = Model::new(&CpuDevice, spec()).unwrap();
     let (obs, samples) = data(1);
-    let batch = Batch { obs: &obs, next_obs: &obs, samples: &samples };
+    let batch = Batch { obs: &obs, samples: &samples };
     let mut outputs = vec![0.0; BATCH * OUTPUTS];
     let errors = [
         (model.update(&batch, 1e-3), "set_objective"),
+        (model.warm(), "set_objective"),
+        (model.outputs(&Batch { samples: &[], ..batch }).map(drop), "outputs: samples"),
         (model.act(&obs[1..], &mut outputs), "act: obs has 287 elements, this model needs 288"),
         (model.act(&obs, &mut outputs[1..]), "act: outputs"),
         (model.set_uniforms(&[0.0; 65]), "64 slots"),
@@ -229,10 +219,9 @@ fn misuse_is_an_error_that_says_what_to_do() {
         let Err(Error::Misuse(message)) = result else { panic!("accepted: {words}") };
         assert!(message.contains(words), "{message}");
     }
-    let (mut model, _) = self::model(spec(), Passes::default());
+    let (mut model, _) = self::model(spec());
     let batches = [
         (Batch { obs: &obs[1..], ..batch }, "update: obs"),
-        (Batch { next_obs: &[], ..batch }, "update: next_obs"),
         (Batch { samples: &samples[1..], ..batch }, "update: samples"),
     ];
     for (batch, words) in batches {
@@ -253,6 +242,9 @@ fn impossible_models_are_refused() {
         (ModelSpec { net: NetSpec::Nature, obs: small, ..spec() }, "36×36"),
         (ModelSpec { obs: huge, ..spec() }, "bytes"),
     ];
+    let unread = ModelSpec { reads: reads(&[0, 2], &[], &[]), ..spec() };
+    let message = Model::new(&CpuDevice, unread).err().unwrap().to_string();
+    assert!(message.contains("state 2 of a window of 1"), "{message}");
     for (spec, words) in specs {
         let Err(Error::Unsupported(message)) = Model::new(&CpuDevice, spec) else {
             panic!("accepted: {words}")

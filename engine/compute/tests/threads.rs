@@ -2,7 +2,7 @@
 
 mod support;
 
-use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, Model, ModelSpec, NetSpec, ObsShape};
+use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, Model, ModelSpec, NetSpec, ObsShape, OnFault};
 use support::{cases, dqn, random_bytes};
 
 fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
@@ -36,21 +36,22 @@ fn training_does_not_depend_on_the_number_of_threads() {
                 batch,
                 act_batch: 3,
                 window: 1,
+                reads: dqn::reads(),
                 adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 },
                 clip: Clip::PerTensor(0.1),
+                on_fault: OnFault::Stop,
                 seed: 3,
             };
             let mut model = Model::new(&CpuDevice, spec).unwrap();
             let kernel = dqn::kernel();
             let objective = model.compiler().compile(&kernel).unwrap();
-            model.set_objective(kernel.passes, objective).unwrap();
+            model.set_objective(&kernel.reads, objective).unwrap();
             model.set_uniforms(&[0.99]).unwrap();
             let samples: Vec<f32> =
-                (0..4 * batch).map(|i| if i / batch == 2 { (i % 18) as f32 } else { 0.5 }).collect();
+                (0..6 * batch).map(|i| if i / batch == 2 { (i % 18) as f32 } else { 0.5 }).collect();
             for seed in 0..3 {
-                let (obs, next_obs) =
-                    (random_bytes(seed, batch * obs.len()), random_bytes(seed + 9, batch * obs.len()));
-                model.update(&Batch { obs: &obs, next_obs: &next_obs, samples: &samples }, 1e-3).unwrap();
+                let obs = random_bytes(seed, 2 * batch * obs.len());
+                model.update(&Batch { obs: &obs, samples: &samples }, 1e-3).unwrap();
             }
             let mut outputs = vec![0.0; 3 * 18];
             model.act(&random_bytes(50, 3 * obs.len()), &mut outputs).unwrap();

@@ -14,7 +14,7 @@ use crate::EnvError;
 /// | FIRE at the start of a game or life, where the game has it | yes | no |
 /// | a lost life terminates (training only) | yes | no |
 /// | a lost life starts the next one without an end (evaluation only) | yes | no |
-/// | reward clipped to its sign (training only) | yes | yes |
+/// | reward clipped to its sign (training only, unless [`EnvOptions::clip_rewards`] says otherwise) | yes | yes |
 /// | frames per agent step, frames pooled, cap | 4, last 2, 108,000 | 4, last 2, 108,000 |
 ///
 /// What `Paper` does between two lives is the same in training and in evaluation: a no-op step, FIRE and the action
@@ -58,9 +58,11 @@ impl fmt::Display for Preset {
 pub struct EnvOptions {
     /// The protocol.
     pub preset: Preset,
-    /// Training sees clipped rewards and, with [`Preset::Paper`], lost lives as terminations. Evaluation sees raw
-    /// rewards and true episodes.
+    /// Training sees clipped rewards (see `clip_rewards`) and, with [`Preset::Paper`], lost lives as terminations.
+    /// Evaluation sees raw rewards and true episodes.
     pub training: bool,
+    /// Whether training sees the sign of the reward, as both protocols have it, or the reward itself.
+    pub clip_rewards: bool,
     /// All 18 joystick actions instead of those the game reacts to; the others are no-ops.
     pub full_action_set: bool,
     /// A folder of ROMs to search first.
@@ -69,7 +71,7 @@ pub struct EnvOptions {
 
 impl Default for EnvOptions {
     fn default() -> Self {
-        Self { preset: Preset::Paper, training: true, full_action_set: false, roms: None }
+        Self { preset: Preset::Paper, training: true, clip_rewards: true, full_action_set: false, roms: None }
     }
 }
 

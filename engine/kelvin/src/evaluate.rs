@@ -1,11 +1,13 @@
-//! `kelvin eval`: full episodes with a run's latest weights, raw rewards, no learning.
+//! Full episodes without learning, raw rewards: `kelvin eval`, and the evaluations of a run that trains.
 
 use crate::config::Config;
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
-use crate::learner::epsilon_greedy;
-use crate::train::{checkpoint, interrupt, open_device};
-use kelvin_compute::Model;
+use crate::learner::{LearnerState, Policy};
+use crate::params;
+use crate::staged::{self, Staged};
+use crate::train::{checkpoint, interrupt, open_device, recorded_script};
+use kelvin_compute::{Model, ModelState};
 use kelvin_env::{EnvOptions, Preset, VecEnv};
 use kelvin_run::RunDir;
 use rand::SeedableRng;
@@ -16,6 +18,9 @@ use std::path::PathBuf;
 
 /// Environments played side by side.
 const ENVS: usize = 8;
+/// ε of an evaluation that nobody set: a greedy policy may get stuck where one random action frees it (Mnih et al.
+/// 2015); a policy that is sampled does not.
+const GREEDY_EPSILON: f64 = 0.001;
 
 /// What to evaluate, and how.
 #[derive(Clone, Debug)]
@@ -24,11 +29,11 @@ pub struct EvalRequest {
     pub run: PathBuf,
     /// Full episodes.
     pub episodes: u64,
-    /// Probability of a random action.
-    pub epsilon: f64,
+    /// Probability of a random action; that of its policy if not given.
+    pub epsilon: Option<f64>,
     /// Protocol; the run's own if not given.
     pub preset: Option<Preset>,
-    /// Seed of environments and exploration.
+    /// Seed of environments and choices.
     pub seed: u64,
     /// As for training.
     pub device: String,
@@ -45,16 +50,11 @@ pub struct Evaluation {
     epsilon: f64,
     seed: u64,
     frames_trained: u64,
-    episodes: usize,
-    mean: f64,
-    median: f64,
-    std: f64,
-    min: f64,
-    max: f64,
-    returns: Vec<f64>,
+    #[serde(flatten)]
+    summary: Summary,
 }
 
-/// Loads a run's latest weights and plays full episodes with them.
+/// Loads a run's latest weights and plays full episodes with them, acting as the run did.
 pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, Failure> {
     let dir = RunDir::open(&request.run)?;
     let config = Config::parse(&dir.read_config()?)?;
@@ -69,62 +69,146 @@ pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, 
     let options = EnvOptions {
         preset,
         training: false,
+        clip_rewards: config.clip_rewards,
         full_action_set: config.full_action_set,
         roms: request.roms.clone(),
     };
     let count = ENVS.min(usize::try_from(request.episodes).unwrap_or(ENVS));
     let mut envs = VecEnv::new(&config.env, &options, count, request.seed)?;
-    let (actions, frames_per_step) = (envs.spec().actions.len(), envs.spec().frames_per_step);
-    // Nothing is random in a model whose weights are imported.
-    let mut model = Model::new(device.as_ref(), config.model_spec(envs.spec(), count, 0))?;
-    model.import(&weights)?;
+    let staged = as_it_ran(&dir, &config, &state, envs.spec().actions.len(), checkpoint.update())?;
+    let mut policy = policy(&config, &staged, &state, envs.spec().actions.len())?;
+    let mut model = model(device.as_ref(), &config, &staged, &envs, &weights)?;
     interrupt::listen()?;
-    let frames_trained = state.agent_steps.frames(frames_per_step).0;
-    let returns = play(request, &mut envs, &mut model, config.q_column(actions))?;
-    let preset = envs.spec().atari.then_some(preset);
-    Ok(Evaluation::new(&config, request, preset, frames_trained, returns))
+    let play = Play {
+        episodes: request.episodes,
+        epsilon: request.epsilon.unwrap_or_else(|| default_epsilon(&policy)),
+        seed: request.seed,
+    };
+    let returns = play.run(&mut envs, &mut model, &mut policy)?.ok_or_else(|| {
+        Failure::failed("stopped before all episodes were played").hint("ask for fewer with --episodes")
+    })?;
+    Ok(Evaluation {
+        frames_trained: state.agent_steps.frames(envs.spec().frames_per_step).0,
+        preset: envs.spec().atari.then_some(preset),
+        epsilon: play.epsilon,
+        seed: request.seed,
+        summary: Summary::new(returns),
+        env: config.env,
+    })
 }
 
-/// Returns of the episodes that were asked for.
-///
-/// Every environment plays a share fixed beforehand: taking the first to finish would favour short ones.
-fn play(
-    request: &EvalRequest,
-    envs: &mut VecEnv,
-    model: &mut Model,
-    q_column: usize,
-) -> Result<Vec<f64>, Failure> {
-    let (count, actions, outputs) = (envs.len(), envs.spec().actions.len(), model.spec().outputs);
-    let shares: Vec<u64> = (0..count as u64).map(|env| (request.episodes + env) / count as u64).collect();
-    let mut returns: Vec<Vec<f64>> = vec![Vec::new(); count];
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(request.seed);
-    let (mut values, mut chosen) = (vec![0.0; count * outputs], vec![0; count]);
-    while returns.iter().zip(&shares).any(|(done, share)| (done.len() as u64) < *share) {
-        if interrupt::wished() {
-            return Err(Failure::failed("stopped before all episodes were played")
-                .hint("ask for fewer with --episodes"));
-        }
-        model.act(envs.obs(), &mut values)?;
-        for (action, row) in chosen.iter_mut().zip(values.chunks_exact(outputs)) {
-            *action = epsilon_greedy(&row[q_column..q_column + actions], request.epsilon, &mut rng);
-        }
-        for (env, step) in envs.step(&chosen)?.iter().enumerate() {
-            if let Some(episode) = step.episode.filter(|_| (returns[env].len() as u64) < shares[env]) {
-                returns[env].push(episode.episode_return);
+/// The version of the script that ran at `update`, with the parameters it had.
+fn as_it_ran(
+    dir: &RunDir,
+    config: &Config,
+    state: &LearnerState,
+    actions: usize,
+    update: u64,
+) -> Result<Staged, Failure> {
+    let script = recorded_script(dir, update)?;
+    let values = params::values(&script, config, &state.steered)?;
+    Staged::new(script, &staged::layout(config, actions), &values)
+}
+
+fn policy(config: &Config, staged: &Staged, state: &LearnerState, actions: usize) -> Result<Policy, Failure> {
+    let mut policy = Policy::new(config, staged, actions)?;
+    let values = params::values(&staged.script, config, &state.steered)?;
+    policy.set_uniforms(&staged.uniforms(&values));
+    Ok(policy)
+}
+
+fn model(
+    device: &dyn kelvin_compute::Device,
+    config: &Config,
+    staged: &Staged,
+    envs: &VecEnv,
+    weights: &ModelState,
+) -> Result<Model, Failure> {
+    // Nothing is random in a model whose weights are imported.
+    let spec = config.model_spec(envs.spec(), envs.len(), staged.reads(), 0);
+    let mut model = Model::new(device, spec)?;
+    model.import(weights)?;
+    Ok(model)
+}
+
+/// ε of an evaluation that nobody set.
+pub fn default_epsilon(policy: &Policy) -> f64 {
+    if policy.samples() { 0.0 } else { GREEDY_EPSILON }
+}
+
+/// A number of full episodes.
+#[derive(Clone, Copy, Debug)]
+pub struct Play {
+    /// How many.
+    pub episodes: u64,
+    /// Probability of a random action.
+    pub epsilon: f64,
+    /// Of the choices.
+    pub seed: u64,
+}
+
+impl Play {
+    /// Their returns; `None` if the user wished to stop first. The model may act on more observations at a time than
+    /// there are environments.
+    ///
+    /// Every environment plays a share fixed beforehand: taking the first to finish would favour short episodes.
+    pub fn run(
+        &self,
+        envs: &mut VecEnv,
+        model: &mut Model,
+        policy: &mut Policy,
+    ) -> Result<Option<Vec<f64>>, Failure> {
+        let (count, rows, outputs) = (envs.len(), model.spec().act_batch, model.spec().outputs);
+        let shares: Vec<u64> = (0..count as u64).map(|env| (self.episodes + env) / count as u64).collect();
+        let mut returns: Vec<Vec<f64>> = vec![Vec::new(); count];
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.seed);
+        let mut obs = vec![0; rows * envs.spec().obs_len()];
+        let (mut values, mut chosen) = (vec![0.0; rows * outputs], vec![0; count]);
+        while returns.iter().zip(&shares).any(|(done, share)| (done.len() as u64) < *share) {
+            if interrupt::wished() {
+                return Ok(None);
+            }
+            obs[..envs.obs().len()].copy_from_slice(envs.obs());
+            model.act(&obs, &mut values)?;
+            for (action, row) in chosen.iter_mut().zip(values.chunks_exact(outputs)) {
+                let choice = policy.choose(row, self.epsilon, &mut rng).map_err(|failed| {
+                    Failure::failed(format!("no action can be chosen: {}", failed.reason))
+                        .hint("look at what `behave` returns, or whether the weights have diverged")
+                })?;
+                *action = choice.action;
+            }
+            for (env, step) in envs.step(&chosen)?.iter().enumerate() {
+                if let Some(episode) = step.episode.filter(|_| (returns[env].len() as u64) < shares[env]) {
+                    returns[env].push(episode.episode_return);
+                }
             }
         }
+        Ok(Some(returns.concat()))
     }
-    Ok(returns.concat())
 }
 
-impl Evaluation {
-    fn new(
-        config: &Config,
-        request: &EvalRequest,
-        preset: Option<Preset>,
-        frames_trained: u64,
-        returns: Vec<f64>,
-    ) -> Self {
+/// What a list of returns comes to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// How many there are.
+    pub episodes: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Their median.
+    pub median: f64,
+    /// Their standard deviation, with the number of returns as the divisor.
+    pub std: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+    /// All of them.
+    pub returns: Vec<f64>,
+}
+
+impl Summary {
+    /// Sums up at least one return.
+    pub fn new(returns: Vec<f64>) -> Self {
         let mut sorted = returns.clone();
         sorted.sort_by(f64::total_cmp);
         let count = sorted.len() as f64;
@@ -132,11 +216,6 @@ impl Evaluation {
         let variance = sorted.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
         let middle = sorted.len() / 2;
         Self {
-            env: config.env.clone(),
-            preset,
-            epsilon: request.epsilon,
-            seed: request.seed,
-            frames_trained,
             episodes: returns.len(),
             mean,
             median: if sorted.len() % 2 == 1 {
@@ -154,9 +233,10 @@ impl Evaluation {
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { env, epsilon, episodes, mean, median, std, min, max, .. } = self;
+        let Self { env, epsilon, .. } = self;
+        let Summary { episodes, mean, median, std, min, max, .. } = self.summary;
         let protocol = self.preset.map_or(String::new(), |preset| format!("{preset}, "));
-        let s = if *episodes == 1 { "" } else { "s" };
+        let s = if episodes == 1 { "" } else { "s" };
         let frames = grouped(self.frames_trained);
         writeln!(f, "{env} after {frames} frames: {episodes} episode{s} ({protocol}ε {epsilon})")?;
         write!(f, "return {mean:.2} ± {std:.2} (mean ± std), median {median:.2}, from {min:.2} to {max:.2}")

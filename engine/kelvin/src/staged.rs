@@ -2,10 +2,10 @@
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::params::{self, Values};
 use kelvin_compute::objective::{METRIC_SLOTS, PARAM_SLOTS, WORKGROUP};
-use kelvin_compute::{CpuObjective, ObjectiveIo, ObjectiveKernel, Passes};
-use kelvin_objective::{KernelIo, Layout, Objective, ParamKind, Script};
-use std::collections::BTreeMap;
+use kelvin_compute::{CpuObjective, ObjectiveIo, ObjectiveKernel, Reads};
+use kelvin_objective::{Behaviour, KernelIo, Layout, Objective, ParamKind, Script};
 use std::sync::Arc;
 
 /// The shapes an objective is staged for.
@@ -22,36 +22,46 @@ pub fn layout(config: &Config, actions: usize) -> Layout {
 }
 
 /// A script staged for one configuration.
+#[derive(Clone)]
 pub struct Staged {
     /// What was compiled.
     pub script: Script,
     objective: Arc<Objective>,
+    behaviour: Option<Behaviour>,
 }
 
 impl Staged {
-    /// Traces and compiles `script`.
-    pub fn new(script: Script, layout: &Layout, params: &BTreeMap<String, f64>) -> Result<Self, Failure> {
-        let objective = script.compile(layout, &static_params(&script, params))?;
-        Ok(Self { script, objective: Arc::new(objective) })
+    /// Traces and compiles `script` with the static ones of these parameter values.
+    pub fn new(script: Script, layout: &Layout, values: &Values) -> Result<Self, Failure> {
+        let statics = params::statics(&script, values);
+        let objective = Arc::new(script.compile(layout, &statics)?);
+        let behaviour = script.behaviour(layout, &statics)?;
+        Ok(Self { script, objective, behaviour })
     }
 
     /// Both forms of the kernel, for a device.
     pub fn kernel(&self) -> ObjectiveKernel {
-        let reads = self.objective.passes();
-        ObjectiveKernel {
-            wgsl: self.objective.wgsl().to_owned(),
-            cpu: Arc::new(OnCpu(Arc::clone(&self.objective))),
-            passes: Passes {
-                online_next: reads.online_next,
-                target: reads.target,
-                target_next: reads.target_next,
-            },
-        }
+        kernel(&self.objective)
+    }
+
+    /// The states whose outputs the kernel reads.
+    pub fn reads(&self) -> Reads {
+        reads(&self.objective)
     }
 
     /// The graph and its gradient, as a listing.
     pub fn graph_text(&self) -> String {
         self.objective.graph_text()
+    }
+
+    /// The compiled objective.
+    pub fn objective(&self) -> &Objective {
+        &self.objective
+    }
+
+    /// The policy that the script acts by, if it says so.
+    pub fn behaviour(&self) -> Option<&Behaviour> {
+        self.behaviour.as_ref()
     }
 
     /// Names of what the kernel reports, the loss first.
@@ -60,43 +70,30 @@ impl Staged {
     }
 
     /// The kernel's uniforms for these parameter values.
-    pub fn uniforms(&self, params: &BTreeMap<String, f64>) -> Vec<f32> {
+    pub fn uniforms(&self, values: &Values) -> Vec<f32> {
         let mut uniforms = vec![0.0; PARAM_SLOTS];
         for param in self.script.params() {
             if let ParamKind::Live { slot } = param.kind {
-                uniforms[slot] = params.get(&param.name).copied().unwrap_or(param.default) as f32;
+                uniforms[slot] = values.get(&param.name).copied().unwrap_or(param.default) as f32;
             }
         }
         uniforms
     }
 }
 
-/// A script's parameters at its defaults, save those that were pinned by hand. A pinned value outside the
-/// range that the script now gives is an error.
-pub fn param_values(script: &Script, config: &Config) -> Result<BTreeMap<String, f64>, Failure> {
-    let mut values = BTreeMap::new();
-    for param in script.params() {
-        let pinned = config.params.get(&param.name).filter(|_| config.pinned.contains(&param.name));
-        let value = *pinned.unwrap_or(&param.default);
-        param.check(value).map_err(|message| {
-            script.diagnostic(
-                format!("--set {}={value} does not fit this version: {message}", param.name),
-                "widen the parameter's range, or start a new run",
-            )
-        })?;
-        values.insert(param.name.clone(), value);
+/// Both forms of a compiled objective, for a device.
+pub fn kernel(objective: &Arc<Objective>) -> ObjectiveKernel {
+    ObjectiveKernel {
+        wgsl: objective.wgsl().to_owned(),
+        cpu: Arc::new(OnCpu(Arc::clone(objective))),
+        reads: reads(objective),
+        phases: objective.phases(),
     }
-    Ok(values)
 }
 
-fn static_params(script: &Script, params: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
-    let is_static = |name: &str| {
-        script
-            .params()
-            .iter()
-            .any(|param| param.name == name && !matches!(param.kind, ParamKind::Live { .. }))
-    };
-    params.iter().filter(|(name, _)| is_static(name)).map(|(name, value)| (name.clone(), *value)).collect()
+fn reads(objective: &Objective) -> Reads {
+    let reads = objective.reads();
+    Reads { trained: reads.trained.clone(), online: reads.online.clone(), target: reads.target.clone() }
 }
 
 struct OnCpu(Arc<Objective>);
@@ -106,10 +103,9 @@ impl CpuObjective for OnCpu {
         self.0.cpu().run(KernelIo {
             uniforms: io.uniforms,
             samples: io.samples,
+            trained: io.trained,
             online: io.online,
-            online_next: io.online_next,
             target: io.target,
-            target_next: io.target_next,
             grad: io.grad,
             metrics: io.metrics,
         });

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::imports::Source;
+use crate::ops::Span;
+
 /// Characters of a source line that are shown; longer lines are cut around the column.
 const SHOWN: usize = 160;
 
@@ -30,6 +33,9 @@ pub struct Diagnostic {
     pub source_line: String,
     /// What is wrong, and why.
     pub message: String,
+    /// How the script comes to a place in an import, innermost first: `called from main.rhai:4:19`, `imported
+    /// by main.rhai:3`. Empty in the script itself.
+    pub trail: Vec<String>,
     /// What to do about it.
     pub hint: Option<String>,
 }
@@ -43,6 +49,7 @@ impl Diagnostic {
             column: 0,
             source_line: String::new(),
             message: message.into(),
+            trail: Vec::new(),
             hint: Some(hint.into()),
         }
     }
@@ -70,8 +77,28 @@ impl Diagnostic {
             column: if line == 0 { 0 } else { column.max(1) },
             source_line: source_line.to_owned(),
             message: message.into(),
+            trail: Vec::new(),
             hint,
         }
+    }
+
+    /// An error at a place in one of a script's sources, with the imports that lead there.
+    pub(crate) fn in_source(
+        sources: &[Source],
+        span: Span,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Self {
+        let index = Some(usize::from(span.file)).filter(|&index| index < sources.len()).unwrap_or(0);
+        let Source { path, text, .. } = &sources[index];
+        let mut diagnostic = Self::at(path, text, span.line, span.column, message, hint);
+        let mut at = sources[index].imported_by;
+        // Each import was met in a source that was there before, so this ends.
+        while let Some((source, line)) = at {
+            diagnostic.trail.push(format!("imported by {}:{line}", sources[source].path.display()));
+            at = sources[source].imported_by;
+        }
+        diagnostic
     }
 
     /// Characters to underline: the identifier or operator that starts at the column, or one character.
@@ -99,6 +126,9 @@ impl fmt::Display for Diagnostic {
                 text.chars().take(caret).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
             let carets = "^".repeat(self.width().min(text.chars().count().saturating_sub(caret)).max(1));
             write!(f, "\n{gutter} |\n{number} | {}\n{gutter} | {margin}{carets}", text.trim_end())?;
+        }
+        for step in &self.trail {
+            write!(f, "\n{gutter} = {step}")?;
         }
         match &self.hint {
             Some(hint) => write!(f, "\n{gutter} = hint: {hint}"),

@@ -1,90 +1,173 @@
 //! The functions a script consists of, and the arguments each takes.
 
-use rhai::AST;
+use rhai::{AST, ASTNode, Expr};
 
 use crate::diagnostic::did_you_mean;
+use crate::hooks::{HOOKS, Hook, HookInfo, Hooks, meant};
 use crate::host::Complaint;
 
-/// Functions that a script may define for itself in later versions; accepting them now would ignore them.
-const NOT_YET: [&str; 5] = ["metrics", "behave", "reward", "schedule", "on_eval"];
-
-/// How the script wrote its functions.
+/// How the script wrote its functions: the number of arguments of each that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Whether there is a `params()`.
     pub params: bool,
-    /// Arguments of `target`, if there is one: `(t, p)` or `(net, t, p)`.
+    /// `target(t, p)` or `target(net, t, p)`.
     pub target: Option<usize>,
-    /// Arguments of `loss`: `(net, y, t, p)` with a target, `(net, t, p)` without.
+    /// `loss(net, y, t, p)` with a target, `loss(net, t, p)` without.
     pub loss: usize,
+    /// `metrics(net, t, p)`, or `metrics(net, y, t, p)` with a target.
+    pub metrics: Option<usize>,
+    /// `reward(r)` or `reward(r, p)`.
+    pub reward: Option<usize>,
+    pub behave: bool,
+    pub schedule: bool,
+    pub on_eval: bool,
 }
+
+/// A complaint, and the function at whose definition it belongs.
+type Refusal = (String, Complaint);
 
 impl Entry {
     /// Reads the functions of a script's own file.
     ///
     /// # Errors
-    /// A complaint, and the function at whose definition it belongs.
-    pub fn read(tree: &AST) -> Result<Self, (String, Complaint)> {
-        let arguments = |name: &str| {
-            let mut all = tree.iter_functions().filter(|function| function.name == name);
-            match (all.next(), all.next()) {
-                (Some(_), Some(_)) => fail(
-                    name,
-                    format!("`{name}` is defined more than once, with different arguments"),
-                    "keep one of them; helpers have names of their own",
-                ),
-                (first, _) => Ok(first.map(|function| function.params.len())),
-            }
-        };
-        for name in NOT_YET {
-            if arguments(name)?.is_some() {
-                let message = format!("`{name}` is not called in this version");
-                return fail(name, message, "rename it if it is a helper of yours");
-            }
-        }
-        let without_arguments = |name: &str| match arguments(name)? {
-            Some(1..) => fail(name, format!("`{name}` takes no arguments"), "write the parentheses empty"),
-            arguments => Ok(arguments.is_some()),
-        };
-        if !without_arguments("config")? {
+    /// A function that is missing, that is there twice, whose arguments are not those it is called with, or
+    /// that nothing will ever call although its name says it should be.
+    pub fn read(tree: &AST) -> Result<Self, Refusal> {
+        let has = |hook: Hook| arguments(tree, hook.info());
+        if has(Hook::Config)?.is_none() {
             let hint = "add fn config() { #{ learner: \"replay\", n: 1, heads: [\"q\"] } }";
             return fail("config", "this script has no function `config()`".into(), hint);
         }
-        let params = without_arguments("params")?;
-        let target = arguments("target")?;
-        if target.is_some_and(|arguments| !(2..=3).contains(&arguments)) {
-            let message = "`target` takes the transition and the parameters, and the network if it needs it";
-            return fail("target", message.into(), "write fn target(t, p), or fn target(net, t, p)");
+        let target = has(Hook::Target)?;
+        let entry = Self {
+            params: has(Hook::Params)?.is_some(),
+            target,
+            loss: loss(tree, target)?,
+            metrics: has(Hook::Metrics)?,
+            reward: has(Hook::Reward)?,
+            behave: has(Hook::Behave)?.is_some(),
+            schedule: has(Hook::Schedule)?.is_some(),
+            on_eval: has(Hook::OnEval)?.is_some(),
+        };
+        if entry.metrics == Some(4) && target.is_none() {
+            return fail(
+                "metrics",
+                "`metrics(net, y, t, p)` asks for a target y, and there is no function `target`".into(),
+                "add fn target(t, p) { … }, or write fn metrics(net, t, p)",
+            );
         }
-        let forms = "write fn loss(net, y, t, p), or fn loss(net, t, p) without a target";
-        match (arguments("loss")?, target) {
-            (None, _) => {
-                let message = "this script has no function `loss`".to_owned();
-                match did_you_mean("loss", tree.iter_functions().map(|function| function.name)) {
-                    Some(near) => fail(near, message, "is this one meant? Call it `loss`"),
-                    None => fail("loss", message, forms),
-                }
-            }
-            (Some(loss @ 4), Some(_)) | (Some(loss @ 3), None) => Ok(Self { params, target, loss }),
-            (Some(4), None) => fail(
-                "loss",
-                "`loss(net, y, t, p)` asks for a target y, and there is no function `target`".into(),
-                "add fn target(t, p) { … }, or write fn loss(net, t, p)",
-            ),
-            (Some(3), Some(_)) => fail(
-                "loss",
-                "`loss(net, t, p)` would leave the result of `target` unused".into(),
-                "write fn loss(net, y, t, p)",
-            ),
-            (Some(_), _) => fail(
-                "loss",
-                "`loss` takes the network, the target, the transition and the parameters".into(),
-                forms,
-            ),
+        no_slips(tree)?;
+        Ok(entry)
+    }
+
+    pub fn hooks(self) -> Hooks {
+        Hooks {
+            behave: self.behave,
+            reward: self.reward.is_some(),
+            metrics: self.metrics.is_some(),
+            schedule: self.schedule,
+            on_eval: self.on_eval,
         }
     }
 }
 
-fn fail<T>(name: &str, message: String, hint: &str) -> Result<T, (String, Complaint)> {
+fn fail<T>(name: &str, message: String, hint: &str) -> Result<T, Refusal> {
     Err((name.to_owned(), Complaint::new(message).hint(hint)))
+}
+
+/// Number of arguments of a function, if the script has it.
+fn arguments(tree: &AST, info: &HookInfo) -> Result<Option<usize>, Refusal> {
+    let name = info.name;
+    let mut all = tree.iter_functions().filter(|function| function.name == name);
+    let Some(function) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return fail(
+            name,
+            format!("`{name}` is defined more than once, with different arguments"),
+            "keep one of them; helpers have names of their own",
+        );
+    }
+    let given = &function.params;
+    let Some(form) = info.forms.iter().find(|form| form.len() == given.len()) else {
+        let hint = match info.forms {
+            [[]] => "write the parentheses empty".to_owned(),
+            _ => format!("write {}", info.written()),
+        };
+        return fail(name, format!("`{name}` takes {}", info.takes), &hint);
+    };
+    // Arguments go by place; one that bears another's name is read as what it is not.
+    let swapped = |(given, own): &(&&str, &&str)| given != own && form.contains(given);
+    if given.iter().zip(form.iter()).any(|pair| swapped(&pair)) {
+        return fail(
+            name,
+            format!("the arguments of `{name}` come in another order: ({})", form.join(", ")),
+            &format!("write fn {name}({})", form.join(", ")),
+        );
+    }
+    Ok(Some(given.len()))
+}
+
+/// Number of arguments of `loss`, which has to fit to `target`.
+fn loss(tree: &AST, target: Option<usize>) -> Result<usize, Refusal> {
+    match (arguments(tree, Hook::Loss.info())?, target) {
+        (None, _) => {
+            let message = "this script has no function `loss`".to_owned();
+            match did_you_mean("loss", tree.iter_functions().map(|function| function.name)) {
+                Some(near) => fail(near, message, "is this one meant? Call it `loss`"),
+                None => {
+                    let hint = "write fn loss(net, y, t, p), or fn loss(net, t, p) without a target";
+                    fail("loss", message, hint)
+                }
+            }
+        }
+        (Some(4), None) => fail(
+            "loss",
+            "`loss(net, y, t, p)` asks for a target y, and there is no function `target`".into(),
+            "add fn target(t, p) { … }, or write fn loss(net, t, p)",
+        ),
+        (Some(3), Some(_)) => fail(
+            "loss",
+            "`loss(net, t, p)` would leave the result of `target` unused".into(),
+            "write fn loss(net, y, t, p)",
+        ),
+        (Some(loss), _) => Ok(loss),
+    }
+}
+
+/// Refuses a function that nothing calls and whose name is nearly one that Kelvin would: it was meant to be
+/// called, and would be ignored in silence.
+fn no_slips(tree: &AST) -> Result<(), Refusal> {
+    for function in tree.iter_functions() {
+        let name = function.name;
+        let is_hook = HOOKS.iter().any(|info| info.name == name);
+        if is_hook || is_mentioned(tree, name, function.params.len()) {
+            continue;
+        }
+        if let Some(hook) = meant(name)
+            && !tree.iter_functions().any(|function| function.name == hook.name())
+        {
+            return fail(
+                name,
+                format!("nothing calls `{name}`, and it looks like `{}`", hook.name()),
+                &format!("write {}; or take the function out", hook.info().written()),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything in the script calls this function, or makes a pointer to it.
+fn is_mentioned(tree: &AST, name: &str, arguments: usize) -> bool {
+    let mut found = false;
+    tree.walk(&mut |path: &[ASTNode]| {
+        found |= match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, _))) => call.name == name && call.args.len() == arguments,
+            Some(ASTNode::Expr(Expr::MethodCall(call, _))) => call.name == name,
+            Some(ASTNode::Expr(Expr::StringConstant(text, _))) => text == name,
+            _ => false,
+        };
+        !found
+    });
+    found
 }

@@ -20,7 +20,7 @@ pub(crate) fn fold(graph: &Graph, op: &Op) -> Option<f64> {
             let (a, b) = (constant(a)?, constant(b)?);
             if is_true(constant(c)?) { a } else { b }
         }
-        Op::StopGradient(x) | Op::ScaleGradient(x, _) => constant(x)?,
+        Op::BatchMean(x) | Op::StopGradient(x) | Op::ScaleGradient(x, _) => constant(x)?,
         Op::Const(_) | Op::Param(_) | Op::Sample(_) | Op::Output(..) => return None,
         Op::At(..) | Op::OneHot(_) | Op::Reduce(..) | Op::ArgMax(_) => return None,
     };

@@ -13,20 +13,19 @@
 use crate::error::CompileError;
 use crate::graph::Graph;
 use crate::mask::{Masks, Support};
-use crate::ops::{BinaryOp, CmpOp, Head, NodeId, Op, Pass, ReduceOp, Shape, Span, UnaryOp};
+use crate::ops::{BinaryOp, CmpOp, Head, Net, NodeId, Op, Pass, ReduceOp, Shape, Span, UnaryOp};
 
 /// Selects and sums that are copied to carry a factor inside; Huber's loss has three. Copying all of them
 /// would double an adjoint at every round of `x = max(x, a) * 0.5 + min(x, b) * 0.3`.
 const MOST_COPIED: u32 = 4;
 
-/// Appends to `graph` the gradient of the mean of `loss` over a batch, with respect to each of `heads` of the
-/// online network; zero for a head that the loss does not use.
+/// Appends to `graph` the gradient of the mean of `loss` over a batch: its adjoint for every head of the online
+/// network, in every state, that it may depend on.
 pub(crate) fn gradient(
     graph: &mut Graph,
     loss: NodeId,
-    heads: &[Head],
     batch: usize,
-) -> Result<Vec<(Head, NodeId)>, CompileError> {
+) -> Result<Vec<(usize, Head, NodeId)>, CompileError> {
     let active = active(graph);
     let seed = graph.constant(1.0 / batch as f64);
     let mut adjoints: Vec<Option<NodeId>> = vec![None; loss.index() + 1];
@@ -36,9 +35,6 @@ pub(crate) fn gradient(
     for id in reverse.graph.ids().take(loss.index() + 1).rev() {
         let Some(adjoint) = adjoints[id.index()] else { continue };
         reverse.span = reverse.graph.span(id);
-        if let Op::Output(Pass::OnlineNext, head) = *reverse.graph.op(id) {
-            return Err(into_bootstrap_state(head, reverse.span));
-        }
         reverse.graph.check_size(reverse.span)?;
         for (operand, contribution) in reverse.rule(id, adjoint) {
             if !active[operand.index()] || reverse.is_zero(contribution) {
@@ -54,16 +50,11 @@ pub(crate) fn gradient(
     }
 
     let graph = reverse.graph;
-    let zero = graph.constant(0.0);
-    let mut result: Vec<(Head, NodeId)> = heads.iter().map(|&head| (head, zero)).collect();
-    for id in graph.ids().take(adjoints.len()) {
-        if let (Op::Output(Pass::Online, head), Some(adjoint)) = (*graph.op(id), adjoints[id.index()]) {
-            for entry in result.iter_mut().filter(|(h, _)| *h == head) {
-                entry.1 = adjoint;
-            }
-        }
-    }
-    Ok(result)
+    let of_output = |(id, adjoint): (NodeId, Option<NodeId>)| match *graph.op(id) {
+        Op::Output(Pass { net: Net::Online, state }, head) => Some((state, head, adjoint?)),
+        _ => None,
+    };
+    Ok(graph.ids().zip(adjoints).filter_map(of_output).collect())
 }
 
 /// The error for a loss that no online output can change.
@@ -79,28 +70,17 @@ pub(crate) fn nothing_to_learn(heads: &[Head], span: Span) -> CompileError {
     )
 }
 
-fn into_bootstrap_state(head: Head, span: Span) -> CompileError {
-    CompileError::new(
-        format!(
-            "a gradient flows into net.next.{}, but only the outputs at the window's first state are trained",
-            head.name()
-        ),
-        format!("write stop_gradient(net.next.{}), or move the expression into target()", head.name()),
-        span,
-    )
-}
-
 /// Which nodes an online output can change smoothly.
 fn active(graph: &Graph) -> Vec<bool> {
     let mut active = vec![false; graph.len()];
     for id in graph.ids() {
         active[id.index()] = match *graph.op(id) {
-            Op::Output(Pass::Online | Pass::OnlineNext, _) => true,
-            Op::Output(Pass::Target | Pass::TargetNext, _) => false,
+            Op::Output(pass, _) => pass.net == Net::Online,
             Op::Const(_) | Op::Param(_) | Op::Sample(_) => false,
             Op::Compare(..) | Op::And(..) | Op::Or(..) | Op::Not(_) => false,
             Op::OneHot(_) | Op::ArgMax(_) | Op::StopGradient(_) => false,
-            Op::Unary(_, x) | Op::Reduce(_, x) | Op::At(x, _) | Op::ScaleGradient(x, _) => active[x.index()],
+            Op::Unary(_, x) | Op::Reduce(_, x) | Op::At(x, _) => active[x.index()],
+            Op::BatchMean(x) | Op::ScaleGradient(x, _) => active[x.index()],
             Op::Binary(_, a, b) | Op::Select(_, a, b) => active[a.index()] || active[b.index()],
         };
     }
@@ -135,6 +115,9 @@ impl Reverse<'_> {
                 let first = self.graph.push(Op::ArgMax(x), self.span);
                 vec![(x, self.place_at(first, g))]
             }
+            // y = (1/B) Σ_i x_i: each of the B samples had its share in the y of all, so x receives the mean of
+            // their adjoints.
+            Op::BatchMean(x) => vec![(x, self.graph.push(Op::BatchMean(g), self.span))],
             Op::ScaleGradient(x, factor) => vec![(x, self.times(g, factor))],
             // Piecewise constant, or constant by request.
             Op::Compare(..) | Op::And(..) | Op::Or(..) | Op::Not(_) => vec![],

@@ -96,6 +96,11 @@ impl Graph {
         self.nodes[id.index()].span
     }
 
+    /// What a node computes, as listings write it: `log x11`. `window` is the length of the window it is for.
+    pub fn operation(&self, id: NodeId, window: usize) -> String {
+        crate::names::operation(self, id, window)
+    }
+
     /// The number, if the node is a constant.
     pub fn as_constant(&self, id: NodeId) -> Option<f64> {
         self.op(id).as_constant()
@@ -133,7 +138,7 @@ impl Graph {
         match *op {
             Op::Const(_) | Op::Param(_) | Op::Sample(_) => Shape::Scalar,
             Op::Output(_, head) => head.shape(),
-            Op::At(..) | Op::Reduce(..) | Op::ArgMax(_) => Shape::Scalar,
+            Op::At(..) | Op::Reduce(..) | Op::ArgMax(_) | Op::BatchMean(_) => Shape::Scalar,
             Op::OneHot(_) => Shape::Action,
             Op::Unary(_, x) | Op::Not(x) | Op::StopGradient(x) | Op::ScaleGradient(x, _) => self.shape(x),
             Op::Binary(_, a, b) | Op::Compare(_, a, b) | Op::And(a, b) | Op::Or(a, b) => {

@@ -4,6 +4,7 @@
 //! Imports are found by their text (`import "name" as x;`), before anything is parsed, so a script with a
 //! syntax error still knows which files it consists of, and a change in any of them can be noticed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -11,9 +12,12 @@ use std::path::{Component, Path, PathBuf};
 use rhai::{Engine, Token};
 
 use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::ops::Span;
 
 /// Bytes a source file may have. An objective is a few kilobytes; more is a mistake in the path.
 const MAX_BYTES: u64 = 1 << 20;
+/// Bytes of all files together: what is read again and again while a run goes on.
+const MAX_TOTAL: usize = 2 << 20;
 /// Files a script may consist of.
 const MAX_FILES: usize = 32;
 /// The folder beside the script that holds shared functions.
@@ -26,6 +30,8 @@ pub struct Source {
     pub path: PathBuf,
     /// What it contained.
     pub text: String,
+    /// The import that was met first: index of its source, and its line. `None` for the script itself.
+    pub imported_by: Option<(usize, u32)>,
 }
 
 /// Everything a script consists of.
@@ -57,7 +63,7 @@ pub(crate) fn gather(path: &Path) -> Result<Bundle, Diagnostic> {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let main = Source { path: path.to_path_buf(), text };
+    let main = Source { path: path.to_path_buf(), text, imported_by: None };
     let bundle = Bundle { sources: vec![main], modules: Vec::new(), problem: None };
     let mut walk = Walk { folder, bundle, open: Vec::new() };
     if let Err(problem) = walk.follow(0) {
@@ -100,23 +106,21 @@ impl Walk {
     fn follow(&mut self, index: usize) -> Result<(), Box<Diagnostic>> {
         self.open.push(index);
         for import in imports_of(&self.bundle.sources[index].text) {
-            self.import(index, &import).map_err(|(message, hint)| {
-                let Source { path, text } = &self.bundle.sources[index];
-                // A problem of a nested import has its own place already.
-                match (message, hint) {
-                    (Failure::Here(message), hint) => {
-                        Box::new(Diagnostic::at(path, text, import.line, import.column, message, Some(hint)))
-                    }
-                    (Failure::Deeper(diagnostic), _) => diagnostic,
+            self.import(index, &import).map_err(|failure| match failure {
+                Failure::Here(message, hint) => {
+                    let span = Span { file: index as u16, line: import.line, column: import.column };
+                    Box::new(Diagnostic::in_source(&self.bundle.sources, span, message, Some(hint)))
                 }
+                // A problem of a nested import has its own place already.
+                Failure::Deeper(diagnostic) => diagnostic,
             })?;
         }
         self.open.pop();
         Ok(())
     }
 
-    fn import(&mut self, from: usize, import: &Import) -> Result<(), (Failure, String)> {
-        let here = |message: String, hint: String| (Failure::Here(message), hint);
+    fn import(&mut self, from: usize, import: &Import) -> Result<(), Failure> {
+        let here = |message: String, hint: String| Failure::Here(message, hint);
         let path = resolve(&self.folder, &import.name).map_err(|(message, hint)| here(message, hint))?;
         let known = self.bundle.sources.iter().position(|source| same_file(&source.path, &path));
         if let Some(known) = known {
@@ -143,9 +147,16 @@ impl Walk {
         let text = read(&path).map_err(|problem| {
             here(format!("import \"{}\": {}", import.name, problem.message), problem.hint.unwrap_or_default())
         })?;
-        self.bundle.sources.push(Source { path, text });
+        let total: usize = self.bundle.sources.iter().map(|source| source.text.len()).sum();
+        if total + text.len() > MAX_TOTAL {
+            return Err(here(
+                format!("a script and its imports may have {} MiB at most", MAX_TOTAL >> 20),
+                "a script is a few kilobytes of text; check the paths".into(),
+            ));
+        }
+        self.bundle.sources.push(Source { path, text, imported_by: Some((from, import.line)) });
         let index = self.bundle.sources.len() - 1;
-        self.follow(index).map_err(|diagnostic| (Failure::Deeper(diagnostic), String::new()))?;
+        self.follow(index).map_err(Failure::Deeper)?;
         self.bundle.modules.push((import.name.clone(), index));
         Ok(())
     }
@@ -156,8 +167,10 @@ impl Walk {
     }
 }
 
+/// Why an import cannot be followed.
 enum Failure {
-    Here(String),
+    /// Message and hint, at the import itself.
+    Here(String, String),
     Deeper(Box<Diagnostic>),
 }
 
@@ -168,7 +181,7 @@ struct Import {
     column: u32,
 }
 
-/// The imports of a text, comments and strings left out. Imports of a computed name are not seen here and
+/// The imports of a text, each name once, comments and strings left out. Imports of a computed name are not seen here and
 /// fail when they run.
 fn imports_of(text: &str) -> Vec<Import> {
     if !text.contains("import") {
@@ -178,12 +191,15 @@ fn imports_of(text: &str) -> Vec<Import> {
     let texts = [text];
     // The lexer repeats its end mark for ever.
     let mut tokens = engine.lex(&texts).0.take_while(|(token, _)| *token != Token::EOF).peekable();
-    let mut imports = Vec::new();
+    let mut imports: Vec<Import> = Vec::new();
+    let mut seen = BTreeSet::new();
     while let Some((token, _)) = tokens.next() {
         if token != Token::Import {
             continue;
         }
-        if let Some((Token::StringConstant(name), place)) = tokens.peek() {
+        if let Some((Token::StringConstant(name), place)) = tokens.peek()
+            && seen.insert(name.to_string())
+        {
             let line = place.line().unwrap_or(1) as u32;
             let column = place.position().unwrap_or(1) as u32;
             imports.push(Import { name: name.to_string(), line, column });

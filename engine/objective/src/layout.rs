@@ -3,6 +3,12 @@
 
 use crate::ops::{Field, Head};
 
+/// Most batch means of a kernel, those of its gradient included.
+pub const STAT_SLOTS: usize = 32;
+
+/// Most rounds in which batch means may wait for one another.
+pub const MAX_PHASES: usize = 8;
+
 /// Sizes baked into a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -10,7 +16,7 @@ pub struct Layout {
     pub batch: usize,
     /// Length of the action axis.
     pub actions: usize,
-    /// Steps `n` in a sample's window; a sample has `3 n + 1` fields.
+    /// Steps `n` in a sample's window; a sample has `5 n + 1` fields and `n + 1` states.
     pub window: usize,
     /// Heads of the network, in the order of their output columns.
     pub heads: Vec<Head>,
@@ -42,13 +48,21 @@ impl Layout {
         Some(self.heads[..position].iter().map(|&h| self.width(h)).sum())
     }
 
-    /// Row of a field in the `[fields, batch]` sample buffer: rewards, terminated flags, actions, weight.
+    /// Numbers stored with a sample.
+    pub fn fields(&self) -> usize {
+        5 * self.window + 1
+    }
+
+    /// Row of a field in the `[fields, batch]` sample buffer: rewards, terminated flags, actions, behaviour
+    /// log-probabilities, valid flags, weight.
     pub fn field(&self, field: Field) -> usize {
         match field {
             Field::Reward(step) => step,
             Field::Terminated(step) => self.window + step,
             Field::Action(step) => 2 * self.window + step,
-            Field::Weight => 3 * self.window,
+            Field::BehaviourLogp(step) => 3 * self.window + step,
+            Field::Valid(step) => 4 * self.window + step,
+            Field::Weight => 5 * self.window,
         }
     }
 }

@@ -24,70 +24,100 @@
 //!
 //! [`Script::load`] reads the files and evaluates the choices and parameters. [`Script::trace`] runs `target`
 //! and `loss` once for the sizes of a [`Layout`]. [`Objective::compile`] turns the [`Graph`] into kernels and
-//! says which forward passes its leaves name. Whatever goes wrong on the way is a [`Diagnostic`]: what,
-//! where, why, and what to do. All of these are plain data and may cross threads; the interpreter lives
+//! says which forward passes its leaves name ([`Reads`]). Whatever goes wrong on the way is a [`Diagnostic`]:
+//! what, where, why, and what to do. All of these are plain data and may cross threads; the interpreter lives
 //! within a call. [`sources_hash`] tells a running experiment that a script was saved.
+//!
+//! Beside the kernels, a graph can be evaluated node by node ([`Traced::evaluate`]), and [`Objective::fault`]
+//! finds the operation and the line that a NaN came from.
 //!
 //! # What a script sees
 //!
-//! | value | meaning | per sample |
+//! A window has n steps and the states `s_0` to `s_n`; `s_n` is the bootstrap state.
+//!
+//! | value | meaning | shape |
 //! |---|---|---|
-//! | `t.reward`, `t.action`, `t.terminated` | the transition of a window with n = 1 | one number |
-//! | `t.steps.reward`, `.action`, `.terminated` | the same for each of n steps | a list of n |
-//! | `t.terminated` | with n > 1: whether the window ended in a terminal state | one number |
-//! | `t.n`, `t.weight` | length of the window (plain); importance weight of the sample | one number |
-//! | `t.next.q`, `.logits`, `.v` | target network at the bootstrap state `s_{t+n}` | one per action; `v` one |
-//! | `t.q`, … | target network at `s_t` | likewise |
-//! | `net.q`, … | online network at `s_t`: where gradients flow | likewise |
-//! | `net.next.q`, … | online network at `s_{t+n}`, without gradient | likewise |
-//! | `p.name` | a parameter: live ones are traced, whole numbers and booleans are plain | one number |
+//! | `t.reward`, `t.action`, `t.behaviour_logp` | the transition of a window with n = 1 | scalar |
+//! | `t.steps.reward`, `.action`, `.terminated`, `.behaviour_logp`, `.valid` | for each step | `[step]` |
+//! | `t.terminated` | whether the window ended in a terminal state | scalar |
+//! | `t.n`, `t.weight` | length of the window (plain); importance weight of the sample | scalar |
+//! | `net.q`, `.logits`, `.v` | online network at `s_0` | `[action]`; `v` scalar |
+//! | `net.next.q`, … | online network at `s_n` | likewise |
+//! | `net.steps.q`, … | online network at `s_0` to `s_{n-1}` | `[step, action]`; `v` `[step]` |
+//! | `net.steps.next.q`, … | online network at `s_1` to `s_n` | likewise |
+//! | `t.q`, `t.next.q`, `t.steps.q`, … | target network at the same states | likewise |
+//! | `p.name` | a parameter: live ones are traced, whole numbers and booleans are plain | scalar |
 //!
 //! `target(t, p)` (or `target(net, t, p)`) returns what `loss(net, y, t, p)` receives as `y`, its gradient
-//! stopped. `loss` returns one number per sample; the kernel's gradient is that of its mean over the batch. A
-//! script that needs no target leaves it out and writes `loss(net, t, p)`.
+//! stopped. `loss` returns one number per sample, or one per step; the kernel's gradient is that of its mean
+//! over the batch, and flows into every state of `net` that no `stop_gradient` shuts off. A script that needs
+//! no target leaves it out and writes `loss(net, t, p)`.
 //!
-//! Two axes exist, *action* and *step*. Scalars go along with either; the two never meet in one expression.
+//! Two axes exist, *action* and *step*, and broadcasting goes by their names.
 //!
 //! # Inside
 //!
 //! `host` is the Rhai side; it alone knows the interpreter. `ops`, `graph` and `composite` are what it
-//! records. `verify`, `simplify`, `gradient` and `lower` are the passes of [`Objective::compile`], `wgsl` and
-//! `cpu` its two outputs.
+//! records. `verify`, `simplify`, `gradient` and `lower` are the passes of [`Objective::compile`], `stages`
+//! the rounds that means over the batch need, `wgsl` and `cpu` its two outputs. `interpret` and `fault` read
+//! the same graphs without either.
 
+mod behaviour;
+mod clock;
 mod composite;
 mod config;
 mod cpu;
+mod definitions;
 mod diagnostic;
+mod eager;
 mod entry;
 mod error;
+mod fault;
 mod fold;
 mod gradient;
 mod graph;
+mod hooks;
 mod host;
 mod imports;
+mod inputs;
+mod interpret;
 mod layout;
 mod listing;
 mod lower;
 mod mask;
+mod names;
 mod objective;
 mod ops;
 mod params;
+mod reads;
 mod real;
 mod run;
 mod script;
 mod simplify;
+mod stages;
+mod steer;
+mod symbolic;
 mod verify;
 mod wgsl;
 
+pub use behaviour::Behaviour;
+pub use clock::{Clock, EvalStats};
 pub use config::ConfigValue;
 pub use cpu::{CpuKernel, KernelIo};
+pub use definitions::{ReferenceTables, definitions, reference_tables};
 pub use diagnostic::{Diagnostic, did_you_mean};
+pub use eager::{Eager, Operation, Shake};
 pub use error::CompileError;
+pub use fault::{Fault, FaultKind};
 pub use graph::Graph;
+pub use hooks::Hooks;
 pub use imports::{Source, sources_hash};
-pub use layout::Layout;
-pub use objective::{Objective, Reads, Traced};
-pub use ops::{BinaryOp, CmpOp, Field, Head, NodeId, Op, Pass, ReduceOp, Shape, Span, UnaryOp};
+pub use inputs::Inputs;
+pub use interpret::Values;
+pub use layout::{Layout, MAX_PHASES, STAT_SLOTS};
+pub use objective::{Objective, Traced};
+pub use ops::{BinaryOp, CmpOp, Field, Head, Net, NodeId, Op, Pass, ReduceOp, Shape, Span, UnaryOp};
 pub use params::{Param, ParamKind};
+pub use reads::Reads;
 pub use real::Real;
 pub use script::Script;

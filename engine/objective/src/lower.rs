@@ -1,13 +1,17 @@
 //! The passes in their order: verify, simplify, differentiate, simplify again, verify.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::error::CompileError;
 use crate::gradient::{gradient, nothing_to_learn};
 use crate::graph::Graph;
 use crate::layout::Layout;
-use crate::objective::{Reads, Traced};
-use crate::ops::{Head, NodeId, Op, Pass, Shape, Span};
+use crate::objective::Traced;
+use crate::ops::{Head, Net, NodeId, Op, Shape, Span};
+use crate::reads::Reads;
 use crate::simplify::{Marks, simplify};
-use crate::verify::verify;
+use crate::stages::Stages;
+use crate::verify::{verify, verify_stages};
 
 /// A differentiated objective, ready for the emitters.
 #[derive(Clone, Debug)]
@@ -15,34 +19,34 @@ pub(crate) struct Lowered {
     pub(crate) graph: Graph,
     pub(crate) loss: NodeId,
     pub(crate) metrics: Vec<(String, NodeId)>,
-    /// In the layout's order of heads; the adjoint may be of smaller shape than the head.
-    pub(crate) grads: Vec<(Head, NodeId)>,
+    pub(crate) reads: Reads,
+    pub(crate) stages: Stages,
+    /// For every trained state and head, in the order of the gradient's rows and columns. The adjoint may be
+    /// of smaller shape than the head.
+    pub(crate) grads: Vec<Gradient>,
+}
+
+/// The gradient with respect to one head of the online network at one state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gradient {
+    /// Position among the trained states.
+    pub(crate) position: usize,
+    pub(crate) head: Head,
+    pub(crate) adjoint: NodeId,
 }
 
 impl Lowered {
     /// Everything a kernel writes.
     pub(crate) fn roots(&self) -> Vec<NodeId> {
         let metrics = self.metrics.iter().map(|(_, id)| *id);
-        let grads = self.grads.iter().map(|(_, id)| *id);
+        let grads = self.grads.iter().map(|grad| grad.adjoint);
         std::iter::once(self.loss).chain(metrics).chain(grads).collect()
     }
 
-    /// The forward passes that are left after simplification.
-    pub(crate) fn passes(&self) -> Vec<Pass> {
-        let read = |pass: &Pass| {
-            self.graph.ids().any(|id| matches!(*self.graph.op(id), Op::Output(p, _) if p == *pass))
-        };
-        [Pass::Online, Pass::OnlineNext, Pass::Target, Pass::TargetNext].into_iter().filter(read).collect()
-    }
-
-    /// Those beside the online network at `s_t`.
-    pub(crate) fn reads(&self) -> Reads {
-        let passes = self.passes();
-        Reads {
-            online_next: passes.contains(&Pass::OnlineNext),
-            target: passes.contains(&Pass::Target),
-            target_next: passes.contains(&Pass::TargetNext),
-        }
+    /// Which nodes loss and metrics need; the rest belong to the gradient alone.
+    pub(crate) fn forward(&self) -> Vec<bool> {
+        let metrics = self.metrics.iter().map(|(_, id)| *id);
+        self.graph.live(&std::iter::once(self.loss).chain(metrics).collect::<Vec<_>>())
     }
 }
 
@@ -59,21 +63,62 @@ pub(crate) fn lower(traced: Traced, layout: &Layout) -> Result<Lowered, CompileE
     let (mut graph, values) = simplify(&traced.graph, &values, Marks::Keep)?;
     verify(&graph, &values, layout, Marks::Keep)?;
 
-    let grads = gradient(&mut graph, values[0], &layout.heads, layout.batch)?;
-    let roots: Vec<NodeId> = values.iter().copied().chain(grads.iter().map(|(_, id)| *id)).collect();
+    let adjoints = gradient(&mut graph, values[0], layout.batch)?;
+    let zero = graph.constant(0.0);
+    let roots = values.iter().copied().chain(adjoints.iter().map(|(.., id)| *id)).chain([zero]);
+    let roots: Vec<NodeId> = roots.collect();
+    verify(&graph, &roots, layout, Marks::Keep)?;
+
     let (graph, roots) = simplify(&graph, &roots, Marks::Drop)?;
     verify(&graph, &roots, layout, Marks::Drop)?;
+    let stages = Stages::new(&graph, &roots);
+    verify_stages(&graph, &stages)?;
 
-    let (values, adjoints) = roots.split_at(values.len());
-    if adjoints.iter().all(|&adjoint| graph.as_constant(adjoint) == Some(0.0)) {
+    let (values, rest) = roots.split_at(values.len());
+    // One more of them: the zero.
+    let zero = rest[adjoints.len()];
+    let adjoints: BTreeMap<(usize, usize), NodeId> = adjoints
+        .iter()
+        .zip(rest)
+        .filter(|&(_, &id)| graph.as_constant(id) != Some(0.0))
+        .filter_map(|(&(state, head, _), &id)| Some(((state, layout.column(head)?), id)))
+        .collect();
+    let reads = reads(&graph, adjoints.keys().map(|&(state, _)| state));
+    if reads.trained.is_empty() {
         return Err(nothing_to_learn(&layout.heads, loss_span));
+    }
+    let mut grads = Vec::new();
+    for (position, &state) in reads.trained.iter().enumerate() {
+        for &head in &layout.heads {
+            let adjoint = layout.column(head).and_then(|column| adjoints.get(&(state, column)));
+            grads.push(Gradient { position, head, adjoint: adjoint.copied().unwrap_or(zero) });
+        }
     }
     Ok(Lowered {
         loss: values[0],
         metrics: names.into_iter().zip(values[1..].iter().copied()).collect(),
-        grads: layout.heads.iter().copied().zip(adjoints.iter().copied()).collect(),
+        reads,
+        stages,
+        grads,
         graph,
     })
+}
+
+/// The passes that the leaves of a graph name; gradients go to the online network at the `trained` states.
+fn reads(graph: &Graph, trained: impl Iterator<Item = usize>) -> Reads {
+    let mut all = BTreeSet::new();
+    for id in graph.ids() {
+        if let Op::Output(pass, _) = *graph.op(id) {
+            all.insert(pass);
+        }
+    }
+    let states = |net: Net| all.iter().filter(move |pass| pass.net == net).map(|pass| pass.state);
+    let trained: BTreeSet<usize> = trained.collect();
+    Reads {
+        online: states(Net::Online).filter(|state| !trained.contains(state)).collect(),
+        target: states(Net::Target).collect(),
+        trained: trained.into_iter().collect(),
+    }
 }
 
 fn check_layout(traced: &Traced, layout: &Layout) -> Result<(), CompileError> {

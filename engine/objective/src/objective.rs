@@ -1,11 +1,16 @@
 //! From a traced graph to the two kernels: the passes in their order.
 
+use std::sync::Arc;
+
 use crate::cpu::CpuKernel;
 use crate::error::CompileError;
+use crate::fault::Fault;
 use crate::graph::Graph;
+use crate::inputs::Inputs;
 use crate::layout::Layout;
-use crate::lower::lower;
+use crate::lower::{Lowered, lower};
 use crate::ops::NodeId;
+use crate::reads::Reads;
 use crate::wgsl;
 
 /// What one run of a script on symbolic values leaves behind.
@@ -19,48 +24,39 @@ pub struct Traced {
     pub metrics: Vec<(String, NodeId)>,
 }
 
-/// The forward passes an objective reads, beside the online network at `s_t`, which always runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Reads {
-    /// Online network at the bootstrap state.
-    pub online_next: bool,
-    /// Target network at `s_t`.
-    pub target: bool,
-    /// Target network at the bootstrap state.
-    pub target_next: bool,
-}
-
 /// A differentiated objective in both executable forms.
 #[derive(Clone, Debug)]
 pub struct Objective {
+    layout: Layout,
+    lowered: Arc<Lowered>,
     wgsl: String,
     cpu: CpuKernel,
-    reads: Reads,
     metric_names: Vec<String>,
-    graph_text: String,
 }
 
 impl Objective {
     /// Checks, simplifies, differentiates and emits a traced script for buffers of these sizes. The kernels
-    /// compute loss, metrics, and the gradient of the batch's mean loss with respect to the online outputs.
+    /// compute loss, metrics, and the gradient of the batch's mean loss with respect to the outputs of the
+    /// online network, in every state of the window that the loss lets one flow into.
     ///
     /// # Errors
-    /// If the graph is not legal (shapes, sizes, numbers that no `f32` holds), if the loss does not depend on
-    /// the online network at `s_t`, or if a gradient would flow into it at the bootstrap state.
+    /// If the graph is not legal (shapes, sizes, numbers that no `f32` holds, too many batch means), or if the
+    /// loss does not depend on the online network.
     pub fn compile(traced: Traced, layout: &Layout) -> Result<Self, CompileError> {
         let lowered = lower(traced, layout)?;
         let wgsl = wgsl::emit(&lowered, layout);
         wgsl::validate(&wgsl)?;
         Ok(Objective {
             cpu: CpuKernel::new(&lowered, layout),
-            reads: lowered.reads(),
-            graph_text: lowered.listing(),
-            metric_names: lowered.metrics.into_iter().map(|(name, _)| name).collect(),
+            metric_names: lowered.metrics.iter().map(|(name, _)| name.clone()).collect(),
             wgsl,
+            lowered: Arc::new(lowered),
+            layout: layout.clone(),
         })
     }
 
-    /// The GPU kernel's text, entry point `objective`; accepted by naga.
+    /// The GPU kernel's text, accepted by naga: entry point `objective`, to be run after `batch_means_0`,
+    /// `batch_means_1`, … where there are [`phases`](Self::phases).
     pub fn wgsl(&self) -> &str {
         &self.wgsl
     }
@@ -70,9 +66,15 @@ impl Objective {
         &self.cpu
     }
 
-    /// Forward passes whose outputs the kernels read.
-    pub fn passes(&self) -> Reads {
-        self.reads
+    /// Forward passes whose outputs the kernels read, and where the gradient goes.
+    pub fn reads(&self) -> &Reads {
+        &self.lowered.reads
+    }
+
+    /// Entry points that compute batch means and run before `objective`, in order; 0 if there are none, at most
+    /// [`MAX_PHASES`](crate::MAX_PHASES).
+    pub fn phases(&self) -> usize {
+        self.lowered.stages.phases()
     }
 
     /// Names of the metrics in slots 1, 2, …
@@ -83,6 +85,15 @@ impl Objective {
     /// Readable listing of loss, metrics and gradient, one node a line with its shape and place; names match
     /// those in the WGSL text.
     pub fn graph_text(&self) -> String {
-        self.graph_text.clone()
+        self.lowered.listing(&self.layout)
+    }
+
+    /// Replays a batch in `f32` and finds the operation that made a loss or its gradient NaN or infinite: a
+    /// network output, else the first node of the graph, values before gradients. `None` if all are finite.
+    ///
+    /// # Panics
+    /// If an input that the objective reads is shorter than its shape.
+    pub fn fault(&self, inputs: &Inputs<f32>) -> Option<Fault> {
+        self.lowered.fault(&self.layout, inputs)
     }
 }

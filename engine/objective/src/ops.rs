@@ -79,41 +79,71 @@ pub enum Field {
     Terminated(usize),
     /// Index of the action taken at step `d`.
     Action(usize),
+    /// Logarithm of the probability of that action under the policy that acted.
+    BehaviourLogp(usize),
+    /// 1 while no earlier step of the window terminated, so that the state of step `d` exists, else 0.
+    Valid(usize),
     /// Importance weight of the sample.
     Weight,
 }
 
-/// A forward pass of the network, by its parameters and its state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pass {
-    /// Online parameters at `s_t`; the only pass that a gradient may flow into.
+impl Field {
+    /// How a script reads it in a window of `window` steps: `t.reward`, or `t.steps.reward[3]`.
+    pub fn script_name(self, window: usize) -> String {
+        let (name, step) = match self {
+            Field::Reward(step) => ("reward", step),
+            Field::Terminated(step) => ("terminated", step),
+            Field::Action(step) => ("action", step),
+            Field::BehaviourLogp(step) => ("behaviour_logp", step),
+            Field::Valid(step) => return format!("t.steps.valid[{step}]"),
+            Field::Weight => return "t.weight".into(),
+        };
+        if window == 1 { format!("t.{name}") } else { format!("t.steps.{name}[{step}]") }
+    }
+}
+
+/// Which parameters a forward pass uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Net {
+    /// The parameters that are trained.
     Online,
-    /// Online parameters at the bootstrap state `s_{t+n}`.
-    OnlineNext,
-    /// Target parameters at `s_t`.
+    /// Their delayed copy.
     Target,
-    /// Target parameters at the bootstrap state `s_{t+n}`.
-    TargetNext,
+}
+
+/// A forward pass of the network: its parameters, and the state of the window that it looks at. A window of
+/// `n` steps has the states `0..=n`; state `n` is the bootstrap state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pass {
+    /// Whose parameters.
+    pub net: Net,
+    /// Which state of the window.
+    pub state: usize,
 }
 
 impl Pass {
-    /// How the graph listing writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Pass::Online => "online",
-            Pass::OnlineNext => "online_next",
-            Pass::Target => "target",
-            Pass::TargetNext => "target_next",
-        }
+    /// The online network at a state. Gradients may flow into it.
+    pub const fn online(state: usize) -> Pass {
+        Pass { net: Net::Online, state }
     }
 
-    /// How a script writes it.
-    pub fn script_name(self) -> &'static str {
-        match self {
-            Pass::Online => "net",
-            Pass::OnlineNext => "net.next",
-            Pass::Target => "t",
-            Pass::TargetNext => "t.next",
+    /// The target network at a state.
+    pub const fn target(state: usize) -> Pass {
+        Pass { net: Net::Target, state }
+    }
+
+    /// How a script reads this pass's outputs in a window of `window` steps: `net.q`, `t.next.v`, or
+    /// `net.steps.logits[3]` for a state between the first and the last.
+    pub fn script_name(self, head: Head, window: usize) -> String {
+        let record = match self.net {
+            Net::Online => "net",
+            Net::Target => "t",
+        };
+        let head = head.name();
+        match self.state {
+            0 => format!("{record}.{head}"),
+            state if state == window => format!("{record}.next.{head}"),
+            state => format!("{record}.steps.{head}[{state}]"),
         }
     }
 }
@@ -331,6 +361,8 @@ pub enum Op {
     Reduce(ReduceOp, NodeId),
     /// First index of the maximum over the actions. Scalar, no gradient.
     ArgMax(NodeId),
+    /// Mean of a scalar over the samples of the batch: the same number for each of them. Scalar.
+    BatchMean(NodeId),
     /// The value, without its gradient.
     StopGradient(NodeId),
     /// `ScaleGradient(x, factor)`: the value of `x`; the gradient is multiplied by the scalar `factor`, into
@@ -361,6 +393,7 @@ impl Op {
             | Op::OneHot(a)
             | Op::Reduce(_, a)
             | Op::ArgMax(a)
+            | Op::BatchMean(a)
             | Op::StopGradient(a) => [Some(a), None, None],
             Op::Binary(_, a, b)
             | Op::Compare(_, a, b)
@@ -388,6 +421,7 @@ impl Op {
             Op::OneHot(i) => Op::OneHot(f(i)),
             Op::Reduce(op, x) => Op::Reduce(op, f(x)),
             Op::ArgMax(x) => Op::ArgMax(f(x)),
+            Op::BatchMean(x) => Op::BatchMean(f(x)),
             Op::StopGradient(x) => Op::StopGradient(f(x)),
             Op::ScaleGradient(x, k) => Op::ScaleGradient(f(x), f(k)),
         }

@@ -6,7 +6,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::ops::{BinaryOp, CmpOp, UnaryOp};
 
-/// The number types an objective can be evaluated in.
+/// The number types an objective can be evaluated in: `f32`, `f64`, and whatever else computes, such as a type
+/// that rounds on purpose to measure what rounding does.
 pub trait Real:
     Copy
     + Debug
@@ -19,7 +20,6 @@ pub trait Real:
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Div<Output = Self>
-    + sealed::Sealed
     + 'static
 {
     /// 0.
@@ -49,12 +49,6 @@ pub trait Real:
     fn tanh(self) -> Self;
     /// `x^y`
     fn powf(self, y: Self) -> Self;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
 }
 
 macro_rules! real {
@@ -165,6 +159,26 @@ pub(crate) fn compare<T: Real>(op: CmpOp, x: T, y: T) -> bool {
         CmpOp::Eq => x == y,
         CmpOp::Ne => x != y,
     }
+}
+
+/// The largest value; NaN if one of them is.
+#[inline(always)]
+pub(crate) fn maximum<T: Real>(values: impl Iterator<Item = T>) -> T {
+    values.fold(T::NEG_INFINITY, |max, x| binary(BinaryOp::Max, max, x))
+}
+
+/// Where the largest value first stands; 0 of none. A NaN counts as the largest, so that the value gathered
+/// there shows the fault.
+#[inline(always)]
+pub(crate) fn first_maximum<T: Real>(values: impl Iterator<Item = T>) -> usize {
+    let mut best = None;
+    for (k, value) in values.enumerate() {
+        match best {
+            Some((max, _)) if !(value > max || (is_nan(value) && !is_nan(max))) => {}
+            _ => best = Some((value, k)),
+        }
+    }
+    best.map_or(0, |(_, k)| k)
 }
 
 #[inline(always)]

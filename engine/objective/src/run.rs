@@ -1,16 +1,19 @@
-//! One run of a parsed script: its functions called on an engine, their results checked.
+//! One run of a parsed script: its functions called on an engine, and what they return read.
 
 use std::collections::BTreeMap;
 
-use rhai::{AST, CallFnOptions, Dynamic, Map, Scope};
+use rhai::{AST, CallFnOptions, Dynamic, EvalAltResult, Map, Scope};
 
 use crate::config::ConfigValue;
 use crate::diagnostic::Diagnostic;
 use crate::entry::Entry;
-use crate::host::{self, Complaint, Context, Host, Kind, Operand, ParamSpec, Record, Value};
+use crate::host::{self, Complaint, Context, Host, Operand, ParamSpec};
 use crate::imports::Bundle;
-use crate::ops::{NodeId, Shape, Span};
+use crate::ops::Span;
 use crate::params::{Param, order};
+
+/// What to do about a function that returns nothing.
+pub(crate) const NOTHING: &str = "end it with an expression; a `let` or an assignment has no value";
 
 /// A parsed script on an engine.
 pub(crate) struct Run<'a> {
@@ -18,6 +21,19 @@ pub(crate) struct Run<'a> {
     pub bundle: &'a Bundle,
     /// One tree a source.
     pub trees: &'a [AST],
+}
+
+/// A call that failed.
+pub(crate) struct Failed {
+    pub diagnostic: Diagnostic,
+    /// Whether it might have gone well with other plain numbers.
+    pub about_value: bool,
+}
+
+impl From<Failed> for Diagnostic {
+    fn from(failed: Failed) -> Self {
+        failed.diagnostic
+    }
 }
 
 impl Run<'_> {
@@ -64,66 +80,8 @@ impl Run<'_> {
         Err(self.fail(self.result(name, 0), complaint))
     }
 
-    /// Runs `target` and `loss` on symbolic values; the node of the loss.
-    pub fn loss(&self, entry: Entry) -> Result<NodeId, Diagnostic> {
-        let [net, t, p] = [Record::Net, Record::Transition, Record::Params].map(Dynamic::from);
-        let mut arguments = vec![net, t, p];
-        if let Some(count) = entry.target {
-            let y = self.call("target", arguments[3 - count..].to_vec())?;
-            arguments.insert(1, self.stopped(y, count)?);
-        }
-        let value = self.call("loss", arguments)?;
-        self.check_loss(&Operand::read(value))
-            .map_err(|complaint| self.fail(self.result("loss", entry.loss), complaint))
-    }
-
-    /// The target, as a number that the loss sends no gradient into.
-    fn stopped(&self, y: Dynamic, count: usize) -> Result<Dynamic, Diagnostic> {
-        let at = self.result("target", count);
-        let y = Operand::read(y);
-        let hint = match &y {
-            Operand::Other(kind) if kind == "nothing" => NOTHING,
-            _ => "return one number per sample, or one per action",
-        };
-        self.host.with(|trace| host::stop_gradient(trace, at, &y)).map_err(|_| {
-            self.fail(
-                at,
-                Complaint::new(format!("`target` returns {}, not a number", y.describe())).hint(hint),
-            )
-        })
-    }
-
-    fn check_loss(&self, value: &Operand) -> Result<NodeId, Complaint> {
-        let wrong = |message: String, hint: &str| Err(Complaint::new(message).hint(hint));
-        let shape = "the loss has the wrong shape:";
-        match value {
-            Operand::One(Value { kind: Kind::Condition | Kind::Flag, .. }) => {
-                wrong("the loss is a condition, which has no gradient".into(), "return a number")
-            }
-            Operand::One(Value { node, .. }) => match self.host.with(|trace| trace.graph.shape(*node)) {
-                Shape::Scalar => Ok(*node),
-                Shape::Action => wrong(
-                    format!("{shape} one number per action, and it must be one per sample"),
-                    "index by the action taken, net.q[t.action], or reduce with sum(x) or mean(x)",
-                ),
-            },
-            Operand::Steps(steps) => wrong(
-                format!("{shape} {} numbers, one per step, and it must be one per sample", steps.0.len()),
-                "reduce the steps with sum(x) or mean(x)",
-            ),
-            Operand::Int(_) | Operand::Float(_) => wrong(
-                format!("the loss is {}, the same for every network", value.describe()),
-                "compute it from net, such as net.q[t.action]",
-            ),
-            Operand::Other(kind) if kind == "nothing" => wrong("`loss` returns nothing".into(), NOTHING),
-            other => wrong(
-                format!("the loss is {}, not a number", other.describe()),
-                "return one number per sample",
-            ),
-        }
-    }
-
-    fn call(&self, name: &str, arguments: Vec<Dynamic>) -> Result<Dynamic, Diagnostic> {
+    /// Calls a function of the script's own file.
+    pub fn call(&self, name: &str, arguments: Vec<Dynamic>) -> Result<Dynamic, Failed> {
         let options = CallFnOptions::new().eval_ast(true).rewind_scope(true);
         let result: Result<Dynamic, _> = self.host.engine.call_fn_with_options(
             options,
@@ -134,29 +92,47 @@ impl Run<'_> {
         );
         let context = Context { host: self.host, bundle: self.bundle, trees: self.trees };
         result.map_err(|error| {
+            let about_value = is_about_value(&error);
             let diagnostic = host::to_diagnostic(*error, 0, &context);
-            match diagnostic.line {
+            let diagnostic = match diagnostic.line {
                 // Without a place of its own an error stands at the function that was called.
                 0 => self.fail(
                     self.function(name),
                     Complaint { hint: diagnostic.hint, ..Complaint::new(diagnostic.message) },
                 ),
                 _ => diagnostic,
-            }
+            };
+            Failed { diagnostic, about_value }
         })
     }
 
-    fn fail(&self, span: Span, complaint: Complaint) -> Diagnostic {
+    /// A complaint as a diagnostic, at its own place or the one given.
+    pub fn fail(&self, span: Span, complaint: Complaint) -> Diagnostic {
         host::place(&self.bundle.sources, complaint.span.unwrap_or(span), complaint.message, complaint.hint)
     }
 
-    fn function(&self, name: &str) -> Span {
+    /// Where a function is defined.
+    pub fn function(&self, name: &str) -> Span {
         host::place_of_function(&self.bundle.sources[0].text, name)
     }
 
-    fn result(&self, name: &str, arguments: usize) -> Span {
+    /// Where a function's result stands.
+    pub fn result(&self, name: &str, arguments: usize) -> Span {
         host::place_of_result(&self.trees[0], &self.bundle.sources[0].text, name, arguments)
     }
 }
 
-const NOTHING: &str = "end it with an expression; a `let` or an assignment has no value";
+fn is_about_value(error: &EvalAltResult) -> bool {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => {
+            is_about_value(inner)
+        }
+        EvalAltResult::ErrorRuntime(value, _) => match value.read_lock::<Complaint>() {
+            Some(complaint) => complaint.about_value,
+            // A `throw` of the script's own.
+            None => true,
+        },
+        EvalAltResult::ErrorArrayBounds(..) => true,
+        _ => false,
+    }
+}

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::behaviour::Behaviour;
+use crate::clock::{Clock, EvalStats};
 use crate::config::ConfigValue;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::entry::Entry;
-use crate::host::{self, Host, Trace};
+use crate::error::CompileError;
+use crate::hooks::{Hook, Hooks};
+use crate::host::{self, Host, Phase, Trace};
 use crate::imports::{self, Bundle, Source};
 use crate::layout::Layout;
 use crate::objective::{Objective, Traced};
@@ -27,20 +31,22 @@ use crate::run::Run;
 #[derive(Clone, Debug)]
 pub struct Script {
     name: String,
-    bundle: Bundle,
+    pub(crate) bundle: Bundle,
     hash: String,
     config: BTreeMap<String, ConfigValue>,
     params: Vec<Param>,
-    entry: Entry,
+    pub(crate) entry: Entry,
 }
 
 impl Script {
-    /// Reads a script and its imports, parses them, and evaluates `config()` and `params()`.
+    /// Reads a script and its imports, parses them, evaluates `config()` and `params()`, and tries `schedule`
+    /// and `on_eval` with made-up numbers.
     ///
     /// # Errors
     /// A file that cannot be read, an import that cannot be followed, text that does not parse, a missing or
-    /// misshapen function, and whatever goes wrong in `config()` and `params()`. `target` and `loss` do not
-    /// run before [`Script::trace`].
+    /// misshapen function, whatever goes wrong in `config()` and `params()`, and what would go wrong in
+    /// `schedule` and `on_eval` whatever the numbers. The functions on traced values do not run before
+    /// [`Script::trace`] and [`Script::behaviour`].
     pub fn load(path: &Path) -> Result<Self, Diagnostic> {
         let mut bundle = imports::gather(path)?;
         if let Some(problem) = bundle.problem.take() {
@@ -83,13 +89,18 @@ impl Script {
         &self.params
     }
 
-    /// Runs `target` and `loss` once, on symbolic values.
+    /// Which optional functions the script has.
+    pub fn hooks(&self) -> Hooks {
+        self.entry.hooks()
+    }
+
+    /// Runs `reward`, `target`, `loss` and `metrics` once, on symbolic values.
     ///
     /// `statics` replaces the defaults of static parameters by name; booleans are 0 and 1.
     ///
     /// # Errors
     /// Anything the script does that one kernel for all samples cannot do, an override that its parameter
-    /// does not allow, and a loss that is not one number per sample.
+    /// does not allow, and a loss that is not one number per sample or step.
     pub fn trace(&self, layout: &Layout, statics: &BTreeMap<String, f64>) -> Result<Traced, Diagnostic> {
         self.check_statics(layout, statics)?;
         on_deep_stack(self.path(), || self.trace_here(layout, statics))?
@@ -98,19 +109,102 @@ impl Script {
     /// [`Script::trace`], then [`Objective::compile`]: to kernels for the GPU and the CPU.
     ///
     /// # Errors
-    /// As [`Script::trace`]; further a loss that no gradient reaches the network from, and one whose gradient
-    /// flows where none may.
+    /// As [`Script::trace`]; further a loss that no gradient reaches the network from, and more batch means
+    /// than a kernel computes.
     pub fn compile(&self, layout: &Layout, statics: &BTreeMap<String, f64>) -> Result<Objective, Diagnostic> {
         let traced = self.trace(layout, statics)?;
-        Objective::compile(traced, layout).map_err(|error| {
-            let span = error.span.unwrap_or_else(|| self.function("loss"));
-            host::place(self.sources(), span, error.message, Some(error.hint))
-        })
+        Objective::compile(traced, layout).map_err(|error| self.uncompiled(error, Hook::Loss))
+    }
+
+    /// The policy that acts, if the script has `behave`: run once on the symbolic outputs of one state, and
+    /// compiled for the CPU. `statics` as for [`Script::trace`].
+    ///
+    /// # Errors
+    /// As [`Script::compile`], and a result that is not one probability per action.
+    pub fn behaviour(
+        &self,
+        layout: &Layout,
+        statics: &BTreeMap<String, f64>,
+    ) -> Result<Option<Behaviour>, Diagnostic> {
+        if !self.entry.behave {
+            return Ok(None);
+        }
+        self.check_statics(layout, statics)?;
+        let (graph, policy) = on_deep_stack(self.path(), || {
+            let trace = Trace::new(Phase::Behave, layout.clone(), self.params.clone(), statics.clone());
+            let mut host = Host::new(trace);
+            let trees = host::compile(&mut host, &self.bundle)?;
+            let policy = Run { host: &host, bundle: &self.bundle, trees: &trees }.behave()?;
+            Ok::<_, Diagnostic>((host.finish().graph, policy))
+        })??;
+        let compiled = Behaviour::compile(&graph, policy, layout);
+        compiled.map(Some).map_err(|error| self.uncompiled(error, Hook::Behave))
+    }
+
+    /// What `schedule` sets at this time: values by name, of live parameters, `learning_rate` and `epsilon`,
+    /// all within their ranges. Nothing if the script has no `schedule`.
+    ///
+    /// # Errors
+    /// Whatever goes wrong in it, and a name or a value that cannot be set.
+    pub fn schedule(&self, clock: &Clock) -> Result<BTreeMap<String, f64>, Diagnostic> {
+        match self.entry.schedule {
+            true => self.steer(Hook::Schedule, EvalStats { clock: *clock, ..EvalStats::default() }),
+            false => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// What `on_eval` sets after an evaluation, as [`Script::schedule`].
+    ///
+    /// # Errors
+    /// As [`Script::schedule`].
+    pub fn on_eval(&self, stats: &EvalStats) -> Result<BTreeMap<String, f64>, Diagnostic> {
+        match self.entry.on_eval {
+            true => self.steer(Hook::OnEval, stats.clone()),
+            false => Ok(BTreeMap::new()),
+        }
+    }
+
+    fn steer(&self, hook: Hook, stats: EvalStats) -> Result<BTreeMap<String, f64>, Diagnostic> {
+        on_deep_stack(self.path(), || {
+            let mut host = Host::new(Trace::for_steering(self.params.clone(), stats));
+            let trees = host::compile(&mut host, &self.bundle)?;
+            let run = Run { host: &host, bundle: &self.bundle, trees: &trees };
+            Ok(run.steer(hook, &self.params)?)
+        })?
     }
 
     /// An error about what `config()` returned, placed at its definition.
     pub fn diagnostic(&self, message: impl Into<String>, hint: impl Into<String>) -> Diagnostic {
-        host::place(self.sources(), self.function("config"), message.into(), Some(hint.into()))
+        self.diagnostic_at("config", message, hint)
+    }
+
+    /// An error about what one of the script's functions does, placed at its definition.
+    pub fn diagnostic_at(
+        &self,
+        function: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Diagnostic {
+        host::place(self.sources(), self.function(function), message.into(), Some(hint.into()))
+    }
+
+    /// An error about one key of `config()`, placed where it is written; at the function's definition where it
+    /// is not written out.
+    pub fn diagnostic_of_key(
+        &self,
+        key: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Diagnostic {
+        let place = host::place_of_key(&self.sources()[0].text, "config", key);
+        let place = place.unwrap_or_else(|| self.function("config"));
+        host::place(self.sources(), place, message.into(), Some(hint.into()))
+    }
+
+    /// An error of a pass, at its own place or the function it came from.
+    fn uncompiled(&self, error: CompileError, hook: Hook) -> Diagnostic {
+        let span = error.span.unwrap_or_else(|| self.function(hook.name()));
+        host::place(self.sources(), span, error.message, Some(error.hint))
     }
 
     fn function(&self, name: &str) -> Span {
@@ -143,7 +237,7 @@ impl Script {
     }
 
     fn trace_here(&self, layout: &Layout, statics: &BTreeMap<String, f64>) -> Result<Traced, Diagnostic> {
-        let trace = Trace::for_trace(layout.clone(), self.params.clone(), statics.clone());
+        let trace = Trace::new(Phase::Trace, layout.clone(), self.params.clone(), statics.clone());
         let mut host = Host::new(trace);
         let trees = host::compile(&mut host, &self.bundle)?;
         let run = Run { host: &host, bundle: &self.bundle, trees: &trees };
@@ -153,7 +247,7 @@ impl Script {
     }
 }
 
-fn on_deep_stack<T: Send>(path: &Path, f: impl FnOnce() -> T + Send) -> Result<T, Diagnostic> {
+pub(crate) fn on_deep_stack<T: Send>(path: &Path, f: impl FnOnce() -> T + Send) -> Result<T, Diagnostic> {
     host::on_deep_stack(f).map_err(|message| {
         Diagnostic::about_file(
             path,
@@ -176,5 +270,11 @@ fn evaluate(bundle: &Bundle) -> Result<Loaded, Diagnostic> {
     let run = Run { host: &host, bundle, trees: &trees };
     let entry = run.entry()?;
     let params = if entry.params { run.params()? } else { Vec::new() };
-    Ok(Loaded { entry, config: run.config()?, params })
+    let config = run.config()?;
+    for (hook, there) in [(Hook::Schedule, entry.schedule), (Hook::OnEval, entry.on_eval)] {
+        if there {
+            run.try_steering(hook, &params)?;
+        }
+    }
+    Ok(Loaded { entry, config, params })
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use crate::error::CompileError;
 use crate::fold::fits_f32;
 use crate::graph::Graph;
-use crate::ops::{BinaryOp, CmpOp, NodeId, Op, Pass, ReduceOp, Shape, Span, UnaryOp};
+use crate::ops::{BinaryOp, CmpOp, Net, NodeId, Op, ReduceOp, Shape, Span, UnaryOp};
 
 /// What becomes of `stop_gradient` and `scale_gradient`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,8 @@ pub(crate) fn simplify(
     roots: &[NodeId],
     marks: Marks,
 ) -> Result<(Graph, Vec<NodeId>), CompileError> {
-    let mut rewriter = Rewriter { graph: Graph::new(graph.actions()), gathered: HashMap::new(), marks };
+    let mut rewriter =
+        Rewriter { graph: Graph::new(graph.actions()), gathered: HashMap::new(), varying: Vec::new(), marks };
     let live = graph.live(roots);
     // Operands precede users, so a live node's operands have all been moved before it.
     let mut moved = vec![NodeId(0); graph.len()];
@@ -64,6 +65,8 @@ impl Graph {
 struct Rewriter {
     graph: Graph,
     gathered: HashMap<(NodeId, NodeId), NodeId>,
+    /// Which nodes may differ between the samples of a batch; see [`Rewriter::varies`].
+    varying: Vec<bool>,
     marks: Marks,
 }
 
@@ -90,9 +93,10 @@ impl Rewriter {
             },
             Op::Select(c, a, b) => self.select(c, a, b, span),
             Op::At(x, i) => Some(self.gather(x, i, span)),
+            Op::BatchMean(x) if !self.varies(x) => Some(x),
             Op::StopGradient(x) if self.marks == Marks::Drop || self.is_frozen(x) => Some(x),
             Op::ScaleGradient(x, _) if self.marks == Marks::Drop => Some(x),
-            Op::StopGradient(_) | Op::ScaleGradient(..) => None,
+            Op::BatchMean(_) | Op::StopGradient(_) | Op::ScaleGradient(..) => None,
             Op::Const(_) | Op::Param(_) | Op::Sample(_) | Op::Output(..) => None,
             Op::Compare(..) | Op::OneHot(_) | Op::Reduce(..) | Op::ArgMax(_) => None,
         }
@@ -270,6 +274,20 @@ impl Rewriter {
         }
     }
 
+    /// Whether a value may differ between the samples of a batch. Takes note of the nodes pushed since the
+    /// last time; operands precede users.
+    fn varies(&mut self, id: NodeId) -> bool {
+        for new in self.graph.ids().skip(self.varying.len()) {
+            let varies = match self.graph.op(new) {
+                Op::Sample(_) | Op::Output(..) => true,
+                Op::BatchMean(_) => false,
+                op => op.operands().any(|operand| self.varying[operand.index()]),
+            };
+            self.varying.push(varies);
+        }
+        self.varying[id.index()]
+    }
+
     /// Whether a value is 0 or 1 by construction.
     fn is_truth(&self, id: NodeId) -> bool {
         matches!(self.graph.op(id), Op::Compare(..) | Op::And(..) | Op::Or(..) | Op::Not(_) | Op::OneHot(_))
@@ -279,7 +297,7 @@ impl Rewriter {
     fn is_frozen(&self, id: NodeId) -> bool {
         match *self.graph.op(id) {
             Op::StopGradient(_) | Op::Const(_) | Op::Param(_) | Op::Sample(_) => true,
-            Op::Output(pass, _) => matches!(pass, Pass::Target | Pass::TargetNext),
+            Op::Output(pass, _) => pass.net == Net::Target,
             _ => self.is_truth(id),
         }
     }

@@ -4,9 +4,10 @@
 use crate::error::CompileError;
 use crate::fold::fits_f32;
 use crate::graph::Graph;
-use crate::layout::Layout;
-use crate::ops::{Field, NodeId, Op, Pass, Shape, Span};
+use crate::layout::{Layout, MAX_PHASES, STAT_SLOTS};
+use crate::ops::{Field, NodeId, Op, Shape, Span};
 use crate::simplify::Marks;
+use crate::stages::{Mean, Stages};
 
 /// Checks every node that the roots need:
 /// - it fits the layout: parameter slots, window steps, heads;
@@ -36,6 +37,35 @@ pub(crate) fn verify(
     Ok(())
 }
 
+/// Checks that the batch means fit a kernel: their number, and how often one waits for another.
+pub(crate) fn verify_stages(graph: &Graph, stages: &Stages) -> Result<(), CompileError> {
+    let error = |message: String, hint: &str, mean: &Mean| {
+        Err(CompileError::new(message, hint, place(graph, mean.id)))
+    };
+    let means = stages.means();
+    if means.iter().any(|mean| !stages.varies(mean.of)) {
+        return Err(defect("a mean of what no sample changes was kept"));
+    }
+    if let Some(mean) = means.iter().find(|mean| mean.stage >= MAX_PHASES) {
+        return error(
+            format!(
+                "batch means wait for one another {} times here, gradients included; at most {MAX_PHASES} rounds fit",
+                stages.phases()
+            ),
+            "take means of sums instead of sums of means of means, or put stop_gradient around an inner one",
+            mean,
+        );
+    }
+    match means.get(STAT_SLOTS) {
+        Some(mean) => error(
+            format!("this takes {} batch means, gradients included; at most {STAT_SLOTS} fit", means.len()),
+            "take one mean of a sum, mean over the steps first, or put stop_gradient around some",
+            mean,
+        ),
+        None => Ok(()),
+    }
+}
+
 /// An error that no script should be able to cause.
 pub(crate) fn defect(what: &str) -> CompileError {
     CompileError::new(
@@ -56,17 +86,31 @@ fn check(graph: &Graph, id: NodeId, layout: &Layout, indices: &[bool]) -> Result
             format!("parameter number {} is one too many: there are {} slots", slot + 1, layout.param_slots),
             "make constants of some parameters",
         ),
-        Op::Sample(Field::Reward(step) | Field::Terminated(step) | Field::Action(step))
-            if step >= layout.window =>
-        {
-            error(
-                format!("step {step} is outside of the window of {} steps", layout.window),
-                "steps count from 0; config().n is the window's length",
-            )
-        }
+        Op::Sample(
+            Field::Reward(step)
+            | Field::Terminated(step)
+            | Field::Action(step)
+            | Field::BehaviourLogp(step)
+            | Field::Valid(step),
+        ) if step >= layout.window => error(
+            format!("step {step} is outside of the window of {} steps", layout.window),
+            "steps count from 0; config().n is the window's length",
+        ),
+        Op::Output(pass, _) if pass.state > layout.window => error(
+            format!("state {} is outside of the window of {} steps", pass.state, layout.window),
+            "a window of n steps has the states 0 to n; config().n is the window's length",
+        ),
         Op::Output(pass, head) if layout.column(head).is_none() => error(
             format!("the network has no head {:?}", head.name()),
-            &format!("add {:?} to `heads` in config() to read {}", head.name(), script_name(pass, head)),
+            &format!(
+                "add {:?} to `heads` in config() to read {}",
+                head.name(),
+                pass.script_name(head, layout.window)
+            ),
+        ),
+        Op::BatchMean(x) if graph.shape(x) != Shape::Scalar => error(
+            "batch_mean takes one number per sample, and was given one per action".into(),
+            "index it by t.action, or reduce it with sum, mean or max",
         ),
         Op::Reduce(_, x) | Op::ArgMax(x) | Op::At(x, _) if graph.shape(x) != Shape::Action => error(
             "this needs one number per action, and was given a single number".into(),
@@ -137,8 +181,4 @@ fn place(graph: &Graph, id: NodeId) -> Span {
     }
     let user = graph.ids().find(|&user| graph.op(user).operands().any(|operand| operand == id));
     user.map_or(Span::NONE, |user| graph.span(user))
-}
-
-fn script_name(pass: Pass, head: crate::ops::Head) -> String {
-    format!("{}.{}", pass.script_name(), head.name())
 }

@@ -1,12 +1,28 @@
 //! Every broken script in `tests/diagnostics` and the text that a researcher gets for it.
 //!
-//! The snapshots are the specification: read them as one who made the mistake. `INSTA_UPDATE=always` renews
-//! them; the diff is then to be read, not only accepted.
+//! What is expected stands in two places. In the script (or in the import that is at fault), on the line
+//! before the one to be marked:
+//!
+//! ```text
+//!     // Error: 9 `-` needs numbers, found the record `net`
+//!     net - y
+//! ```
+//!
+//! that is the column, then the whole message. Where a text ends too early the place is the end of its last
+//! line, and the comment stands before that line as anywhere else. An import may be broken in several ways
+//! that different scripts meet; a comment that no script meets is an error of this test.
+//!
+//! The rendered texts are the snapshots in `golden`: read them as one who made the mistake.
+//! `INSTA_UPDATE=always` renews them; the diff is then to be read, not only accepted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use kelvin_objective::{ConfigValue, Diagnostic, Head, Layout, Script};
+
+const FOLDER: &str = "tests/diagnostics";
+const MARK: &str = "// Error: ";
 
 /// The layout that a script's own `config()` asks for, with 4 actions.
 fn layout(script: &Script) -> Layout {
@@ -32,12 +48,15 @@ fn head(value: &ConfigValue) -> Option<Head> {
 
 fn compile(path: &Path) -> Result<(), Diagnostic> {
     let script = Script::load(path)?;
-    script.compile(&layout(&script), &BTreeMap::new()).map(|_| ())
+    let layout = layout(&script);
+    script.compile(&layout, &BTreeMap::new())?;
+    script.behaviour(&layout, &BTreeMap::new()).map(|_| ())
 }
 
-/// Paths from the crate's folder, with forward slashes, so that the texts are the same everywhere.
-fn broken_scripts() -> Vec<PathBuf> {
-    let mut scripts: Vec<PathBuf> = std::fs::read_dir("tests/diagnostics")
+/// The scripts of a folder. Paths from the crate's folder, with forward slashes, so that the texts are the
+/// same everywhere.
+fn scripts(folder: &str) -> Vec<PathBuf> {
+    let mut scripts: Vec<PathBuf> = fs::read_dir(folder)
         .expect("tests run in the crate's folder")
         .map(|entry| entry.expect("a readable folder").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rhai"))
@@ -46,25 +65,58 @@ fn broken_scripts() -> Vec<PathBuf> {
     scripts
 }
 
+fn lines(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).expect("a readable script").lines().map(|line| line.trim().to_owned()).collect()
+}
+
+/// Every expectation: its file, and its line from 1.
+fn expectations() -> BTreeSet<(PathBuf, usize)> {
+    let files = scripts(FOLDER).into_iter().chain(scripts(&format!("{FOLDER}/lib")));
+    let mut all = BTreeSet::new();
+    for file in files {
+        for (index, line) in lines(&file).iter().enumerate() {
+            if line.starts_with(MARK) {
+                all.insert((file.clone(), index + 1));
+            }
+        }
+    }
+    all
+}
+
+/// The place of the comment that a diagnostic meets, if there is one.
+fn expectation(diagnostic: &Diagnostic) -> Option<(PathBuf, usize)> {
+    let lines = lines(&diagnostic.file);
+    let text = format!("{MARK}{} {}", diagnostic.column, diagnostic.message);
+    let above = (1..diagnostic.line as usize).rev().take_while(|&line| lines[line - 1].starts_with(MARK));
+    let mut above = above.filter(|&line| lines[line - 1] == text);
+    above.next().map(|line| (diagnostic.file.clone(), line))
+}
+
 #[test]
 fn every_broken_script_gets_its_text() {
-    let scripts = broken_scripts();
-    assert!(scripts.len() >= 25, "only {} broken scripts found", scripts.len());
-    let (mut missing_hint, mut compiled) = (Vec::new(), Vec::new());
+    let scripts = scripts(FOLDER);
+    assert!(scripts.len() >= 100, "only {} broken scripts found", scripts.len());
+    let mut left = expectations();
+    let mut wrong = Vec::new();
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "diagnostics/golden" }, {
         for path in scripts {
             let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
-            match compile(&path) {
-                Ok(()) => compiled.push(name),
-                Err(diagnostic) => {
-                    if diagnostic.hint.is_none() {
-                        missing_hint.push(name.clone());
-                    }
-                    insta::assert_snapshot!(name, diagnostic.to_string());
+            let Err(diagnostic) = compile(&path) else {
+                wrong.push(format!("{name}: meant to be broken, and compiled"));
+                continue;
+            };
+            match expectation(&diagnostic) {
+                Some(found) => {
+                    left.remove(&found);
                 }
+                None => wrong.push(format!("{name}: not as the comment in the script says:\n{diagnostic}")),
             }
+            if diagnostic.hint.is_none() {
+                wrong.push(format!("{name}: no hint"));
+            }
+            insta::assert_snapshot!(name, diagnostic.to_string());
         }
     });
-    assert!(compiled.is_empty(), "meant to be broken, and compiled: {compiled:?}");
-    assert!(missing_hint.is_empty(), "diagnostics without a hint: {missing_hint:?}");
+    wrong.extend(left.iter().map(|(file, line)| format!("{}:{line}: not met", file.display())));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

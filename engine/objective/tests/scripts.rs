@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use kelvin_objective::{ConfigValue, Head, KernelIo, Layout, Objective, Param, ParamKind, Reads, Script};
+use kelvin_objective::{
+    ConfigValue, Field, Head, KernelIo, Layout, Objective, Param, ParamKind, Reads, Script,
+};
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts").join(format!("{name}.rhai"))
@@ -68,20 +70,23 @@ impl Sample {
         let script = load(name);
         let n = window(&script);
         let actions = self.online.len();
-        let objective = compile(&script, &layout(&script, 1, actions));
-        let mut samples = vec![0.0; 3 * n + 1];
-        samples[..n].copy_from_slice(&self.rewards);
-        samples[2 * n - 1] = self.terminated;
-        samples[2 * n] = self.action as f64;
-        samples[3 * n] = 1.0;
+        let layout = layout(&script, 1, actions);
+        let objective = compile(&script, &layout);
+        let mut samples = vec![0.0; layout.fields()];
+        for (step, &reward) in self.rewards.iter().enumerate() {
+            samples[layout.field(Field::Reward(step))] = reward;
+            samples[layout.field(Field::Valid(step))] = 1.0;
+        }
+        samples[layout.field(Field::Terminated(n - 1))] = self.terminated;
+        samples[layout.field(Field::Action(0))] = self.action as f64;
+        samples[layout.field(Field::Weight)] = 1.0;
         let (mut grad, mut metrics) = (vec![f64::NAN; actions], vec![f64::NAN; 16]);
         objective.cpu().run(KernelIo {
             uniforms: &uniforms(script.params(), replaced),
             samples: &samples,
-            online: &self.online,
-            online_next: &self.online_next,
-            target: &vec![f64::NAN; actions],
-            target_next: &self.target_next,
+            trained: &self.online,
+            online: &self.online_next,
+            target: &self.target_next,
             grad: &mut grad,
             metrics: &mut metrics,
         });
@@ -137,14 +142,13 @@ fn scripts_compile_for_2_to_18_actions_and_odd_batches() {
 
 #[test]
 fn scripts_ask_for_the_passes_of_their_equations() {
-    let one_step = Reads { target_next: true, ..Reads::default() };
-    for name in ["dqn", "soft_kl", "soft_entropy", "dqn_nstep"] {
+    for name in ["dqn", "soft_kl", "soft_entropy", "dqn_nstep", "double_dqn"] {
         let script = load(name);
-        assert_eq!(compile(&script, &layout(&script, 2, 4)).passes(), one_step, "{name}");
+        let last = window(&script);
+        let online = if name == "double_dqn" { vec![last] } else { vec![] };
+        let reads = Reads { trained: vec![0], online, target: vec![last] };
+        assert_eq!(compile(&script, &layout(&script, 2, 4)).reads(), &reads, "{name}");
     }
-    let script = load("double_dqn");
-    let both = Reads { online_next: true, ..one_step };
-    assert_eq!(compile(&script, &layout(&script, 2, 4)).passes(), both);
 }
 
 #[test]
@@ -240,31 +244,31 @@ fn a_broken_network_always_shows_in_the_loss() {
         let script = Script::load(&path).unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
         let (batch, actions) = (3, 4);
         let objective = compile(&script, &layout(&script, batch, actions));
-        let reads = objective.passes();
-        let read = [true, reads.online_next, reads.target, reads.target_next];
-        for (pass, name) in ["online", "online_next", "target_now", "target_next"].into_iter().enumerate() {
+        let reads = objective.reads();
+        let regions = [("trained", &reads.trained), ("online", &reads.online), ("target_net", &reads.target)];
+        for (region, (name, states)) in regions.into_iter().enumerate() {
             let looked_at =
-                objective.wgsl().contains(&format!("largest = max(largest, size_bits({name}[row + k]));"));
-            assert_eq!(looked_at, read[pass], "{}: {name}", path.display());
+                objective.wgsl().contains(&format!("largest = max(largest, size_bits({name}[row"));
+            assert_eq!(looked_at, !states.is_empty(), "{}: {name}", path.display());
+            let elements = states.len() * batch * actions;
             for (broken, element) in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY]
                 .into_iter()
-                .flat_map(|broken| (0..batch * actions).map(move |element| (broken, element)))
+                .flat_map(|broken| (0..elements).map(move |element| (broken, element)))
             {
-                let mut passes = [0.1f32, 0.2, 0.3, 0.4].map(|value| vec![value; batch * actions]);
-                passes[pass][element] = broken;
-                let (mut grad, mut metrics) = (vec![0.0; batch * actions], vec![0.0; batch * 16]);
+                let mut inputs = regions.map(|(_, states)| vec![0.25f32; states.len() * batch * actions]);
+                inputs[region][element] = broken;
+                let (mut grad, mut metrics) = (vec![0.0; inputs[0].len()], vec![0.0; batch * 16]);
                 objective.cpu().run(KernelIo {
                     uniforms: &uniforms(script.params(), &[]).iter().map(|&x| x as f32).collect::<Vec<_>>(),
-                    samples: &vec![0.0; (3 * window(&script) + 1) * batch],
-                    online: &passes[0],
-                    online_next: &passes[1],
-                    target: &passes[2],
-                    target_next: &passes[3],
+                    samples: &vec![0.0; (5 * window(&script) + 1) * batch],
+                    trained: &inputs[0],
+                    online: &inputs[1],
+                    target: &inputs[2],
                     grad: &mut grad,
                     metrics: &mut metrics,
                 });
                 for sample in 0..batch {
-                    let hit = read[pass] && element / actions == sample;
+                    let hit = element / actions % batch == sample;
                     let what =
                         format!("{}: {broken} at {element} of {name}, sample {sample}", path.display());
                     assert_eq!(metrics[sample * 16].is_finite(), !hit, "{what}");

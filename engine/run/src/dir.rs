@@ -11,13 +11,15 @@ use crate::durable::{self, Survives};
 use crate::lines::{self, JsonLines};
 use crate::lock::{self, RunLock};
 use crate::objectives::{self, ObjectiveVersion};
-use crate::{RunError, name};
+use crate::tensors::Elements;
+use crate::{RunError, control, faults, name};
 
 const FOLDERS: [&str; 3] = ["objective", "checkpoints", "live"];
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const TIMING: &str = "timing.jsonl";
 const EVENTS: &str = "events.jsonl";
+const CONTROL: &str = "control.toml";
 const DONE: &str = "DONE";
 
 /// The directory of one run: where it is, and every way to read and write it.
@@ -90,6 +92,10 @@ impl RunDir {
             let folder = self.path.join(folder);
             fs::create_dir_all(&folder).map_err(RunError::io("create", &folder))?;
             durable::sweep(&folder)?;
+        }
+        let faults = self.path.join(faults::FOLDER);
+        if faults.is_dir() {
+            durable::sweep(&faults)?;
         }
         Ok(lock)
     }
@@ -181,6 +187,33 @@ impl RunDir {
     /// A file that cannot be read, or is damaged before its last record.
     pub fn read_events(&self) -> Result<Vec<Value>, RunError> {
         lines::read(&self.path.join(EVENTS))
+    }
+
+    /// Where somebody outside says what the run should do while it goes on; often there is no such file.
+    pub fn control_path(&self) -> PathBuf {
+        self.path.join(CONTROL)
+    }
+
+    /// What stands in the [control file](Self::control_path); `None` where there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is far too large or is no text.
+    pub fn read_control(&self) -> Result<Option<String>, RunError> {
+        control::read(&self.control_path())
+    }
+
+    /// Keeps what belongs to an update whose numbers were not finite: a report, and tensors by name, shape and
+    /// elements. Returns the folder they are in.
+    ///
+    /// # Errors
+    /// Two tensors of one name, elements that do not fill a shape, or a disk that does not take the files.
+    pub fn record_fault(
+        &self,
+        update: u64,
+        report: &str,
+        tensors: &[(&str, &[usize], Elements<'_>)],
+    ) -> Result<PathBuf, RunError> {
+        faults::record(&self.path, update, report, tensors)
     }
 
     /// Begins the checkpoint of the state after `update` updates.

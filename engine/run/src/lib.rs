@@ -13,6 +13,8 @@
 //!   events.jsonl      the same, for what happened: swaps, checkpoints, faults
 //!   checkpoints/      whole states to go on from                                          → [`CheckpointWriter`], [`Checkpoint`]
 //!   live/             latest values, rewritten in place
+//!   control.toml      what somebody outside asks of the run while it goes on; never written here
+//!   faults/           what is kept of updates whose numbers were not finite
 //!   lock              held by the process that trains here                                → [`RunLock`]
 //!   DONE              written last
 //! ```
@@ -23,13 +25,16 @@
 //! the next process may look at any other, without a word between them.
 
 mod checkpoint;
+mod control;
 mod dir;
 mod durable;
 mod error;
+mod faults;
 mod lines;
 mod lock;
 mod name;
 mod objectives;
+mod tensors;
 
 pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Tensor};
 pub use dir::RunDir;
@@ -37,3 +42,4 @@ pub use error::RunError;
 pub use lines::JsonLines;
 pub use lock::RunLock;
 pub use objectives::ObjectiveVersion;
+pub use tensors::Elements;

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kelvin_run::{RunDir, RunError};
+use kelvin_run::{Elements, RunDir, RunError};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -206,6 +206,37 @@ fn records_live_values_and_the_end() {
     run.clear_done().unwrap();
     run.clear_done().unwrap();
     assert!(!run.is_done());
+}
+
+#[test]
+fn the_control_file_is_read_where_there_is_one() {
+    let (_scratch, run) = run();
+    assert_eq!(run.read_control().unwrap(), None);
+    fs::write(run.control_path(), "[params]\ntau = 1\n").unwrap();
+    assert_eq!(run.read_control().unwrap().as_deref(), Some("[params]\ntau = 1\n"));
+    for unfit in [vec![b'#'; 100_000], vec![0xff, 0xfe]] {
+        fs::write(run.control_path(), unfit).unwrap();
+        let error = run.read_control().unwrap_err().to_string();
+        assert!(error.contains("control.toml") && error.contains("hint: "), "{error}");
+    }
+}
+
+#[test]
+fn a_fault_is_kept_with_its_batch() {
+    let (_scratch, run) = run();
+    for report in ["first", "second"] {
+        let (loss, obs) = (Elements::F32(&[f32::NAN, 1.0]), Elements::U8(&[1, 2, 3]));
+        let folder = run.record_fault(17, report, &[("loss", &[2], loss), ("obs", &[3, 1], obs)]).unwrap();
+        assert_eq!(folder, run.path().join("faults/update-17"));
+        assert_eq!(names(&folder), ["batch.safetensors", "report.txt"]);
+        assert_eq!(fs::read_to_string(folder.join("report.txt")).unwrap(), report);
+    }
+    let bytes = fs::read(run.path().join("faults/update-17/batch.safetensors")).unwrap();
+    let header = String::from_utf8_lossy(&bytes);
+    assert!(header.contains("\"obs\":{\"dtype\":\"U8\",\"shape\":[3,1]"), "{header}");
+    let short: &[(&str, &[usize], Elements)] = &[("obs", &[2], Elements::U8(&[1]))];
+    assert!(run.record_fault(18, "", short).is_err());
+    assert_eq!(names(&run.path().join("faults")), ["update-17"]);
 }
 
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba 2015), ε outside the root.
 
 use super::vectorized;
+use crate::guard;
 use rayon::prelude::*;
 
 /// Elements a task.
@@ -14,15 +15,19 @@ pub(super) struct Constants {
     pub(super) epsilon: f32,
 }
 
-/// Slices of one length; `hyper` as [`crate::AdamStep::to_array`] makes it.
+/// Slices of one length; `hyper` as [`crate::AdamStep::to_array`] makes it. Does nothing where `guard` holds the update.
 pub(super) fn run(
     params: &mut [f32],
     grads: &[f32],
     m: &mut [f32],
     v: &mut [f32],
     hyper: &[f32],
+    guard: &[f32],
     constants: Constants,
 ) {
+    if guard[guard::HELD] != 0.0 {
+        return;
+    }
     let (learning_rate, m_correction, v_correction) = (hyper[0], hyper[1], hyper[2]);
     let Constants { beta1, beta2, epsilon } = constants;
     let chunks = params.par_chunks_mut(CHUNK).zip(grads.par_chunks(CHUNK));

@@ -1,4 +1,4 @@
-//! Scales each range of a gradient so that its L2 norm is at most a bound.
+//! The L2 norm of each range of a gradient; then scales those that are above a bound.
 
 use super::vectorized;
 use rayon::prelude::*;
@@ -14,13 +14,21 @@ pub(super) fn partials_len(len: usize) -> usize {
     len.div_ceil(CHUNK)
 }
 
-/// Clips each range by itself.
-pub(super) fn run(grads: &mut [f32], ranges: &[Range<usize>], max_norm: f32, partials: &mut [f32]) {
-    for range in ranges {
+/// Writes the norms as they were before each range was clipped by itself.
+pub(super) fn run(
+    grads: &mut [f32],
+    ranges: &[Range<usize>],
+    max_norm: Option<f32>,
+    norms: &mut [f32],
+    partials: &mut [f32],
+) {
+    for (range, norm) in ranges.iter().zip(norms) {
         let grads = &mut grads[range.clone()];
-        let norm = squares(grads, partials).sqrt() as f32;
-        if norm > max_norm {
-            let scale = max_norm / norm;
+        *norm = squares(grads, partials).sqrt() as f32;
+        if let Some(max_norm) = max_norm
+            && *norm > max_norm
+        {
+            let scale = max_norm / *norm;
             grads.par_chunks_mut(CHUNK).for_each(|grads| {
                 vectorized(|| {
                     for grad in grads {

@@ -1,4 +1,4 @@
-//! `out[b, p, c] = bytes[b, c, p] / 255`: planar byte frames to NHWC floats.
+//! `out[b, p, c] = bytes[b, c, p] / 255`: planar byte frames to NHWC floats, from and to any image of a buffer.
 
 use super::vectorized;
 use rayon::prelude::*;

@@ -2,13 +2,15 @@
 
 use super::scratch::ScratchPool;
 use super::{CpuCompiled, CpuCompiler};
-use super::{adam, clip_norm, column_means, copy, decode_frames, relu_backward};
+use super::{adam, clip_norm, column_means, copy, decode_frames, guard, relu_backward};
 use super::{conv2d_backward_input, conv2d_backward_params, conv2d_forward};
 use super::{dense_backward_input, dense_backward_params, dense_forward};
+use crate::objective::METRIC_SLOTS;
 use crate::{
     Buf, ByteBuf, CompiledObjective, Error, Executor, LayerParams, ObjectiveCompiler, Op, Plan, Program,
 };
 use crate::{CpuObjective, ObjectiveBufs, ObjectiveIo};
+use std::any::Any;
 use std::mem;
 use std::sync::Arc;
 
@@ -68,10 +70,33 @@ impl Executor for CpuExecutor {
         Ok(())
     }
 
-    fn read(&mut self, buf: Buf, out: &mut [f32]) -> Result<(), Error> {
-        let from = self.memory.bufs.get(buf.0).and_then(|from| from.get(..out.len()));
-        out.copy_from_slice(from.ok_or_else(|| outside("read", buf.0, out.len()))?);
+    fn read_all(&mut self, wanted: &mut [(Buf, &mut [f32])]) -> Result<(), Error> {
+        for (buf, out) in wanted {
+            let from = self.memory.bufs.get(buf.0).and_then(|from| from.get(..out.len()));
+            out.copy_from_slice(from.ok_or_else(|| outside("read", buf.0, out.len()))?);
+        }
         Ok(())
+    }
+
+    /// Swaps, so that `from` stays whole.
+    fn take_over(&mut self, from: &mut dyn Executor, pairs: &[(Buf, Buf)]) -> Result<(), Error> {
+        let from = from.as_any_mut().downcast_mut::<Self>();
+        let from =
+            from.ok_or_else(|| Error::Misuse("buffers of another device cannot be taken over".into()))?;
+        for (ours, theirs) in pairs {
+            let lens = (self.memory.len(*ours), from.memory.len(*theirs));
+            if lens.0.is_none() || lens.0 != lens.1 {
+                return Err(Error::Misuse(format!("buffers {ours:?} and {theirs:?} differ in length")));
+            }
+        }
+        for (ours, theirs) in pairs {
+            mem::swap(&mut self.memory.bufs[ours.0], &mut from.memory.bufs[theirs.0]);
+        }
+        Ok(())
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
     }
 
     fn set_objective(&mut self, objective: CompiledObjective) -> Result<(), Error> {
@@ -88,13 +113,19 @@ impl Executor for CpuExecutor {
 }
 
 impl Memory {
+    fn len(&self, buf: Buf) -> Option<usize> {
+        self.bufs.get(buf.0).map(Vec::len)
+    }
+
     /// Runs one op of a checked plan: its buffers exist, are long enough, and none is written twice.
     fn run(&mut self, op: &Op, objective: Option<&dyn CpuObjective>) -> Result<(), Error> {
         let Self { bufs, bytes, shared, scratch } = self;
         match op {
-            Op::DecodeFrames { bytes: from, out, batch, stack, pixels } => {
-                let len = batch * stack * pixels;
-                decode_frames::run(&bytes[from.0][..len], &mut bufs[out.0][..len], *stack, *pixels);
+            Op::DecodeFrames { bytes: source, from, out, to, batch, stack, pixels } => {
+                let image = stack * pixels;
+                let images = |first: usize| first * image..(first + batch) * image;
+                let (source, out) = (&bytes[source.0][images(*from)], &mut bufs[out.0][images(*to)]);
+                decode_frames::run(source, out, *stack, *pixels);
             }
             Op::Conv2dForward { shape, x, params, layer, y, relu } => writing(bufs, *y, |y, bufs| {
                 let (weight, bias) = parts(&bufs[params.0], layer, shape.weight_len(), shape.c_out);
@@ -163,16 +194,24 @@ impl Memory {
             Op::ColumnMeans { rows, means, count, width } => writing(bufs, *means, |means, bufs| {
                 column_means::run(&bufs[rows.0][..count * width], &mut means[..*width], *count);
             }),
-            Op::ClipNorm { grads, ranges, max_norm } => {
-                clip_norm::run(&mut bufs[grads.0], ranges, *max_norm, shared);
+            Op::ClipNorm { grads, ranges, max_norm, norms } => writing(bufs, *grads, |grads, bufs| {
+                clip_norm::run(grads, ranges, *max_norm, &mut bufs[norms.0], shared);
+            }),
+            Op::Guard { metrics, samples, grad, grad_len, norms, norm_count, guard: state, on_fault } => {
+                writing(bufs, *state, |state, bufs| {
+                    let metrics = &bufs[metrics.0][..samples * METRIC_SLOTS];
+                    let (grad, norms) = (&bufs[grad.0][..*grad_len], &bufs[norms.0][..*norm_count]);
+                    guard::run(metrics, grad, norms, state, *on_fault);
+                });
             }
-            Op::Adam { params, grads, m, v, hyper, beta1, beta2, epsilon, len } => {
+            Op::Adam { params, grads, m, v, hyper, guard: state, beta1, beta2, epsilon, len } => {
                 let constants = adam::Constants { beta1: *beta1, beta2: *beta2, epsilon: *epsilon };
                 writing(bufs, *params, |params, bufs| {
                     writing(bufs, *m, |m, bufs| {
                         writing(bufs, *v, |v, bufs| {
                             let (params, m, v) = (&mut params[..*len], &mut m[..*len], &mut v[..*len]);
-                            adam::run(params, &bufs[grads.0][..*len], m, v, &bufs[hyper.0], constants);
+                            let (grads, hyper) = (&bufs[grads.0][..*len], &bufs[hyper.0]);
+                            adam::run(params, grads, m, v, hyper, &bufs[state.0], constants);
                         });
                     });
                 });
@@ -186,18 +225,17 @@ impl Memory {
 }
 
 fn run_objective(bufs: &mut [Vec<f32>], o: &ObjectiveBufs, objective: &dyn CpuObjective) {
-    let len = o.batch * o.outputs;
+    let [trained, online, target] = o.lens();
     writing(bufs, o.grad, |grad, bufs| {
         writing(bufs, o.metrics, |metrics, bufs| {
             objective.run(ObjectiveIo {
                 batch: o.batch,
                 uniforms: &bufs[o.uniforms.0],
                 samples: &bufs[o.samples.0],
-                online: &bufs[o.online.0][..len],
-                online_next: &bufs[o.online_next.0][..len],
-                target: &bufs[o.target.0][..len],
-                target_next: &bufs[o.target_next.0][..len],
-                grad: &mut grad[..len],
+                trained: &bufs[o.trained.0][..trained],
+                online: &bufs[o.online.0][..online],
+                target: &bufs[o.target.0][..target],
+                grad: &mut grad[..trained],
                 metrics,
             });
         });
@@ -246,7 +284,7 @@ fn shared_len(op: &Op) -> usize {
 fn zeros<T: Clone + Default>(name: &str, len: usize) -> Result<Vec<T>, Error> {
     let mut values = Vec::new();
     values.try_reserve_exact(len).map_err(|_| {
-        Error::Unsupported(format!("no memory for buffer `{name}` of {len} elements; a smaller batch, fewer environments or narrower layers need less"))
+        Error::Unsupported(format!("no memory for buffer `{name}` of {len} elements; {}", Error::LESS))
     })?;
     values.resize(len, T::default());
     Ok(values)

@@ -17,6 +17,7 @@ mod dense_backward_input;
 mod dense_backward_params;
 mod dense_forward;
 mod executor;
+mod guard;
 mod matmul;
 mod patches;
 mod reduce;

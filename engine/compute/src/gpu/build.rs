@@ -29,7 +29,9 @@ pub(super) fn executor(context: &Arc<Context>, plan: &Plan) -> Result<GpuExecuto
     for (name, steps) in programs {
         let dispatches = steps.iter().map(|step| match step {
             Step::Launch(launch) => pipelines.dispatch(launch, &buffers),
-            Step::Objective(bufs) => objective.dispatch(context, &buffers.floats, bufs),
+            Step::Objective(bufs) => {
+                objective.dispatch(context, &buffers.floats, bufs).map(Dispatch::Objective)
+            }
         });
         compiled.push((name, dispatches.collect::<Result<Vec<_>, _>>()?));
     }
@@ -105,7 +107,7 @@ impl Pipelines<'_> {
         let bound: Vec<_> = launch.bindings.iter().map(|slot| buffers.get(*slot)).collect();
         let (layout, _) = &self.layouts[launch.kernel.name];
         let bind_group = self.context.bind_group(layout, &bound)?;
-        Ok(Dispatch { pipeline: Some(pipeline), bind_group, groups: launch.groups })
+        Ok(Dispatch::Kernel { pipeline, bind_group, groups: launch.groups })
     }
 
     fn pipeline(&mut self, launch: &Launch) -> Result<wgpu::ComputePipeline, Error> {
@@ -119,8 +121,8 @@ impl Pipelines<'_> {
             self.layouts.insert(kernel.name, self.context.layouts(binding_types(kernel))?);
         }
         let (_, layout) = &self.layouts[kernel.name];
-        let pipeline =
-            self.context.pipeline(kernel.name, kernel.source(), "main", layout, &launch.constants)?;
+        let module = self.context.module(kernel.name, kernel.source())?;
+        let pipeline = self.context.pipeline(kernel.name, &module, "main", layout, &launch.constants)?;
         self.built.insert(key, pipeline.clone());
         Ok(pipeline)
     }

@@ -98,9 +98,10 @@ impl Context {
         if size > most {
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
             return Err(Error::Unsupported(format!(
-                "buffer `{name}` needs {} MiB, and this adapter binds at most {} MiB; a smaller batch, fewer environments or narrower layers need less",
+                "buffer `{name}` needs {} MiB, and this adapter binds at most {} MiB; {}",
                 mib(size),
-                mib(most)
+                mib(most),
+                Error::LESS
             )));
         }
         let descriptor = wgpu::BufferDescriptor { label: Some(name), size, usage, mapped_at_creation: false };
@@ -108,34 +109,36 @@ impl Context {
             .map_err(|error| Error::Unsupported(format!("no buffer `{name}` of {size} bytes: {error}")))
     }
 
-    /// A compute pipeline from a text that naga has accepted; `kernel` is for diagnostics.
+    /// A text that naga has accepted; `kernel` is for diagnostics.
+    pub(super) fn module(&self, kernel: &str, source: String) -> Result<wgpu::ShaderModule, Error> {
+        let source = wgpu::ShaderSource::Wgsl(source.into());
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(kernel), source };
+        self.guarded(|| self.device.create_shader_module(descriptor)).map_err(|error| refused(kernel, &error))
+    }
+
+    /// A compute pipeline from one entry point of a module.
     pub(super) fn pipeline(
         &self,
         kernel: &str,
-        source: String,
+        module: &wgpu::ShaderModule,
         entry_point: &str,
         layout: &wgpu::PipelineLayout,
         constants: &[(&str, f64)],
     ) -> Result<wgpu::ComputePipeline, Error> {
-        self.guarded(|| {
-            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(kernel),
-                source: wgpu::ShaderSource::Wgsl(source.into()),
-            });
-            self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(kernel),
-                layout: Some(layout),
-                module: &module,
-                entry_point: Some(entry_point),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    constants,
-                    // Every kernel writes its workgroup memory before it reads it.
-                    zero_initialize_workgroup_memory: false,
-                },
-                cache: None,
-            })
-        })
-        .map_err(|error| Error::Kernel { kernel: kernel.into(), reason: error.to_string() })
+        let descriptor = wgpu::ComputePipelineDescriptor {
+            label: Some(kernel),
+            layout: Some(layout),
+            module,
+            entry_point: Some(entry_point),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants,
+                // Every kernel writes its workgroup memory before it reads it.
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        };
+        self.guarded(|| self.device.create_compute_pipeline(&descriptor))
+            .map_err(|error| refused(kernel, &error))
     }
 
     /// Layouts of a pipeline whose bindings 0, 1, … of group 0 are buffers of these types.
@@ -180,4 +183,8 @@ impl Context {
         self.guarded(|| self.device.create_bind_group(&descriptor))
             .map_err(|error| Error::Unsupported(error.to_string()))
     }
+}
+
+fn refused(kernel: &str, error: &wgpu::Error) -> Error {
+    Error::Kernel { kernel: kernel.into(), reason: error.to_string() }
 }

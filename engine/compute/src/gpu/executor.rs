@@ -1,8 +1,9 @@
 //! Runs a compiled plan: one compute pass a call, one submission.
 
 use super::context::{Context, TIMEOUT};
-use super::objective::{GpuCompiler, GpuObjective, ObjectiveLayout};
+use super::objective::{GpuCompiler, GpuObjective, ObjectiveDispatch, ObjectiveLayout, ObjectivePipelines};
 use crate::{Buf, ByteBuf, CompiledObjective, Error, Executor, ObjectiveCompiler, Program};
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::{Arc, mpsc};
 
@@ -17,12 +18,10 @@ pub(super) struct PlanBuffer {
     pub(super) len: usize,
 }
 
-/// One dispatch, ready to be recorded.
-pub(super) struct Dispatch {
-    /// `None`: the objective's, which changes.
-    pub(super) pipeline: Option<wgpu::ComputePipeline>,
-    pub(super) bind_group: wgpu::BindGroup,
-    pub(super) groups: [u32; 3],
+/// An op, or a part of one, ready to be recorded.
+pub(super) enum Dispatch {
+    Kernel { pipeline: wgpu::ComputePipeline, bind_group: wgpu::BindGroup, groups: [u32; 3] },
+    Objective(ObjectiveDispatch),
 }
 
 pub(super) struct GpuExecutor {
@@ -31,9 +30,11 @@ pub(super) struct GpuExecutor {
     bytes: Vec<PlanBuffer>,
     programs: Vec<(String, Vec<Dispatch>)>,
     objective_layout: Arc<ObjectiveLayout>,
-    objective: Option<wgpu::ComputePipeline>,
-    /// What `read` maps; as long as the longest float buffer.
+    objective: Option<ObjectivePipelines>,
+    /// What reading maps; as long as the longest float buffer.
     staging: wgpu::Buffer,
+    /// Floats it holds.
+    staged: usize,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
 }
 
@@ -45,11 +46,21 @@ impl GpuExecutor {
         programs: Vec<(String, Vec<Dispatch>)>,
         objective_layout: Arc<ObjectiveLayout>,
     ) -> Result<Self, Error> {
-        let longest = floats.iter().map(|buffer| buffer.len).max().unwrap_or(0);
+        let staged = floats.iter().map(|buffer| buffer.len).max().unwrap_or(0);
         let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
-        let staging = context.buffer("staging", longest, usage)?;
+        let staging = context.buffer("staging", staged, usage)?;
         let in_flight = VecDeque::with_capacity(IN_FLIGHT + 1);
-        Ok(Self { context, floats, bytes, programs, objective_layout, objective: None, staging, in_flight })
+        Ok(Self {
+            context,
+            floats,
+            bytes,
+            programs,
+            objective_layout,
+            objective: None,
+            staging,
+            staged,
+            in_flight,
+        })
     }
 
     fn record(&self, program: Program, pass: &mut wgpu::ComputePass<'_>) -> Result<(), Error> {
@@ -58,14 +69,20 @@ impl GpuExecutor {
             .get(program.0)
             .ok_or_else(|| Error::Misuse(format!("program {} belongs to another plan", program.0)))?;
         for dispatch in dispatches {
-            let pipeline = dispatch.pipeline.as_ref().or(self.objective.as_ref());
-            let pipeline = pipeline.ok_or_else(|| {
-                Error::Misuse(format!("program `{name}` runs before an objective has been set"))
-            })?;
-            let [x, y, z] = dispatch.groups;
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, &dispatch.bind_group, &[]);
-            pass.dispatch_workgroups(x, y, z);
+            match dispatch {
+                Dispatch::Kernel { pipeline, bind_group, groups: [x, y, z] } => {
+                    pass.set_pipeline(pipeline);
+                    pass.set_bind_group(0, bind_group, &[]);
+                    pass.dispatch_workgroups(*x, *y, *z);
+                }
+                Dispatch::Objective(over) => match &self.objective {
+                    Some(pipelines) => pipelines.record(pass, over),
+                    None => {
+                        let reason = format!("program `{name}` runs before an objective has been set");
+                        return Err(Error::Misuse(reason));
+                    }
+                },
+            }
         }
         Ok(())
     }
@@ -80,6 +97,46 @@ impl GpuExecutor {
             self.context.wait(oldest)?;
         }
         Ok(submission)
+    }
+
+    /// Reads buffers that together fit in the staging buffer, one after another in it.
+    fn read_staged(&mut self, wanted: &mut [(Buf, &mut [f32])]) -> Result<(), Error> {
+        let mut encoder = self.encoder();
+        let mut size = 0;
+        for (buf, out) in wanted.iter() {
+            let from = self.floats.get(buf.0).filter(|from| out.len() <= from.len);
+            let from = from.ok_or_else(|| outside("read", buf.0, out.len()))?;
+            encoder.copy_buffer_to_buffer(&from.buffer, 0, &self.staging, size, size_of_val(*out) as u64);
+            size += size_of_val(*out) as u64;
+        }
+        if size == 0 {
+            return Ok(());
+        }
+        let submission = self.submit(encoder)?;
+        let (sender, receiver) = mpsc::channel();
+        self.staging.map_async(wgpu::MapMode::Read, 0..size, move |result| {
+            // The receiver is gone only after an error that has been returned already.
+            let _ = sender.send(result);
+        });
+        // In order, so that the time limit holds for one submission and not for all that wait.
+        while let Some(oldest) = self.in_flight.pop_front() {
+            self.context.wait(oldest)?;
+        }
+        self.context.wait(submission)?;
+        let lost =
+            |error: &dyn std::fmt::Display| Error::Lost(format!("a result cannot be read back: {error}"));
+        // Another thread that polls the device, to compile an objective, may be the one that runs the callback.
+        receiver.recv_timeout(TIMEOUT).map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
+        let view = self.staging.get_mapped_range(0..size).map_err(|error| lost(&error))?;
+        let mut staged: &[u8] = &view;
+        for (_, out) in wanted {
+            let (bytes, rest) = staged.split_at(size_of_val(*out));
+            bytemuck::cast_slice_mut(out).copy_from_slice(bytes);
+            staged = rest;
+        }
+        drop(view);
+        self.staging.unmap();
+        self.context.check()
     }
 
     fn encoder(&self) -> wgpu::CommandEncoder {
@@ -125,35 +182,45 @@ impl Executor for GpuExecutor {
         self.submit(encoder).map(drop)
     }
 
-    fn read(&mut self, buf: Buf, out: &mut [f32]) -> Result<(), Error> {
-        let from = self.floats.get(buf.0).filter(|from| out.len() <= from.len);
-        let from = from.ok_or_else(|| outside("read", buf.0, out.len()))?;
-        if out.is_empty() {
-            return Ok(());
+    fn read_all(&mut self, wanted: &mut [(Buf, &mut [f32])]) -> Result<(), Error> {
+        let mut rest = wanted;
+        while !rest.is_empty() {
+            let mut total = 0;
+            // None is longer than the staging buffer, so there is at least one.
+            let fits = |(_, out): &&(Buf, &mut [f32])| {
+                total += out.len();
+                total <= self.staged
+            };
+            let count = rest.iter().take_while(fits).count().max(1);
+            let (now, later) = rest.split_at_mut(count);
+            self.read_staged(now)?;
+            rest = later;
         }
-        let size = size_of_val(out) as u64;
+        Ok(())
+    }
+
+    fn take_over(&mut self, from: &mut dyn Executor, pairs: &[(Buf, Buf)]) -> Result<(), Error> {
+        let foreign = || Error::Misuse("buffers of another device cannot be taken over".into());
+        let from = from.as_any_mut().downcast_mut::<Self>().ok_or_else(foreign)?;
+        if !Arc::ptr_eq(&self.context, &from.context) {
+            return Err(foreign());
+        }
         let mut encoder = self.encoder();
-        encoder.copy_buffer_to_buffer(&from.buffer, 0, &self.staging, 0, size);
-        let submission = self.submit(encoder)?;
-        let (sender, receiver) = mpsc::channel();
-        self.staging.map_async(wgpu::MapMode::Read, 0..size, move |result| {
-            // The receiver is gone only after an error that has been returned already.
-            let _ = sender.send(result);
-        });
-        // In order, so that the time limit holds for one submission and not for all that wait.
-        while let Some(oldest) = self.in_flight.pop_front() {
-            self.context.wait(oldest)?;
+        for (ours, theirs) in pairs {
+            match (self.floats.get(ours.0), from.floats.get(theirs.0)) {
+                (Some(to), Some(from)) if to.len == from.len => {
+                    encoder.copy_buffer_to_buffer(&from.buffer, 0, &to.buffer, 0, to.buffer.size());
+                }
+                _ => {
+                    return Err(Error::Misuse(format!("buffers {ours:?} and {theirs:?} differ in length")));
+                }
+            }
         }
-        self.context.wait(submission)?;
-        let lost =
-            |error: &dyn std::fmt::Display| Error::Lost(format!("a result cannot be read back: {error}"));
-        // Another thread that polls the device, to compile an objective, may be the one that runs the callback.
-        receiver.recv_timeout(TIMEOUT).map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
-        let view = self.staging.get_mapped_range(0..size).map_err(|error| lost(&error))?;
-        bytemuck::cast_slice_mut(out).copy_from_slice(&view);
-        drop(view);
-        self.staging.unmap();
-        self.context.check()
+        self.submit(encoder).map(drop)
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
     }
 
     fn set_objective(&mut self, objective: CompiledObjective) -> Result<(), Error> {
@@ -162,7 +229,7 @@ impl Executor for GpuExecutor {
         if !Arc::ptr_eq(&objective.context, &self.context) {
             return Err(foreign());
         }
-        self.objective = Some(objective.pipeline);
+        self.objective = Some(objective.pipelines);
         Ok(())
     }
 

@@ -48,9 +48,9 @@ macro_rules! kernels {
 }
 
 kernels! {
-    ADAM = "adam" + ["linear_index"], [Read, Read, ReadWrite, ReadWrite, ReadWrite];
-    CLIP_NORM_SCALE = "clip_norm_scale" + ["sum_lanes"], [Read, Read, ReadWrite];
-    CLIP_NORM_SQUARES = "clip_norm_squares" + ["sum_lanes"], [Read, Read, ReadWrite];
+    ADAM = "adam" + ["linear_index"], [Read, Read, Read, ReadWrite, ReadWrite, ReadWrite];
+    CLIP_NORM_SCALE = "clip_norm_scale" + ["sum_lanes", "clip_chunk"], [Read, Read, ReadWrite, ReadWrite];
+    CLIP_NORM_SQUARES = "clip_norm_squares" + ["sum_lanes", "clip_chunk"], [Read, Read, ReadWrite];
     COLUMN_MEANS = "column_means" + ["sum_lanes"], [Read, ReadWrite];
     CONV2D_BACKWARD_INPUT = "conv2d_backward_input" + ["matmul"], [Read, Read, ReadWrite];
     CONV2D_BACKWARD_PARAMS = "conv2d_backward_params" + ["matmul", "store_backward_params", "patch"],
@@ -63,6 +63,7 @@ kernels! {
     DENSE_BACKWARD_PARAMS = "dense_backward_params" + ["matmul", "store_backward_params"],
         [Read, Read, ReadWrite];
     DENSE_FORWARD = "dense_forward" + ["matmul", "store_forward", "activate"], [Read, Read, ReadWrite];
+    GUARD = "guard" + ["sum_lanes"], [Read, Read, Read, ReadWrite];
     REDUCE_BACKWARD_PARAMS = "reduce_backward_params" + ["linear_index"], [Read, ReadWrite];
     REDUCE_FORWARD = "reduce_forward" + ["linear_index", "activate"], [Read, Read, ReadWrite];
     RELU_BACKWARD = "relu_backward" + ["linear_index"], [Read, ReadWrite];

@@ -1,17 +1,17 @@
 //! Ops to kernel launches: which kernels, with which constants, over which buffers, in how many workgroups.
 //! Pure: no device is involved, so shapes are decided here and nowhere else.
 
+use super::clip_chunks::{CHUNK_WORDS, clip_chunks};
 use super::kernels::{self, Kernel};
-use super::split::Product;
-use crate::{Buf, ConvShape, DenseShape, Error, LayerParams, ObjectiveBufs, Op};
+use super::split::{Product, one_invocation};
+use crate::objective::METRIC_SLOTS;
+use crate::{Buf, ConvShape, DenseShape, Error, LayerParams, ObjectiveBufs, OnFault, Op};
 use std::ops::Range;
 
 /// Workgroups in one dimension of a dispatch, at most: the least that WebGPU promises.
 pub(super) const MAX_GROUPS: usize = 65_535;
 /// Invocations a workgroup of the kernels that take one element, or one part of a sum, each.
-const LANES: usize = 256;
-/// Elements of a gradient that one workgroup squares and scales when clipping.
-const CLIP_CHUNK: usize = 16 * LANES;
+pub(super) const LANES: usize = 256;
 
 /// What a launch binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +64,15 @@ impl Lowering {
             return Ok(vec![Step::Objective(*bufs)]);
         }
         let launches = match op {
-            Op::DecodeFrames { bytes, out, batch, stack, pixels } => vec![elementwise(
+            Op::DecodeFrames { bytes, from, out, to, batch, stack, pixels } => vec![elementwise(
                 &kernels::DECODE_FRAMES,
-                constants([("BATCH", *batch), ("STACK", *stack), ("PIXELS", *pixels)]),
+                constants([
+                    ("FROM", from * stack * pixels),
+                    ("TO", to * stack * pixels),
+                    ("BATCH", *batch),
+                    ("STACK", *stack),
+                    ("PIXELS", *pixels),
+                ]),
                 vec![Slot::Bytes(bytes.0), (*out).into()],
                 batch * stack * pixels,
             )],
@@ -126,7 +132,7 @@ impl Lowering {
                 vec![(*from).into(), (*to).into()],
                 *len,
             )],
-            Op::Adam { params, grads, m, v, hyper, beta1, beta2, epsilon, len } => vec![elementwise(
+            Op::Adam { params, grads, m, v, hyper, guard, beta1, beta2, epsilon, len } => vec![elementwise(
                 &kernels::ADAM,
                 vec![
                     ("LEN", *len as f64),
@@ -134,7 +140,7 @@ impl Lowering {
                     ("BETA2", f64::from(*beta2)),
                     ("EPSILON", f64::from(*epsilon)),
                 ],
-                [*grads, *hyper, *params, *m, *v].map(Slot::from).to_vec(),
+                [*grads, *hyper, *guard, *params, *m, *v].map(Slot::from).to_vec(),
                 *len,
             )],
             Op::ColumnMeans { rows, means, count, width } => vec![Launch {
@@ -143,7 +149,23 @@ impl Lowering {
                 bindings: vec![(*rows).into(), (*means).into()],
                 groups: [*width as u32, 1, 1],
             }],
-            Op::ClipNorm { grads, ranges, max_norm } => self.clip_norm(*grads, ranges, *max_norm),
+            Op::ClipNorm { grads, ranges, max_norm, norms } => {
+                self.clip_norm(*grads, ranges, *max_norm, *norms)
+            }
+            Op::Guard { metrics, samples, grad, grad_len, norms, norm_count, guard, on_fault } => {
+                let turns = [*samples, *grad_len, *norm_count].map(|len| len.div_ceil(LANES)).iter().sum();
+                one_invocation("guard", turns)?;
+                let sizes = constants([
+                    ("SAMPLES", *samples),
+                    ("WIDTH", METRIC_SLOTS),
+                    ("GRAD_LEN", *grad_len),
+                    ("NORMS", *norm_count),
+                    ("SKIP", usize::from(*on_fault == OnFault::Skip)),
+                    ("STOP", usize::from(*on_fault == OnFault::Stop)),
+                ]);
+                let bindings = [*metrics, *grad, *norms, *guard].map(Slot::from).to_vec();
+                vec![Launch { kernel: &kernels::GUARD, constants: sizes, bindings, groups: [1, 1, 1] }]
+            }
             Op::Objective(_) => unreachable!("returned above"),
         };
         for launch in &launches {
@@ -151,9 +173,7 @@ impl Lowering {
                 let (name, groups) = (launch.kernel.name, launch.groups);
                 let reason =
                     format!("{name} needs {groups:?} workgroups, more than {MAX_GROUPS} in one dimension");
-                return Err(Error::Unsupported(format!(
-                    "{reason}; a smaller batch, fewer environments or narrower layers need less"
-                )));
+                return Err(Error::Unsupported(format!("{reason}; {}", Error::LESS)));
             }
         }
         Ok(launches.into_iter().map(Step::Launch).collect())
@@ -221,9 +241,15 @@ impl Lowering {
         vec![launch(Slot::Scratch), reduce]
     }
 
-    fn clip_norm(&mut self, grads: Buf, ranges: &[Range<usize>], max_norm: f32) -> Vec<Launch> {
+    fn clip_norm(
+        &mut self,
+        grads: Buf,
+        ranges: &[Range<usize>],
+        max_norm: Option<f32>,
+        norms: Buf,
+    ) -> Vec<Launch> {
         let table = clip_chunks(ranges);
-        let chunks = table.len() / 4;
+        let chunks = table.len() / CHUNK_WORDS;
         if chunks == 0 {
             return vec![];
         }
@@ -240,8 +266,11 @@ impl Lowering {
             },
             Launch {
                 kernel: &kernels::CLIP_NORM_SCALE,
-                constants: vec![("MAX_NORM", f64::from(max_norm))],
-                bindings: vec![table, Slot::Scratch, grads.into()],
+                constants: vec![
+                    ("CLIP", f64::from(u8::from(max_norm.is_some()))),
+                    ("MAX_NORM", f64::from(max_norm.unwrap_or_default())),
+                ],
+                bindings: vec![table, Slot::Scratch, grads.into(), norms.into()],
                 groups,
             },
         ]
@@ -335,20 +364,6 @@ fn elementwise(
     Launch { kernel, constants, bindings, groups: [workgroups.div_ceil(rows) as u32, rows as u32, 1] }
 }
 
-/// `(start, end, first chunk of the range, chunks of the range)` of each chunk.
-fn clip_chunks(ranges: &[Range<usize>]) -> Vec<u32> {
-    let mut table = Vec::new();
-    for range in ranges {
-        let first = table.len() / 4;
-        let count = range.len().div_ceil(CLIP_CHUNK);
-        for start in range.clone().step_by(CLIP_CHUNK) {
-            let end = (start + CLIP_CHUNK).min(range.end);
-            table.extend([start, end, first, count].map(|number| number as u32));
-        }
-    }
-    table
-}
-
 fn constants<const N: usize>(values: [(&'static str, usize); N]) -> Vec<(&'static str, f64)> {
     values.map(|(name, value)| (name, value as f64)).to_vec()
 }
@@ -360,14 +375,6 @@ fn chain<const N: usize>(parts: [Vec<(&'static str, f64)>; N]) -> Vec<(&'static 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn chunks_cover_each_range_and_stay_inside_it() {
-        let ranges = [0..1, 1..CLIP_CHUNK + 2, 9000..9000 + CLIP_CHUNK];
-        let table = clip_chunks(&ranges);
-        let expected = [[0, 1, 0, 1], [1, 4097, 1, 2], [4097, 4098, 1, 2], [9000, 13096, 3, 1]];
-        assert_eq!(table, expected.concat());
-    }
 
     #[test]
     fn many_elements_become_a_grid_that_covers_them() {

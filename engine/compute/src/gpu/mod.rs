@@ -11,6 +11,7 @@
 
 mod adapter;
 mod build;
+mod clip_chunks;
 mod context;
 mod executor;
 mod kernels;

@@ -1,26 +1,58 @@
 //! The objective's kernel: the one that comes from outside, and may change while a run goes on.
 //!
 //! Its bind-group layout is fixed by [`crate::objective`], all eight bindings whether a text uses them or
-//! not, so a new kernel is a new pipeline and nothing else.
+//! not, so a new kernel is a few new pipelines and nothing else: one for each of its passes of batch means, which
+//! all bind the same group, and one for the objective. Each writes to a buffer of that group, so wgpu puts a
+//! barrier between any two of them.
 
 use super::context::Context;
-use super::executor::{Dispatch, PlanBuffer};
+use super::executor::PlanBuffer;
 use super::validate;
-use crate::objective::WORKGROUP;
+use crate::objective::{MAX_PHASES, WORKGROUP};
 use crate::{CompiledObjective, Error, ObjectiveBufs, ObjectiveCompiler, ObjectiveKernel};
 use std::sync::Arc;
 use wgpu::BufferBindingType::{Storage, Uniform};
 use wgpu::BufferUsages;
 
-/// Name of the entry point, and of the kernel in errors.
+/// Name of the last entry point, and of the kernel in errors.
 const ENTRY_POINT: &str = "objective";
+
+/// Name of the entry point of a pass of batch means.
+fn phase_name(phase: usize) -> String {
+    format!("batch_means_{phase}")
+}
 
 /// The fixed layout, and stand-in buffers to try a kernel on.
 pub(super) struct ObjectiveLayout {
     group: wgpu::BindGroupLayout,
     pipeline: wgpu::PipelineLayout,
-    /// A dispatch over buffers of the plan's lengths that nothing else uses; `None` without an objective.
-    trial: Option<Dispatch>,
+    /// Over buffers of the plan's lengths that nothing else uses; `None` without an objective.
+    trial: Option<ObjectiveDispatch>,
+}
+
+/// The op without its pipelines, which change.
+pub(super) struct ObjectiveDispatch {
+    bind_group: wgpu::BindGroup,
+    groups: u32,
+}
+
+/// The pipelines of one kernel.
+pub(super) struct ObjectivePipelines {
+    phases: Vec<wgpu::ComputePipeline>,
+    objective: wgpu::ComputePipeline,
+}
+
+impl ObjectivePipelines {
+    /// Records all dispatches, in order.
+    pub(super) fn record(&self, pass: &mut wgpu::ComputePass<'_>, over: &ObjectiveDispatch) {
+        pass.set_bind_group(0, &over.bind_group, &[]);
+        for phase in &self.phases {
+            pass.set_pipeline(phase);
+            pass.dispatch_workgroups(1, 1, 1);
+        }
+        pass.set_pipeline(&self.objective);
+        pass.dispatch_workgroups(over.groups, 1, 1);
+    }
 }
 
 impl ObjectiveLayout {
@@ -31,7 +63,7 @@ impl ObjectiveLayout {
     ) -> Result<Self, Error> {
         let read = Storage { read_only: true };
         let write = Storage { read_only: false };
-        let types = [Uniform, read, read, read, read, read, write, write];
+        let types = [Uniform, read, read, read, read, write, write, write];
         let (group, pipeline) = context.layouts(types.into_iter())?;
         let mut layout = Self { group, pipeline, trial: None };
         if let Some(bufs) = first {
@@ -44,13 +76,13 @@ impl ObjectiveLayout {
         Ok(layout)
     }
 
-    /// The op as a dispatch whose pipeline is set later.
+    /// The op over buffers of the plan.
     pub(super) fn dispatch(
         &self,
         context: &Context,
         floats: &[PlanBuffer],
         bufs: &ObjectiveBufs,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<ObjectiveDispatch, Error> {
         self.bind(context, &in_order(bufs).map(|buf| &floats[buf.0].buffer), bufs)
     }
 
@@ -59,27 +91,22 @@ impl ObjectiveLayout {
         context: &Context,
         buffers: &[&wgpu::Buffer],
         bufs: &ObjectiveBufs,
-    ) -> Result<Dispatch, Error> {
+    ) -> Result<ObjectiveDispatch, Error> {
         let bind_group = context.bind_group(&self.group, buffers)?;
-        Ok(Dispatch {
-            pipeline: None,
-            bind_group,
-            groups: [bufs.batch.div_ceil(WORKGROUP as usize) as u32, 1, 1],
-        })
+        Ok(ObjectiveDispatch { bind_group, groups: bufs.batch.div_ceil(WORKGROUP as usize) as u32 })
     }
 }
 
 /// The buffers by binding.
 fn in_order(bufs: &ObjectiveBufs) -> [crate::Buf; 8] {
-    let ObjectiveBufs { uniforms, samples, online, online_next, target, target_next, grad, metrics, .. } =
-        *bufs;
-    [uniforms, samples, online, online_next, target, target_next, grad, metrics]
+    let ObjectiveBufs { uniforms, samples, trained, online, target, stats, grad, metrics, .. } = *bufs;
+    [uniforms, samples, trained, online, target, stats, grad, metrics]
 }
 
 /// What a [`CompiledObjective`] of this device holds.
 pub(super) struct GpuObjective {
     pub(super) context: Arc<Context>,
-    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) pipelines: ObjectivePipelines,
 }
 
 /// Compiles objectives for one executor.
@@ -95,14 +122,11 @@ impl GpuCompiler {
 
     /// Runs the kernel once on the stand-ins: drivers may compile at the first dispatch, and a kernel that
     /// hangs is found here.
-    fn try_out(&self, pipeline: &wgpu::ComputePipeline, trial: &Dispatch) -> Result<(), Error> {
+    fn try_out(&self, pipelines: &ObjectivePipelines, trial: &ObjectiveDispatch) -> Result<(), Error> {
         let run = || {
             let mut encoder = self.context.device.create_command_encoder(&Default::default());
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            let [x, y, z] = trial.groups;
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, &trial.bind_group, &[]);
-            pass.dispatch_workgroups(x, y, z);
+            pipelines.record(&mut pass, trial);
             drop(pass);
             self.context.queue.submit([encoder.finish()])
         };
@@ -115,23 +139,39 @@ impl ObjectiveCompiler for GpuCompiler {
     fn compile(&self, kernel: &ObjectiveKernel) -> Result<CompiledObjective, Error> {
         let trial = self.layout.trial.as_ref();
         let trial = trial.ok_or_else(|| Error::Misuse("this plan has no objective to compile for".into()))?;
-        let module = validate::module(&kernel.wgsl).map_err(refused)?;
-        check_entry_point(&module).map_err(refused)?;
-        let source = kernel.wgsl.clone();
-        let pipeline = self.context.pipeline(ENTRY_POINT, source, ENTRY_POINT, &self.layout.pipeline, &[])?;
-        self.try_out(&pipeline, trial)?;
-        Ok(CompiledObjective(Box::new(GpuObjective { context: Arc::clone(&self.context), pipeline })))
+        let checked = validate::module(&kernel.wgsl).map_err(refused)?;
+        check_entry_points(&checked, kernel.phases).map_err(refused)?;
+        let module = self.context.module(ENTRY_POINT, kernel.wgsl.clone())?;
+        let pipeline =
+            |entry: &str| self.context.pipeline(ENTRY_POINT, &module, entry, &self.layout.pipeline, &[]);
+        let phases =
+            (0..kernel.phases).map(|phase| pipeline(&phase_name(phase))).collect::<Result<_, _>>()?;
+        let pipelines = ObjectivePipelines { phases, objective: pipeline(ENTRY_POINT)? };
+        self.try_out(&pipelines, trial)?;
+        Ok(CompiledObjective(Box::new(GpuObjective { context: Arc::clone(&self.context), pipelines })))
     }
 }
 
-fn check_entry_point(module: &naga::Module) -> Result<(), String> {
-    let entry = module.entry_points.iter().find(|entry| entry.name == ENTRY_POINT);
-    let entry = entry.ok_or_else(|| format!("it has no entry point `{ENTRY_POINT}`"))?;
-    let expected = [WORKGROUP, 1, 1];
-    if entry.workgroup_size != expected {
-        return Err(format!("its workgroup size is {:?}, not {expected:?}", entry.workgroup_size));
+/// An entry point that is missing, or would not be run, is a mistake of whoever made the kernel.
+fn check_entry_points(module: &naga::Module, phases: usize) -> Result<(), String> {
+    if phases > MAX_PHASES {
+        return Err(format!("it has {phases} passes of batch means; at most {MAX_PHASES} are run"));
     }
-    Ok(())
+    let expected: Vec<_> = (0..phases).map(phase_name).chain([ENTRY_POINT.to_owned()]).collect();
+    for name in &expected {
+        let entry = module.entry_points.iter().find(|entry| entry.name == *name);
+        let entry = entry.ok_or_else(|| format!("it has no entry point `{name}`"))?;
+        if entry.workgroup_size != [WORKGROUP, 1, 1] {
+            let size = entry.workgroup_size;
+            return Err(format!("the workgroup size of `{name}` is {size:?}, not {:?}", [WORKGROUP, 1, 1]));
+        }
+    }
+    match module.entry_points.iter().find(|entry| !expected.contains(&entry.name)) {
+        Some(entry) => {
+            Err(format!("its entry point `{}` is none of {expected:?}, which are run", entry.name))
+        }
+        None => Ok(()),
+    }
 }
 
 fn refused(reason: String) -> Error {

@@ -15,6 +15,15 @@ const MIN_PART: usize = 128;
 /// silently; a step of the sum is one turn, and every 16th one more.
 const MAX_PART: usize = 32 * 1024;
 
+/// Refuses a kernel whose invocations would add up `terms` numbers each.
+pub(super) fn one_invocation(kernel: &str, terms: usize) -> Result<(), Error> {
+    if terms > MAX_PART {
+        let reason = format!("{kernel} would add {terms} terms in one go, more than {MAX_PART}");
+        return Err(Error::Unsupported(format!("{reason}; {}", Error::LESS)));
+    }
+    Ok(())
+}
+
 /// The sizes of a product of a `[rows, depth]` and a `[depth, cols]` matrix.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Product {
@@ -54,11 +63,7 @@ impl Product {
 
     /// Sums in one piece, for kernels that cannot add parts up.
     pub(super) fn whole(&self, kernel: &str, planes: usize) -> Result<Split, Error> {
-        if self.depth > MAX_PART {
-            let reason =
-                format!("{kernel} would add {} products in one go, more than {MAX_PART}", self.depth);
-            return Err(Error::Unsupported(format!("{reason}; use fewer outputs in that layer")));
-        }
+        one_invocation(kernel, self.depth)?;
         Ok(Split { planes, parts: 1, depth: self.depth })
     }
 

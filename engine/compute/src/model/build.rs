@@ -2,13 +2,14 @@
 
 use super::{AdamSpec, Clip, ModelSpec};
 use crate::network::{Network, Pass};
-use crate::objective::{METRIC_SLOTS, PARAM_SLOTS, sample_fields};
-use crate::{AdamStep, Buf, ByteBuf, ObjectiveBufs, Op, Plan, Program};
+use crate::objective::METRIC_SLOTS;
+use crate::{AdamStep, Buf, ByteBuf, ObjectiveBufs, Op, Plan, Program, guard};
 
 /// The buffers that calls write or read.
 pub(super) struct Bufs {
     pub(super) obs: ByteBuf,
-    pub(super) next_obs: ByteBuf,
+    /// States in `obs`.
+    pub(super) states: usize,
     pub(super) act_obs: ByteBuf,
     pub(super) act_y: Buf,
     pub(super) online: Buf,
@@ -16,20 +17,17 @@ pub(super) struct Bufs {
     pub(super) m: Buf,
     pub(super) v: Buf,
     pub(super) hyper: Buf,
-    pub(super) uniforms: Buf,
-    pub(super) samples: Buf,
+    pub(super) guard: Buf,
+    pub(super) norms: Buf,
     pub(super) means: Buf,
+    pub(super) objective: ObjectiveBufs,
 }
 
 /// The programs that calls launch.
 pub(super) struct Programs {
     pub(super) act: Program,
-    pub(super) decode_obs: Program,
-    pub(super) decode_next_obs: Program,
-    pub(super) online: Program,
-    pub(super) online_next: Program,
-    pub(super) target: Program,
-    pub(super) target_next: Program,
+    /// Everything the objective reads.
+    pub(super) forward: Program,
     pub(super) learn: Program,
     pub(super) means: Program,
     pub(super) sync_target: Program,
@@ -42,13 +40,16 @@ impl Bufs {
     }
 }
 
-/// All buffers and programs of a model.
-pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Programs) {
+/// All buffers and programs of a model, and the names of its gradient norms.
+pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Programs, Vec<String>) {
     let mut plan = Plan::new();
     let (batch, outputs, params) = (spec.batch, spec.outputs, network.param_len());
+    let (norm_names, ranges, max_norm) = clip(spec.clip, network);
+    let objective = ObjectiveBufs::new(&mut plan, batch, outputs, spec.window, &spec.reads);
+    let states = spec.reads.states().len();
     let bufs = Bufs {
-        obs: plan.byte_buf("obs", batch * spec.obs.len()),
-        next_obs: plan.byte_buf("next_obs", batch * spec.obs.len()),
+        obs: plan.byte_buf("obs", states * batch * spec.obs.len()),
+        states,
         act_obs: plan.byte_buf("act.obs", spec.act_batch * spec.obs.len()),
         act_y: plan.buf("act.y", spec.act_batch * outputs),
         online: plan.buf("online", params),
@@ -56,75 +57,134 @@ pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Program
         m: plan.buf("adam.m", params),
         v: plan.buf("adam.v", params),
         hyper: plan.buf("adam.hyper", AdamStep::LEN),
-        uniforms: plan.buf("uniforms", PARAM_SLOTS),
-        samples: plan.buf("samples", sample_fields(spec.window) * batch),
+        guard: plan.buf("guard", guard::LEN),
+        norms: plan.buf("grad_norms", norm_names.len()),
         means: plan.buf("means", METRIC_SLOTS),
+        objective,
     };
-    let x = plan.buf("x", batch * spec.obs.len());
-    let next_x = plan.buf("next_x", batch * spec.obs.len());
-    let act_x = plan.buf("act.x", spec.act_batch * spec.obs.len());
-    // The online pass at `s_t` keeps its activations for the backward pass; all others share one set.
-    let hidden = network.hidden_bufs(&mut plan, "hidden", batch);
-    let passing = network.hidden_bufs(&mut plan, "passing", batch);
-    let act_hidden = network.hidden_bufs(&mut plan, "act.hidden", spec.act_batch);
-    let hidden_grads = network.hidden_bufs(&mut plan, "hidden_grad", batch);
-    let grads = plan.buf("grads", params);
-    let mut output = |name: &str| plan.buf(name, batch * outputs);
-    let objective = ObjectiveBufs {
-        batch,
-        outputs,
-        uniforms: bufs.uniforms,
-        samples: bufs.samples,
-        online: output("y.online"),
-        online_next: output("y.online_next"),
-        target: output("y.target"),
-        target_next: output("y.target_next"),
-        grad: output("y.grad"),
-        metrics: plan.buf("metrics", batch * METRIC_SLOTS),
-    };
+    let (forward, x) = forward(&mut plan, spec, network, &bufs);
 
-    let online = Pass { batch, params: bufs.online, x, hidden: &hidden, y: objective.online };
-    let other = |params, x, y| network.forward(&Pass { batch, params, x, hidden: &passing, y });
-    let mut act = vec![decode(spec, spec.act_batch, bufs.act_obs, act_x)];
-    let act_pass =
-        Pass { batch: spec.act_batch, params: bufs.online, x: act_x, hidden: &act_hidden, y: bufs.act_y };
-    act.extend(network.forward(&act_pass));
+    let rows = spec.reads.trained.len() * batch;
+    let hidden = network.hidden_bufs(&mut plan, "hidden", rows);
+    let hidden_grads = network.hidden_bufs(&mut plan, "hidden_grad", rows);
+    let grads = plan.buf("grads", params);
+    let trained = Pass { batch: rows, params: bufs.online, x, hidden: &hidden, y: objective.trained };
+    let forward: Vec<_> = forward.into_iter().chain(network.forward(&trained)).collect();
     let mut learn = vec![Op::Objective(objective)];
-    learn.extend(network.backward(&online, objective.grad, &hidden_grads, grads));
-    learn.extend(clip(spec.clip, network, grads));
+    learn.extend(network.backward(&trained, objective.grad, &hidden_grads, grads));
+    let Bufs { online: weights, m, v, hyper, guard, norms, means, .. } = bufs;
+    learn.push(Op::ClipNorm { grads, ranges, max_norm, norms });
+    learn.push(Op::Guard {
+        metrics: objective.metrics,
+        samples: batch,
+        grad: objective.grad,
+        grad_len: rows * outputs,
+        norms,
+        norm_count: norm_names.len(),
+        guard,
+        on_fault: spec.on_fault,
+    });
     let AdamSpec { beta1, beta2, epsilon } = spec.adam;
-    let Bufs { online: weights, m, v, hyper, .. } = bufs;
-    learn.push(Op::Adam { params: weights, grads, m, v, hyper, beta1, beta2, epsilon, len: params });
-    let means =
-        Op::ColumnMeans { rows: objective.metrics, means: bufs.means, count: batch, width: METRIC_SLOTS };
+    learn.push(Op::Adam { params: weights, grads, m, v, hyper, guard, beta1, beta2, epsilon, len: params });
 
     let programs = Programs {
-        act: plan.program("act", act),
-        decode_obs: plan.program("decode_obs", vec![decode(spec, batch, bufs.obs, x)]),
-        decode_next_obs: plan.program("decode_next_obs", vec![decode(spec, batch, bufs.next_obs, next_x)]),
-        online: plan.program("online", network.forward(&online)),
-        online_next: plan.program("online_next", other(bufs.online, next_x, objective.online_next)),
-        target: plan.program("target", other(bufs.target, x, objective.target)),
-        target_next: plan.program("target_next", other(bufs.target, next_x, objective.target_next)),
+        act: act(&mut plan, spec, network, &bufs),
+        forward: plan.program("forward", forward),
         learn: plan.program("learn", learn),
-        means: plan.program("means", vec![means]),
+        means: plan.program(
+            "means",
+            vec![Op::ColumnMeans { rows: objective.metrics, means, count: batch, width: METRIC_SLOTS }],
+        ),
         sync_target: plan
             .program("sync_target", vec![Op::Copy { from: bufs.online, to: bufs.target, len: params }]),
     };
-    (plan, bufs, programs)
+    (plan, bufs, programs, norm_names)
 }
 
-fn decode(spec: &ModelSpec, batch: usize, bytes: ByteBuf, out: Buf) -> Op {
-    Op::DecodeFrames { bytes, out, batch, stack: spec.obs.stack, pixels: spec.obs.pixels() }
+/// Decoding and every pass but the trained one, which comes last because the backward pass needs what it
+/// leaves behind; and the decoded observations of the trained states.
+fn forward(plan: &mut Plan, spec: &ModelSpec, network: &Network, bufs: &Bufs) -> (Vec<Op>, Buf) {
+    let mut inputs = Inputs { spec, obs: bufs.obs, decoded: Vec::new() };
+    let regions = [
+        ("online", &spec.reads.online, bufs.online, bufs.objective.online),
+        ("target", &spec.reads.target, bufs.target, bufs.objective.target),
+    ];
+    let regions = regions.into_iter().filter(|(_, states, ..)| !states.is_empty());
+    let largest = regions.clone().map(|(_, states, ..)| states.len()).max();
+    // No pass needs the activations of another, so all share one set.
+    let passing =
+        largest.map(|states| network.hidden_bufs(plan, "passing", states * spec.batch)).unwrap_or_default();
+    let mut ops = Vec::new();
+    for (name, states, params, y) in regions {
+        let x = inputs.decode(plan, &mut ops, name, states);
+        ops.extend(network.forward(&Pass {
+            batch: states.len() * spec.batch,
+            params,
+            x,
+            hidden: &passing,
+            y,
+        }));
+    }
+    let x = inputs.decode(plan, &mut ops, "trained", &spec.reads.trained);
+    (ops, x)
 }
 
-fn clip(clip: Clip, network: &Network, grads: Buf) -> Option<Op> {
-    let (ranges, max_norm) = match clip {
-        Clip::None => return None,
-        Clip::PerTensor(max_norm) => {
-            (network.tensors().iter().map(|tensor| tensor.range()).collect(), max_norm)
+/// Observations as floats, once for each list of states.
+struct Inputs<'a> {
+    spec: &'a ModelSpec,
+    obs: ByteBuf,
+    decoded: Vec<(&'a [usize], Buf)>,
+}
+
+impl<'a> Inputs<'a> {
+    /// The decoded observations of `states`, by ops that are added if these are the first to need them.
+    fn decode(&mut self, plan: &mut Plan, ops: &mut Vec<Op>, name: &str, states: &'a [usize]) -> Buf {
+        if let Some((_, x)) = self.decoded.iter().find(|(list, _)| *list == states) {
+            return *x;
         }
-        Clip::Global(max_norm) => (std::iter::once(0..network.param_len()).collect(), max_norm),
-    };
-    Some(Op::ClipNorm { grads, ranges, max_norm })
+        let (batch, all) = (self.spec.batch, self.spec.reads.states());
+        let x = plan.buf(format!("x.{name}"), states.len() * batch * self.spec.obs.len());
+        // States that lie side by side in the bytes are one launch.
+        let places: Vec<_> = (0..all.len()).filter(|place| states.contains(&all[*place])).collect();
+        let mut to = 0;
+        for run in places.chunk_by(|a, b| a + 1 == *b) {
+            let images = run.len() * batch;
+            ops.push(decode(self.spec, self.obs, run[0] * batch, x, to, images));
+            to += images;
+        }
+        self.decoded.push((states, x));
+        x
+    }
+}
+
+/// What [`Model::act`](super::Model::act) launches.
+fn act(plan: &mut Plan, spec: &ModelSpec, network: &Network, bufs: &Bufs) -> Program {
+    let batch = spec.act_batch;
+    let x = plan.buf("act.x", batch * spec.obs.len());
+    let hidden = network.hidden_bufs(plan, "act.hidden", batch);
+    let mut ops = vec![decode(spec, bufs.act_obs, 0, x, 0, batch)];
+    ops.extend(network.forward(&Pass { batch, params: bufs.online, x, hidden: &hidden, y: bufs.act_y }));
+    plan.program("act", ops)
+}
+
+fn decode(spec: &ModelSpec, bytes: ByteBuf, from: usize, out: Buf, to: usize, batch: usize) -> Op {
+    Op::DecodeFrames { bytes, from, out, to, batch, stack: spec.obs.stack, pixels: spec.obs.pixels() }
+}
+
+/// Names and ranges of the gradient norms, and what to clip them to.
+fn clip(clip: Clip, network: &Network) -> (Vec<String>, Vec<std::ops::Range<usize>>, Option<f32>) {
+    let tensors = || network.tensors().iter().map(|tensor| (tensor.name.clone(), tensor.range())).unzip();
+    match clip {
+        Clip::None => {
+            let (names, ranges) = tensors();
+            (names, ranges, None)
+        }
+        Clip::PerTensor(max_norm) => {
+            let (names, ranges) = tensors();
+            (names, ranges, Some(max_norm))
+        }
+        Clip::Global(max_norm) => {
+            (vec!["global".to_owned()], std::iter::once(0..network.param_len()).collect(), Some(max_norm))
+        }
+    }
 }

@@ -2,43 +2,48 @@
 
 mod build;
 mod spec;
+mod state;
 
 pub use spec::{AdamSpec, Clip, ModelSpec};
+pub use state::{ModelState, Tensor};
 
+use crate::guard;
 use crate::network::Network;
 use crate::objective::{METRIC_SLOTS, PARAM_SLOTS, sample_fields};
-use crate::{AdamStep, CompiledObjective, Device, Error, Executor, ObjectiveCompiler, Passes};
+use crate::{
+    AdamStep, CompiledObjective, Device, Error, Executor, Faults, ObjectiveCompiler, OnFault, Reads,
+};
 use build::{Bufs, Programs};
 
-/// What one update learns from. Observations are `[batch, stack, height, width]` bytes, planar.
+/// What one update learns from.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
-    /// At `s_t`.
+    /// `[states, batch, stack, height, width]`, planar bytes, for the states of [`Reads::states`] in their order.
     pub obs: &'a [u8],
-    /// At the bootstrap state.
-    pub next_obs: &'a [u8],
     /// `[fields, batch]`, as [`crate::objective`] orders them.
     pub samples: &'a [f32],
 }
 
-/// One named tensor of a [`ModelState`].
+/// What an objective was shown, or would be.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
-    /// `online.`, `target.`, `adam.m.` or `adam.v.`, then the parameter's name, as in `online.conv1.weight`.
-    pub name: String,
-    /// Dimensions, row-major.
-    pub shape: Vec<usize>,
-    /// Elements.
-    pub data: Vec<f32>,
+pub struct Outputs {
+    /// `[trained states, batch, outputs]`.
+    pub trained: Vec<f32>,
+    /// `[online states, batch, outputs]`.
+    pub online: Vec<f32>,
+    /// `[target states, batch, outputs]`.
+    pub target: Vec<f32>,
 }
 
-/// All that a model learned. A model that imports it goes on with the same bits.
+/// What there is to say of the updates since the last report.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ModelState {
-    /// Parameters and moments.
-    pub tensors: Vec<Tensor>,
-    /// Updates made.
-    pub updates: u64,
+pub struct Report {
+    /// Batch means of the last update: the loss, then the objective's metrics.
+    pub means: [f32; METRIC_SLOTS],
+    /// L2 norms of the last update's gradient, before clipping, in the order of [`Model::grad_norm_names`].
+    pub grad_norms: Vec<f32>,
+    /// `None` if every update since the last report was finite.
+    pub faults: Option<Faults>,
 }
 
 /// An online and a target network, their optimizer and their objective, compiled for one device.
@@ -48,8 +53,11 @@ pub struct Model {
     executor: Box<dyn Executor>,
     bufs: Bufs,
     programs: Programs,
-    passes: Option<Passes>,
+    norm_names: Vec<String>,
+    has_objective: bool,
     updates: u64,
+    /// `updates` when the guard was last cleared.
+    reported: u64,
 }
 
 impl Model {
@@ -58,12 +66,13 @@ impl Model {
     pub fn new(device: &dyn Device, spec: ModelSpec) -> Result<Self, Error> {
         spec.check()?;
         let network = Network::new(&spec.net, spec.obs, spec.outputs)?;
-        let (plan, bufs, programs) = build::build(&spec, &network);
+        let (plan, bufs, programs, norm_names) = build::build(&spec, &network);
         let mut executor = device.compile(&plan)?;
         let params = network.initial_params(spec.seed);
         executor.write(bufs.online, &params)?;
         executor.write(bufs.target, &params)?;
-        Ok(Self { spec, network, executor, bufs, programs, passes: None, updates: 0 })
+        let (has_objective, updates, reported) = (false, 0, 0);
+        Ok(Self { spec, network, executor, bufs, programs, norm_names, has_objective, updates, reported })
     }
 
     /// What it was made from.
@@ -76,10 +85,17 @@ impl Model {
         self.executor.objective_compiler()
     }
 
-    /// Takes effect at the next update, which runs the online network at `s_t` and the passes named.
-    pub fn set_objective(&mut self, passes: Passes, objective: CompiledObjective) -> Result<(), Error> {
+    /// Takes effect at the next update. Refuses an objective with other reads than [`ModelSpec::reads`]: it needs
+    /// another plan, so another model, which can [take over](Model::take_over) from this one.
+    pub fn set_objective(&mut self, reads: &Reads, objective: CompiledObjective) -> Result<(), Error> {
+        if *reads != self.spec.reads {
+            return Err(Error::Misuse(format!(
+                "an objective that reads {reads:?} for a model made for {:?}",
+                self.spec.reads
+            )));
+        }
         self.executor.set_objective(objective)?;
-        self.passes = Some(passes);
+        self.has_objective = true;
         Ok(())
     }
 
@@ -91,7 +107,7 @@ impl Model {
                 values.len()
             )));
         }
-        self.executor.write(self.bufs.uniforms, values)
+        self.executor.write(self.bufs.objective.uniforms, values)
     }
 
     /// Online outputs `[act_batch, outputs]` at `obs`, `[act_batch, stack, height, width]`.
@@ -103,55 +119,72 @@ impl Model {
         self.executor.read(self.bufs.act_y, outputs)
     }
 
-    /// One step of gradient descent on the objective. Does not wait for the device.
+    /// One step of gradient descent on the objective. Does not wait for the device. Where its numbers are not
+    /// finite, [`ModelSpec::on_fault`] says what it does, and the next [`Model::report`] tells.
     pub fn update(&mut self, batch: &Batch<'_>, learning_rate: f32) -> Result<(), Error> {
-        let passes = self.passes.ok_or_else(|| {
-            Error::Misuse(
-                "update before an objective was set; call `set_objective` with a compiled one first".into(),
-            )
-        })?;
-        let obs_len = self.spec.batch * self.spec.obs.len();
-        check_len("update: obs", batch.obs.len(), obs_len)?;
-        check_len("update: next_obs", batch.next_obs.len(), obs_len)?;
-        let samples = sample_fields(self.spec.window) * self.spec.batch;
-        check_len("update: samples", batch.samples.len(), samples)?;
-
+        self.needs_objective("update")?;
+        self.check_batch("update", batch)?;
         let AdamSpec { beta1, beta2, .. } = self.spec.adam;
         let step = AdamStep::new(learning_rate, beta1, beta2, self.updates + 1);
         self.executor.write(self.bufs.hyper, &step.to_array())?;
-        self.executor.write(self.bufs.samples, batch.samples)?;
-        self.executor.write_bytes(self.bufs.obs, batch.obs)?;
-        let next = passes.online_next || passes.target_next;
-        if next {
-            self.executor.write_bytes(self.bufs.next_obs, batch.next_obs)?;
-        }
-        let p = &self.programs;
-        let wanted = [
-            (true, p.decode_obs),
-            (next, p.decode_next_obs),
-            (passes.online_next, p.online_next),
-            (passes.target, p.target),
-            (passes.target_next, p.target_next),
-            (true, p.online),
-            (true, p.learn),
-        ];
-        let mut launched = [p.learn; 7];
-        let mut count = 0;
-        for (_, program) in wanted.into_iter().filter(|(wanted, _)| *wanted) {
-            launched[count] = program;
-            count += 1;
-        }
-        self.executor.run(&launched[..count])?;
+        self.write_batch(batch)?;
+        self.executor.run(&[self.programs.forward, self.programs.learn])?;
         self.updates += 1;
         Ok(())
     }
 
-    /// Batch means of the last update: the loss, then the objective's metrics. Waits for the device.
-    pub fn metrics(&mut self) -> Result<[f32; METRIC_SLOTS], Error> {
+    /// The outputs that an update with this batch would show its objective: forward passes, and nothing else.
+    /// Waits for the device.
+    pub fn outputs(&mut self, batch: &Batch<'_>) -> Result<Outputs, Error> {
+        self.check_batch("outputs", batch)?;
+        self.write_batch(batch)?;
+        self.executor.run(&[self.programs.forward])?;
+        let o = &self.bufs.objective;
+        let [mut trained, mut online, mut target] = o.lens().map(|len| vec![0.0; len]);
+        let mut wanted = [(o.trained, &mut trained[..]), (o.online, &mut online), (o.target, &mut target)];
+        self.executor.read_all(&mut wanted)?;
+        Ok(Outputs { trained, online, target })
+    }
+
+    /// Reads, in one wait for the device, what there is to say of the last update, and of faults since the last
+    /// report. Under [`OnFault::Stop`] a fault also takes [`Model::updates`] back to before the broken update, whose
+    /// state this model still has, and the next update runs again.
+    pub fn report(&mut self) -> Result<Report, Error> {
         let mut means = [0.0; METRIC_SLOTS];
+        let mut counts = [0.0; guard::LEN];
+        let mut grad_norms = vec![0.0; self.norm_names.len()];
         self.executor.run(&[self.programs.means])?;
-        self.executor.read(self.bufs.means, &mut means)?;
-        Ok(means)
+        self.executor.read_all(&mut [
+            (self.bufs.means, &mut means),
+            (self.bufs.guard, &mut counts),
+            (self.bufs.norms, &mut grad_norms),
+        ])?;
+        let [first, broken, skipped] =
+            [guard::FIRST, guard::BROKEN, guard::SKIPPED].map(|slot| counts[slot] as u64);
+        let faults = (broken > 0).then_some(Faults { first: self.reported + first, broken, skipped });
+        if faults.is_some() && self.spec.on_fault == OnFault::Stop {
+            self.updates -= skipped;
+        }
+        self.clear_guard()?;
+        Ok(Report { means, grad_norms, faults })
+    }
+
+    /// What [`Report::grad_norms`] belong to: each tensor, or `global` where the gradient is clipped as a whole.
+    pub fn grad_norm_names(&self) -> &[String] {
+        &self.norm_names
+    }
+
+    /// Runs what acting, an update and a report launch once, on whatever the buffers hold, and lets nothing come of
+    /// it: memory is touched and drivers compile here instead of in the first update. Forgets faults.
+    pub fn warm(&mut self) -> Result<(), Error> {
+        self.needs_objective("warm")?;
+        let mut counts = [0.0; guard::LEN];
+        counts[guard::HOLD] = 1.0;
+        self.executor.write(self.bufs.guard, &counts)?;
+        self.executor.run(&[self.programs.act, self.programs.forward, self.programs.learn])?;
+        self.executor.run(&[self.programs.means])?;
+        self.executor.read(self.bufs.guard, &mut counts)?;
+        self.clear_guard()
     }
 
     /// Copies the online parameters to the target network.
@@ -159,63 +192,39 @@ impl Model {
         self.executor.run(&[self.programs.sync_target])
     }
 
-    /// Updates made since the parameters were fresh.
+    /// Updates made since the parameters were fresh; those that [`OnFault::Skip`] skipped count, too.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// Waits for the device and copies everything learned.
-    pub fn export(&mut self) -> Result<ModelState, Error> {
-        let mut tensors = Vec::new();
-        let mut flat = vec![0.0; self.network.param_len()];
-        for (prefix, buf) in self.bufs.learned() {
-            self.executor.read(buf, &mut flat)?;
-            tensors.extend(self.network.tensors().iter().map(|tensor| Tensor {
-                name: format!("{prefix}.{}", tensor.name),
-                shape: tensor.shape.clone(),
-                data: flat[tensor.range()].to_vec(),
-            }));
+    fn needs_objective(&self, call: &str) -> Result<(), Error> {
+        if self.has_objective {
+            return Ok(());
         }
-        Ok(ModelState { tensors, updates: self.updates })
+        Err(Error::Misuse(format!(
+            "{call} before an objective was set; call `set_objective` with a compiled one first"
+        )))
     }
 
-    /// Replaces everything learned. On an error, which names the tensor, nothing was changed.
-    pub fn import(&mut self, state: &ModelState) -> Result<(), Error> {
-        let expected = self.bufs.learned().len() * self.network.tensors().len();
-        if state.tensors.len() != expected {
-            let found = state.tensors.len();
-            return Err(Error::Misuse(format!("a state of {found} tensors for a model of {expected}")));
-        }
-        let mut staged = Vec::new();
-        for (prefix, buf) in self.bufs.learned() {
-            let mut flat = vec![0.0; self.network.param_len()];
-            for spec in self.network.tensors() {
-                let name = format!("{prefix}.{}", spec.name);
-                let tensor = state.tensors.iter().find(|tensor| tensor.name == name);
-                let tensor =
-                    tensor.ok_or_else(|| Error::Misuse(format!("the state has no tensor `{name}`")))?;
-                let to = &mut flat[spec.range()];
-                if tensor.shape != spec.shape || tensor.data.len() != to.len() {
-                    return Err(Error::Misuse(format!(
-                        "tensor `{name}` has shape {:?} and {} elements, the model needs {:?}",
-                        tensor.shape,
-                        tensor.data.len(),
-                        spec.shape
-                    )));
-                }
-                to.copy_from_slice(&tensor.data);
-            }
-            staged.push((buf, flat));
-        }
-        for (buf, flat) in staged {
-            self.executor.write(buf, &flat)?;
-        }
-        self.updates = state.updates;
-        Ok(())
+    fn check_batch(&self, call: &str, batch: &Batch<'_>) -> Result<(), Error> {
+        let rows = self.bufs.states * self.spec.batch;
+        check_len(format_args!("{call}: obs"), batch.obs.len(), rows * self.spec.obs.len())?;
+        let samples = sample_fields(self.spec.window) * self.spec.batch;
+        check_len(format_args!("{call}: samples"), batch.samples.len(), samples)
+    }
+
+    fn write_batch(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        self.executor.write(self.bufs.objective.samples, batch.samples)?;
+        self.executor.write_bytes(self.bufs.obs, batch.obs)
+    }
+
+    fn clear_guard(&mut self) -> Result<(), Error> {
+        self.reported = self.updates;
+        self.executor.write(self.bufs.guard, &[0.0; guard::LEN])
     }
 }
 
-fn check_len(what: &str, found: usize, expected: usize) -> Result<(), Error> {
+fn check_len(what: impl std::fmt::Display, found: usize, expected: usize) -> Result<(), Error> {
     if found == expected {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! What a model is made from.
 
-use crate::{Error, NetSpec, ObsShape};
+use crate::{Error, NetSpec, ObsShape, OnFault, Reads};
 
 /// Gradient clipping by L2 norm.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,10 +39,14 @@ pub struct ModelSpec {
     pub act_batch: usize,
     /// Steps a window, `n`.
     pub window: usize,
+    /// The outputs its objectives read: no other pass is run, nor memory taken for one.
+    pub reads: Reads,
     /// Optimizer.
     pub adam: AdamSpec,
     /// Gradient clipping.
     pub clip: Clip,
+    /// What an update does whose numbers are not finite.
+    pub on_fault: OnFault,
     /// Of the initial parameters.
     pub seed: u64,
 }
@@ -52,7 +56,7 @@ const MAX_DIMENSION: usize = 1 << 16;
 const MAX_OBS_BYTES: u128 = 1 << 24;
 
 impl ModelSpec {
-    /// Refuses sizes that no device could run.
+    /// Refuses sizes that no device could run, and reads that make no sense.
     pub(super) fn check(&self) -> Result<(), Error> {
         let ObsShape { stack, height, width } = self.obs;
         let hidden: &[usize] = match &self.net {
@@ -82,6 +86,6 @@ impl ModelSpec {
                 "an observation of {obs_bytes} bytes; at most {MAX_OBS_BYTES}"
             )));
         }
-        Ok(())
+        self.reads.check(self.window)
     }
 }

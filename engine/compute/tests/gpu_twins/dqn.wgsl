@@ -2,8 +2,8 @@
 
 @group(0) @binding(0) var<uniform> uniforms: array<vec4<f32>, 16>;
 @group(0) @binding(1) var<storage, read> samples: array<f32>;
-@group(0) @binding(2) var<storage, read> online: array<f32>;
-@group(0) @binding(5) var<storage, read> target_next: array<f32>;
+@group(0) @binding(2) var<storage, read> trained: array<f32>;
+@group(0) @binding(4) var<storage, read> target_next: array<f32>;
 @group(0) @binding(6) var<storage, read_write> grad: array<f32>;
 @group(0) @binding(7) var<storage, read_write> metrics: array<f32>;
 
@@ -20,7 +20,7 @@ fn objective(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var j = 1u; j < OUTPUTS; j++) {
         v_next = max(v_next, target_next[i * OUTPUTS + j]);
     }
-    let error = online[i * OUTPUTS + action] - (reward + uniforms[0].x * (1.0 - terminated) * v_next);
+    let error = trained[i * OUTPUTS + action] - (reward + uniforms[0].x * (1.0 - terminated) * v_next);
     for (var j = 0u; j < OUTPUTS; j++) {
         grad[i * OUTPUTS + j] = select(0.0, clamp(error, -1.0, 1.0) / f32(BATCH), j == action);
     }

@@ -1,12 +1,14 @@
 //! What a GPU cannot do is an error that says so.
 
 use crate::Test;
-use kelvin_compute::{DenseShape, Device, Error, LayerParams, Op, Plan};
+use crate::support::scenarios::{reads, spec};
+use kelvin_compute::{DenseShape, Device, Error, LayerParams, Model, ModelSpec, NetSpec, ObsShape, Op, Plan};
 
 pub fn tests() -> Vec<Test> {
     vec![
         ("faults: a plan that does not fit its buffers".into(), Box::new(misfit)),
         ("faults: a buffer larger than the adapter binds".into(), Box::new(too_large)),
+        ("faults: a window too long for the adapter names what to lower".into(), Box::new(long_window)),
         ("faults: a sum too long for one invocation".into(), Box::new(too_long)),
         ("faults: writes and reads beyond a buffer, and inside a word".into(), Box::new(beyond)),
     ]
@@ -31,6 +33,24 @@ fn too_large(device: &dyn Device) -> Result<(), String> {
     let mut plan = Plan::new();
     plan.buf("replay", 1 << 40);
     refused(device, &plan, |error| matches!(error, Error::Unsupported(reason) if reason.contains("`replay`")))
+}
+
+fn long_window(device: &dyn Device) -> Result<(), String> {
+    let states: Vec<_> = (0..128).collect();
+    let atari = ObsShape { stack: 4, height: 84, width: 84 };
+    let reads = reads(&states, &[], &[128]);
+    match Model::new(
+        device,
+        ModelSpec { net: NetSpec::Nature, obs: atari, window: 128, batch: 4096, ..spec(&reads) },
+    ) {
+        Err(Error::Unsupported(reason))
+            if reason.contains("`obs`") && reason.contains("a shorter window") =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(format!("another error: {error}")),
+        Ok(_) => Err("accepted".into()),
+    }
 }
 
 fn too_long(device: &dyn Device) -> Result<(), String> {

@@ -4,13 +4,13 @@
 //! ignored and says why, unless `KELVIN_REQUIRE_GPU_TESTS=1` makes that a failure.
 
 mod case;
-#[path = "../support/dqn.rs"]
-mod dqn;
 mod elementwise;
 mod faults;
 mod layers;
 mod model;
 mod objective;
+#[path = "../support/mod.rs"]
+mod support;
 
 use kelvin_compute::{Device, DeviceRequest, adapters, open};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -26,7 +26,9 @@ type Body = Box<dyn FnOnce(&dyn Device) -> Result<(), String> + Send>;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let tests = [layers::tests(), elementwise::tests(), objective::tests(), model::tests(), faults::tests()];
-    let tests = tests.into_iter().flatten();
+    let scenarios = support::scenarios::all();
+    let scenarios = scenarios.into_iter().map(|(name, run)| (name.to_owned(), Box::new(run) as Body));
+    let tests = tests.into_iter().flatten().chain(scenarios);
     let trials = match device() {
         Ok(device) => tests.map(|test| trial(test, &device)).collect(),
         Err(reason) if std::env::var_os("KELVIN_REQUIRE_GPU_TESTS").is_some_and(|value| value == "1") => {

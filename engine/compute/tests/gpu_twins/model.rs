@@ -2,41 +2,84 @@
 
 use crate::Test;
 use crate::case::compare;
-use crate::dqn;
+use crate::support::scenarios::reads;
+use crate::support::{dqn, objectives};
+use kelvin_compute::objective::sample_fields;
 use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, Device, Error, Model, ModelSpec, NetSpec, ObsShape};
+use kelvin_compute::{ObjectiveKernel, OnFault};
 
 const UPDATES: usize = 3;
+const OUTPUTS: usize = 6;
+
+const SMALL: ObsShape = ObsShape { stack: 1, height: 5, width: 5 };
+const ATARI: ObsShape = ObsShape { stack: 4, height: 84, width: 84 };
 
 pub fn tests() -> Vec<Test> {
     vec![
         (
-            "model: MLP, 3 updates".into(),
+            "model: MLP, 3 updates of DQN".into(),
+            Box::new(|device| learns_alike(device, &mlp(37, 1, Clip::Global(0.5)), &dqn(37))),
+        ),
+        (
+            "model: Nature, 3 updates of DQN".into(),
             Box::new(|device| {
-                let obs = ObsShape { stack: 1, height: 5, width: 5 };
-                learns_alike(device, NetSpec::Mlp { hidden: vec![33, 20] }, obs, 37, Clip::Global(0.5))
+                let spec = ModelSpec { net: NetSpec::Nature, obs: ATARI, ..mlp(3, 1, Clip::PerTensor(10.0)) };
+                learns_alike(device, &spec, &dqn(3))
             }),
         ),
         (
-            "model: Nature, 3 updates".into(),
+            "model: MLP, 3 updates of a window".into(),
             Box::new(|device| {
-                let obs = ObsShape { stack: 4, height: 84, width: 84 };
-                learns_alike(device, NetSpec::Nature, obs, 3, Clip::PerTensor(10.0))
+                let kernel = objectives::pull(21, OUTPUTS, 5, &reads(&[0, 2, 3], &[4, 5], &[0, 5]));
+                learns_alike(device, &mlp(21, 5, Clip::None), &kernel)
+            }),
+        ),
+        (
+            "model: Nature, 3 updates of a window".into(),
+            Box::new(|device| {
+                let kernel = objectives::pull(2, OUTPUTS, 3, &reads(&[0, 1, 2], &[], &[1, 2, 3]));
+                let spec = ModelSpec { net: NetSpec::Nature, obs: ATARI, ..mlp(2, 3, Clip::Global(1.0)) };
+                learns_alike(device, &spec, &kernel)
+            }),
+        ),
+        (
+            "model: MLP, 3 updates with batch means".into(),
+            Box::new(|device| {
+                let kernel = objectives::gather(37, OUTPUTS, &reads(&[0], &[], &[]));
+                learns_alike(device, &mlp(37, 1, Clip::None), &kernel)
             }),
         ),
     ]
 }
 
+/// A specification but for its reads.
+fn mlp(batch: usize, window: usize, clip: Clip) -> ModelSpec {
+    ModelSpec {
+        net: NetSpec::Mlp { hidden: vec![33, 20] },
+        obs: SMALL,
+        outputs: OUTPUTS,
+        batch,
+        act_batch: 2,
+        window,
+        reads: Default::default(),
+        adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-3 },
+        clip,
+        on_fault: OnFault::Stop,
+        seed: 5,
+    }
+}
+
+fn dqn(batch: usize) -> ObjectiveKernel {
+    let wgsl = include_str!("dqn.wgsl")
+        .replace("BATCH", &format!("{batch}u"))
+        .replace("OUTPUTS", &format!("{OUTPUTS}u"));
+    ObjectiveKernel { wgsl, ..dqn::kernel() }
+}
+
 /// The same updates on both devices: metrics of each, and the network's outputs at the end.
-fn learns_alike(
-    device: &dyn Device,
-    net: NetSpec,
-    obs: ObsShape,
-    batch: usize,
-    clip: Clip,
-) -> Result<(), String> {
-    let adam = AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-3 };
-    let spec = ModelSpec { net, obs, outputs: 6, batch, act_batch: 2, window: 1, adam, clip, seed: 5 };
-    let run = |device| learn(device, &spec).map_err(|error| error.to_string());
+fn learns_alike(device: &dyn Device, spec: &ModelSpec, kernel: &ObjectiveKernel) -> Result<(), String> {
+    let spec = ModelSpec { reads: kernel.reads.clone(), ..spec.clone() };
+    let run = |device| learn(device, &spec, kernel).map_err(|error| error.to_string());
     let (cpu, gpu, again) = (run(&CpuDevice)?, run(device)?, run(device)?);
     if gpu != again {
         return Err("a second model gave other bits".into());
@@ -47,20 +90,17 @@ fn learns_alike(
     compare(&cpu, &gpu, |output, i| 1e-4 * f64::from(cpu[output][i].abs().max(0.1)))
 }
 
-fn learn(device: &dyn Device, spec: &ModelSpec) -> Result<Vec<Vec<f32>>, Error> {
+fn learn(device: &dyn Device, spec: &ModelSpec, kernel: &ObjectiveKernel) -> Result<Vec<Vec<f32>>, Error> {
     let mut model = Model::new(device, spec.clone())?;
-    let mut kernel = dqn::kernel();
-    kernel.wgsl = include_str!("dqn.wgsl")
-        .replace("BATCH", &format!("{}u", spec.batch))
-        .replace("OUTPUTS", &format!("{}u", spec.outputs));
-    let objective = model.compiler().compile(&kernel)?;
-    model.set_objective(kernel.passes, objective)?;
+    let objective = model.compiler().compile(kernel)?;
+    model.set_objective(&kernel.reads, objective)?;
     model.set_uniforms(&[0.99])?;
 
     let bytes = |len: usize, salt: u32| -> Vec<u8> {
         (0..len as u32).map(|i| ((i + salt).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
     };
-    let samples: Vec<f32> = (0..4 * spec.batch)
+    // Of a window of one step: reward, terminated, action. What a longer one makes of them does not matter.
+    let samples: Vec<f32> = (0..sample_fields(spec.window) * spec.batch)
         .map(|i| match (i / spec.batch, i % spec.batch) {
             (0, sample) => (sample as f32).sin(),
             (1, sample) => f32::from(u8::from(sample % 5 == 4)),
@@ -70,10 +110,11 @@ fn learn(device: &dyn Device, spec: &ModelSpec) -> Result<Vec<Vec<f32>>, Error> 
         .collect();
     let mut outputs = Vec::new();
     for update in 0..UPDATES as u32 {
-        let len = spec.batch * spec.obs.len();
-        let (obs, next_obs) = (bytes(len, update), bytes(len, update + 1000));
-        model.update(&Batch { obs: &obs, next_obs: &next_obs, samples: &samples }, 1e-3)?;
-        outputs.push(model.metrics()?[..2].to_vec());
+        let obs = bytes(spec.reads.states().len() * spec.batch * spec.obs.len(), 1000 * update);
+        model.update(&Batch { obs: &obs, samples: &samples }, 1e-3)?;
+        let report = model.report()?;
+        outputs.push(report.means[..2].to_vec());
+        outputs.push(report.grad_norms);
         if update == 1 {
             model.sync_target()?;
         }

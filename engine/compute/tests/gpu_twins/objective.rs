@@ -2,15 +2,17 @@
 
 use crate::Test;
 use crate::case::{U, compare};
-use kelvin_compute::objective::{METRIC_SLOTS, PARAM_SLOTS};
+use crate::support::objectives;
+use crate::support::scenarios::reads;
+use kelvin_compute::objective::{MAX_PHASES, METRIC_SLOTS, PARAM_SLOTS};
 use kelvin_compute::{CpuDevice, CpuObjective, Device, Error, Executor, ObjectiveBufs, ObjectiveIo};
-use kelvin_compute::{ObjectiveKernel, Op, Passes, Plan, Program};
+use kelvin_compute::{ObjectiveKernel, Op, Plan, Program, Reads};
 use std::sync::Arc;
 
 const BATCH: usize = 37;
 const OUTPUTS: usize = 5;
 
-/// `grad = (online − target_next) weight uniforms[SLOT]`; the loss is half the sum of squares of the
+/// `grad = (trained − target) weight uniforms[SLOT]`; the loss is half the sum of squares of the
 /// difference.
 struct Difference<const SLOT: usize>;
 
@@ -19,7 +21,7 @@ impl<const SLOT: usize> CpuObjective for Difference<SLOT> {
         for b in 0..io.batch {
             let mut loss = 0.0;
             for j in b * OUTPUTS..(b + 1) * OUTPUTS {
-                let difference = io.online[j] - io.target_next[j];
+                let difference = io.trained[j] - io.target[j];
                 io.grad[j] = difference * io.samples[b] * io.uniforms[SLOT];
                 loss += 0.5 * difference * difference;
             }
@@ -29,14 +31,14 @@ impl<const SLOT: usize> CpuObjective for Difference<SLOT> {
     }
 }
 
-/// The same as WGSL; it leaves out bindings 3 and 4.
+/// The same as WGSL; it leaves out bindings 3 and 5.
 fn wgsl(slot: usize) -> String {
     format!(
         "
         @group(0) @binding(0) var<uniform> uniforms: array<vec4<f32>, 16>;
         @group(0) @binding(1) var<storage, read> samples: array<f32>;
-        @group(0) @binding(2) var<storage, read> online: array<f32>;
-        @group(0) @binding(5) var<storage, read> target_next: array<f32>;
+        @group(0) @binding(2) var<storage, read> trained: array<f32>;
+        @group(0) @binding(4) var<storage, read> target_net: array<f32>;
         @group(0) @binding(6) var<storage, read_write> grad: array<f32>;
         @group(0) @binding(7) var<storage, read_write> metrics: array<f32>;
         @compute @workgroup_size(32)
@@ -45,7 +47,7 @@ fn wgsl(slot: usize) -> String {
             if b >= {BATCH}u {{ return; }}
             var loss = 0.0;
             for (var j = b * {OUTPUTS}u; j < (b + 1u) * {OUTPUTS}u; j++) {{
-                let difference = online[j] - target_next[j];
+                let difference = trained[j] - target_net[j];
                 grad[j] = difference * samples[b] * uniforms[{slot} / 4][{slot} % 4];
                 loss += 0.5 * difference * difference;
             }}
@@ -55,9 +57,12 @@ fn wgsl(slot: usize) -> String {
     )
 }
 
+fn both() -> Reads {
+    reads(&[0], &[], &[1])
+}
+
 fn kernel<const SLOT: usize>(wgsl: String) -> ObjectiveKernel {
-    let passes = Passes { target_next: true, ..Passes::default() };
-    ObjectiveKernel { wgsl, cpu: Arc::new(Difference::<SLOT>), passes }
+    ObjectiveKernel { wgsl, cpu: Arc::new(Difference::<SLOT>), reads: both(), phases: 0 }
 }
 
 /// A plan that is nothing but an objective, with data in its buffers.
@@ -70,26 +75,15 @@ struct Rig {
 impl Rig {
     fn new(device: &dyn Device) -> Result<Self, Error> {
         let mut plan = Plan::new();
-        let len = BATCH * OUTPUTS;
-        let bufs = ObjectiveBufs {
-            batch: BATCH,
-            outputs: OUTPUTS,
-            uniforms: plan.buf("uniforms", PARAM_SLOTS),
-            samples: plan.buf("samples", 4 * BATCH),
-            online: plan.buf("online", len),
-            online_next: plan.buf("online_next", len),
-            target: plan.buf("target", len),
-            target_next: plan.buf("target_next", len),
-            grad: plan.buf("grad", len),
-            metrics: plan.buf("metrics", BATCH * METRIC_SLOTS),
-        };
+        let bufs = ObjectiveBufs::new(&mut plan, BATCH, OUTPUTS, 1, &both());
         let program = plan.program("learn", vec![Op::Objective(bufs)]);
         let mut executor = device.compile(&plan)?;
+        let len = BATCH * OUTPUTS;
         let ramp = |len: usize, step: f32| (0..len).map(|i| (i as f32 * step).sin()).collect::<Vec<_>>();
         executor.write(bufs.uniforms, &ramp(PARAM_SLOTS, 0.7))?;
-        executor.write(bufs.samples, &ramp(4 * BATCH, 0.3))?;
-        executor.write(bufs.online, &ramp(len, 0.11))?;
-        executor.write(bufs.target_next, &ramp(len, 0.13))?;
+        executor.write(bufs.samples, &ramp(6 * BATCH, 0.3))?;
+        executor.write(bufs.trained, &ramp(len, 0.11))?;
+        executor.write(bufs.target, &ramp(len, 0.13))?;
         Ok(Self { executor, program, bufs })
     }
 
@@ -116,6 +110,10 @@ pub fn tests() -> Vec<Test> {
         (
             "objective: a bad text is refused, and the old one runs on".into(),
             Box::new(|d| refused(d).map_err(text)?),
+        ),
+        (
+            "objective: entry points must be those that are run".into(),
+            Box::new(|device| entry_points(device).map_err(text)?),
         ),
         ("objective: compiled on another thread".into(), Box::new(|device| elsewhere(device).map_err(text)?)),
         (
@@ -164,8 +162,8 @@ fn refused(device: &dyn Device) -> Result<Result<(), String>, Error> {
         (good.replace("var loss = 0.0;", "var loss = 0u;"), "loss"),
         (good.replace("fn objective", "fn main"), "entry point"),
         (good.replace("workgroup_size(32)", "workgroup_size(64)"), "workgroup size"),
-        (good.replace("@binding(5)", "@binding(9)"), "9"),
-        (good.replace("storage, read> online", "storage, read_write> online"), "binding: 2"),
+        (good.replace("@binding(4)", "@binding(9)"), "9"),
+        (good.replace("storage, read> trained", "storage, read_write> trained"), "binding: 2"),
         (String::new(), "entry point"),
     ];
     for (text, word) in bad {
@@ -176,6 +174,31 @@ fn refused(device: &dyn Device) -> Result<Result<(), String>, Error> {
         }
         if rig.outputs()? != before {
             return Ok(Err(format!("after the bad {word}, the old kernel gives something else")));
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn entry_points(device: &dyn Device) -> Result<Result<(), String>, Error> {
+    let mut rig = Rig::new(device)?;
+    let gather = objectives::gather(BATCH, OUTPUTS, &both());
+    rig.set(&gather)?;
+    let before = rig.outputs()?;
+    let wide = gather.wgsl.replacen("workgroup_size(32)", "workgroup_size(16)", 1);
+    let bad = [
+        (gather.wgsl.clone(), 3, "no entry point `batch_means_2`"),
+        (gather.wgsl.clone(), 1, "`batch_means_1` is none of"),
+        (gather.wgsl.clone(), 0, "`batch_means_0` is none of"),
+        (gather.wgsl.clone(), MAX_PHASES + 1, "at most 8"),
+        (wide, 2, "workgroup size of `batch_means_0`"),
+    ];
+    for (wgsl, phases, words) in bad {
+        match rig.set(&ObjectiveKernel { wgsl, phases, ..gather.clone() }) {
+            Err(Error::Kernel { reason, .. }) if reason.contains(words) => {}
+            other => return Ok(Err(format!("{phases} phases, not refused with `{words}`: {other:?}"))),
+        }
+        if rig.outputs()? != before {
+            return Ok(Err(format!("after {phases} phases, the old kernel gives something else")));
         }
     }
     Ok(Ok(()))

@@ -5,7 +5,8 @@
 //! sizes used here. A wrong or missing term is off by 0.1 or more, thousands of times that.
 
 use super::{Case, random, random_bytes};
-use kelvin_compute::{AdamStep, ConvShape, DenseShape, LayerParams, Op};
+use kelvin_compute::objective::METRIC_SLOTS;
+use kelvin_compute::{AdamStep, ConvShape, DenseShape, LayerParams, OnFault, Op};
 use std::slice;
 
 fn sum_tolerance(terms: usize) -> f64 {
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Case> {
     cases.extend([(1, 16), (7, 16), (256, 1), (33, 50)].map(|(count, width)| column_means(count, width)));
     cases.extend(clip_norm());
     cases.extend(adam());
+    cases.extend(guard());
     cases
 }
 
@@ -137,17 +139,18 @@ pub fn dense_backward_params(shape: DenseShape) -> Case {
 }
 
 fn decode_frames() -> Vec<Case> {
-    let shapes = [(1, 1, 1), (2, 4, 35), (3, 3, 7), (5, 1, 13), (1, 4, 7056)];
+    // Images before the first and behind the last must be left alone.
+    let shapes = [(0, 0, 1, 1, 1), (0, 1, 2, 4, 35), (2, 1, 3, 3, 7), (5, 0, 5, 1, 13), (1, 2, 1, 4, 7056)];
     shapes
-        .map(|(batch, stack, pixels)| {
+        .map(|(from, to, batch, stack, pixels)| {
             // One rounding of a value of at most one.
-            let name = format!("decode_frames {batch}×{stack}×{pixels}");
+            let name = format!("decode_frames {from} to {to}, {batch}×{stack}×{pixels}");
             let mut case = Case::new(name, f64::from(f32::EPSILON));
-            let mut data = random_bytes(1, batch * stack * pixels);
-            data[0] = 255;
+            let mut data = random_bytes(1, (from + batch) * stack * pixels);
+            data[from * stack * pixels] = 255;
             let bytes = case.byte_buf("bytes", data);
-            let out = case.buf("out", random(2, batch * stack * pixels));
-            case.ops.push(Op::DecodeFrames { bytes, out, batch, stack, pixels });
+            let out = case.buf("out", random(2, (to + batch + 1) * stack * pixels));
+            case.ops.push(Op::DecodeFrames { bytes, from, out, to, batch, stack, pixels });
             case
         })
         .into()
@@ -190,28 +193,36 @@ fn column_means(count: usize, width: usize) -> Case {
 
 /// A range above the bound, one below it, one of zeros, and what no range names.
 fn clip_norm() -> Vec<Case> {
-    let case = |name: &str, len: usize, ranges: &[std::ops::Range<usize>], max_norm: f32| {
-        // A norm of thousands of squares is summed in `f32` chunk by chunk: relative error well below 1e-6,
-        // on elements of at most one.
-        let mut case = Case::new(format!("clip_norm {name}"), 1e-6);
+    let case = |name: &str, len: usize, ranges: &[std::ops::Range<usize>], max_norm: Option<f32>| {
+        // A norm of thousands of squares is summed in `f32` chunk by chunk: relative error well below 1e-6, on
+        // elements of at most one and norms of at most a hundred, which round by 4e-6.
+        let mut case = Case::new(format!("clip_norm {name}"), 1e-5);
         let mut data = random(1, len);
         data[len / 2..len / 2 + 3].fill(0.0);
         let grads = case.buf("grads", data);
-        case.ops.push(Op::ClipNorm { grads, ranges: ranges.to_vec(), max_norm });
+        let norms = case.buf("norms", random(9, ranges.len() + 1));
+        case.ops.push(Op::ClipNorm { grads, ranges: ranges.to_vec(), max_norm, norms });
         case
     };
     vec![
-        case("per tensor", 30_011, &[0..4, 5..15_005, 15_005..15_008, 15_100..30_000], 10.0),
-        case("global", 10_007, slice::from_ref(&(0..10_007)), 0.5),
-        case("below", 10, slice::from_ref(&(0..10)), 100.0),
+        case("per tensor", 30_011, &[0..4, 5..15_005, 15_005..15_008, 15_100..30_000], Some(10.0)),
+        case("global", 10_007, slice::from_ref(&(0..10_007)), Some(0.5)),
+        case("below", 10, slice::from_ref(&(0..10)), Some(100.0)),
+        case("norms alone", 30_011, &[0..4, 5..15_005], None),
     ]
 }
 
-/// First and later steps, a gradient of exactly zero, and the paper's large ε beside the usual small one.
+/// First and later steps, a gradient of exactly zero, the paper's large ε beside the usual small one, and a step
+/// that the guard holds.
 fn adam() -> Vec<Case> {
-    let steps = [(1, 1e-4, 1e-4, 5), (1, 1e-3, 1e-8, 40_001), (1000, 1e-2, 1e-8, 17)];
+    let steps = [
+        (1, 1e-4, 1e-4, 5, 0.0),
+        (1, 1e-3, 1e-8, 40_001, 0.0),
+        (1000, 1e-2, 1e-8, 17, 0.0),
+        (3, 1e-2, 1e-8, 17, 1.0),
+    ];
     steps
-        .map(|(t, learning_rate, epsilon, len)| {
+        .map(|(t, learning_rate, epsilon, len, held)| {
             // Parameters of at most one move by about the learning rate; a few roundings each.
             let mut case = Case::new(format!("adam t={t} ε={epsilon} {len}"), 4.0 * f64::from(f32::EPSILON));
             let params = case.buf("params", random(1, len + 1));
@@ -223,8 +234,47 @@ fn adam() -> Vec<Case> {
             let v = case.buf("v", fresh(4).iter().map(|value| value * value).collect());
             let (beta1, beta2) = (0.9, 0.999);
             let hyper = case.buf("hyper", AdamStep::new(learning_rate, beta1, beta2, t).to_array().to_vec());
-            case.ops.push(Op::Adam { params, grads, m, v, hyper, beta1, beta2, epsilon, len });
+            let guard = case.buf("guard", vec![0.0, 9.0, 2.0, 3.0, 4.0, held]);
+            case.ops.push(Op::Adam { params, grads, m, v, hyper, guard, beta1, beta2, epsilon, len });
             case
         })
         .into()
 }
+
+/// Three updates, of which the second is broken in one place or another, or only near one.
+pub fn guard() -> Vec<Case> {
+    let places = [
+        (METRICS, 299 * METRIC_SLOTS, f32::NAN),
+        (METRICS, 0, f32::INFINITY),
+        (GRAD, 256, f32::NEG_INFINITY),
+        (GRAD, 699, f32::from_bits(0xff80_0001)),
+        (NORMS, 9, f32::INFINITY),
+        // What is not looked at, and the largest finite number.
+        (METRICS, 5 * METRIC_SLOTS + 1, f32::NAN),
+        (GRAD, 700, f32::NAN),
+        (NORMS, 10, f32::NAN),
+        (GRAD, 3, f32::MAX),
+    ];
+    let modes = [(OnFault::Stop, 0.0), (OnFault::Skip, 0.0), (OnFault::Continue, 0.0), (OnFault::Skip, 1.0)];
+    let case = |(on_fault, hold): (OnFault, f32), (buf, at, value): (usize, usize, f32)| {
+        let mut case = Case::new(format!("guard {on_fault:?}, hold {hold}, {value} at {buf}[{at}]"), 0.0);
+        let (samples, grad_len, norm_count) = (300, 700, 10);
+        let sound = [samples * METRIC_SLOTS, grad_len + 1, norm_count + 1].map(|len| vec![1.0; len]);
+        let mut broken = sound.clone();
+        broken[buf][at] = value;
+        let guard = case.buf("guard", vec![hold, 0.0, 0.0, 0.0, 0.0, 7.0]);
+        for data in [&sound, &broken, &sound] {
+            let [metrics, grad, norms] = [METRICS, GRAD, NORMS].map(|i| case.buf(NAMES[i], data[i].clone()));
+            let op = Op::Guard { metrics, samples, grad, grad_len, norms, norm_count, guard, on_fault };
+            case.ops.push(op);
+        }
+        case
+    };
+    modes.into_iter().flat_map(|mode| places.map(|place| case(mode, place))).collect()
+}
+
+const NAMES: [&str; 3] = ["metrics", "grad", "norms"];
+/// Places in [`NAMES`].
+const METRICS: usize = 0;
+const GRAD: usize = 1;
+const NORMS: usize = 2;

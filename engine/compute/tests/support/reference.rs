@@ -1,6 +1,7 @@
 //! Every op in `f64`, by its definition, with no thought of speed.
 
-use kelvin_compute::{Buf, ByteBuf, ConvShape, DenseShape, Op};
+use kelvin_compute::objective::METRIC_SLOTS;
+use kelvin_compute::{Buf, ByteBuf, ConvShape, DenseShape, OnFault, Op, guard};
 use std::collections::HashMap;
 
 #[derive(Clone, Default)]
@@ -14,12 +15,12 @@ impl Memory {
     pub fn run(&mut self, op: &Op) {
         let f = &mut self.floats;
         match op {
-            Op::DecodeFrames { bytes, out, batch, stack, pixels } => {
+            Op::DecodeFrames { bytes, from, out, to, batch, stack, pixels } => {
                 let bytes = &self.bytes[bytes];
                 let out = f.get_mut(out).unwrap();
                 for (b, c, p) in triples(*batch, *stack, *pixels) {
-                    out[(b * pixels + p) * stack + c] =
-                        f64::from(bytes[(b * stack + c) * pixels + p]) / 255.0;
+                    out[((to + b) * pixels + p) * stack + c] =
+                        f64::from(bytes[((from + b) * stack + c) * pixels + p]) / 255.0;
                 }
             }
             Op::Conv2dForward { shape, x, params, layer, y, relu } => {
@@ -87,15 +88,36 @@ impl Memory {
                 let values: Vec<f64> = sums.iter().map(|sum| sum / *count as f64).collect();
                 put(f.get_mut(means).unwrap(), 0, &values);
             }
-            Op::ClipNorm { grads, ranges, max_norm } => {
-                for range in ranges {
+            Op::ClipNorm { grads, ranges, max_norm, norms } => {
+                for (index, range) in ranges.iter().enumerate() {
                     let grads = &mut f.get_mut(grads).unwrap()[range.clone()];
                     let norm = grads.iter().map(|grad| grad * grad).sum::<f64>().sqrt();
-                    let scale = (f64::from(*max_norm) / norm).min(1.0);
+                    let scale = max_norm.map_or(1.0, |max_norm| (f64::from(max_norm) / norm).min(1.0));
                     grads.iter_mut().for_each(|grad| *grad *= scale);
+                    f.get_mut(norms).unwrap()[index] = norm;
                 }
             }
-            Op::Adam { params, grads, m, v, hyper, beta1, beta2, epsilon, len } => {
+            Op::Guard { metrics, samples, grad, grad_len, norms, norm_count, guard, on_fault } => {
+                let mut values = f[grad][..*grad_len].to_vec();
+                values.extend((0..*samples).map(|i| f[metrics][i * METRIC_SLOTS]));
+                values.extend(&f[norms][..*norm_count]);
+                let broken = !values.iter().all(|value| value.is_finite());
+                let state = f.get_mut(guard).unwrap();
+                state[guard::SEEN] += 1.0;
+                state[guard::BROKEN] += if broken { 1.0 } else { 0.0 };
+                if broken && state[guard::FIRST] == 0.0 {
+                    state[guard::FIRST] = state[guard::SEEN];
+                }
+                let fault_holds = match on_fault {
+                    OnFault::Stop => state[guard::BROKEN] > 0.0,
+                    OnFault::Skip => broken,
+                    OnFault::Continue => false,
+                };
+                state[guard::HELD] = if state[guard::HOLD] != 0.0 || fault_holds { 1.0 } else { 0.0 };
+                state[guard::SKIPPED] += state[guard::HELD];
+            }
+            Op::Adam { guard, .. } if f[guard][guard::HELD] != 0.0 => {}
+            Op::Adam { params, grads, m, v, hyper, beta1, beta2, epsilon, len, .. } => {
                 let [beta1, beta2, epsilon] = [*beta1, *beta2, *epsilon].map(f64::from);
                 let (grads, hyper) = (f[grads].clone(), f[hyper].clone());
                 for (i, grad) in grads.iter().enumerate().take(*len) {

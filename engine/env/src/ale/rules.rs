@@ -27,7 +27,7 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn of(options: &EnvOptions) -> Self {
-        let (clip_reward, max_frames) = (options.training, HALF_AN_HOUR);
+        let (clip_reward, max_frames) = (options.training && options.clip_rewards, HALF_AN_HOUR);
         match options.preset {
             Preset::Paper => Self {
                 repeat_action_probability: 0.0,

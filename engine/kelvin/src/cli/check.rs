@@ -3,7 +3,9 @@
 use super::emit::stage;
 use crate::console::Console;
 use crate::failure::Failure;
-use kelvin_objective::ParamKind;
+use crate::staged::Staged;
+use kelvin_compute::Reads;
+use kelvin_objective::{Hooks, ParamKind};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -27,28 +29,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
             Ok(staged) => {
                 let took = start.elapsed().as_secs_f64() * 1e3;
                 console.line(format!("ok   {}  {took:.1} ms", path.display()));
-                for param in staged.script.params() {
-                    let kind = if matches!(param.kind, ParamKind::Live { .. }) { "live" } else { "static" };
-                    let range = format!("{} to {}", param.min, param.max);
-                    console.line(format!(
-                        "       {:<8} {:<8} {range:<14} {kind:<7} {}",
-                        param.name, param.default, param.doc
-                    ));
+                for line in description(&staged) {
+                    console.line(format!("       {line}"));
                 }
-                let passes = staged.kernel().passes;
-                let reads = [
-                    (true, "online"),
-                    (passes.online_next, "online at the next state"),
-                    (passes.target, "target"),
-                    (passes.target_next, "target at the next state"),
-                ];
-                let reads: Vec<_> =
-                    reads.into_iter().filter(|(read, _)| *read).map(|(_, name)| name).collect();
-                console.line(format!(
-                    "       reads {}; reports {}",
-                    reads.join(", "),
-                    staged.metric_names().join(", ")
-                ));
             }
         }
     }
@@ -57,4 +40,74 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         console.line(format!("{failure}\n"));
     }
     Err(last)
+}
+
+fn description(staged: &Staged) -> Vec<String> {
+    let params = staged.script.params();
+    let rows = params.iter().map(|param| {
+        let kind = if matches!(param.kind, ParamKind::Live { .. }) { "live" } else { "static" };
+        let range = format!("{} to {}", param.min, param.max);
+        [param.name.clone(), param.default.to_string(), range, kind.to_owned(), param.doc.clone()]
+    });
+    let mut lines = aligned(rows.collect());
+    lines.push(format!("reads    {}", reads(&staged.reads())));
+    let hooks = hooks(staged.script.hooks());
+    if !hooks.is_empty() {
+        lines.push(format!("has      {}", hooks.join(", ")));
+    }
+    lines.push(format!("reports  {}", staged.metric_names().join(", ")));
+    lines
+}
+
+/// Rows as lines, each column as wide as its widest cell; the last one ends where it ends.
+fn aligned<const N: usize>(rows: Vec<[String; N]>) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(|column| if column + 1 < N { width(column) } else { 0 }).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ")
+    };
+    rows.iter().map(line).collect()
+}
+
+/// The states of the window, `s0` to `sn`, that each network is run at.
+fn reads(reads: &Reads) -> String {
+    let regions = [("trains s", &reads.trained), ("online s", &reads.online), ("target s", &reads.target)];
+    let read = regions.into_iter().filter(|(_, states)| !states.is_empty());
+    read.map(|(name, states)| format!("{name}{}", listed(states))).collect::<Vec<_>>().join("; ")
+}
+
+/// `0, 2-5` for 0, 2, 3, 4, 5.
+fn listed(states: &[usize]) -> String {
+    let runs = states.chunk_by(|a, b| a + 1 == *b).map(|run| match run {
+        [one] => one.to_string(),
+        [first, .., last] => format!("{first}-{last}"),
+        [] => String::new(),
+    });
+    runs.collect::<Vec<_>>().join(", ")
+}
+
+fn hooks(hooks: Hooks) -> Vec<&'static str> {
+    let all = [
+        ("behave", hooks.behave),
+        ("reward", hooks.reward),
+        ("metrics", hooks.metrics),
+        ("schedule", hooks.schedule),
+        ("on_eval", hooks.on_eval),
+    ];
+    all.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_listed_in_runs() {
+        for (states, text) in [(&[0][..], "0"), (&[0, 1], "0-1"), (&[0, 2, 3, 4, 5, 7], "0, 2-5, 7")] {
+            assert_eq!(listed(states), text);
+        }
+        let all = Reads { trained: vec![0], online: vec![], target: vec![0, 1] };
+        assert_eq!(reads(&all), "trains s0; target s0-1");
+    }
 }

@@ -36,6 +36,17 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 /// Stages a script as for an Atari game with that many actions.
 pub(super) fn stage(path: &Path, actions: usize, batch: Option<u32>) -> Result<Staged, Failure> {
     let script = Script::load(path)?;
+    let sets = batch.map(|batch| ("batch".to_owned(), batch.to_string())).into_iter().collect();
+    let config = config(&script, actions, sets)?;
+    Staged::new(script, &staged::layout(&config, actions), &config.params)
+}
+
+/// A script's configuration as for an Atari game with that many actions.
+pub(super) fn config(
+    script: &Script,
+    actions: usize,
+    sets: Vec<(String, String)>,
+) -> Result<Config, Failure> {
     let env = EnvSpec {
         id: "pong".to_owned(),
         height: 84,
@@ -52,10 +63,9 @@ pub(super) fn stage(path: &Path, actions: usize, batch: Option<u32>) -> Result<S
         seed: 0,
         device: "cpu".to_owned(),
         frames: None,
-        sets: batch.map(|batch| ("batch".to_owned(), batch.to_string())).into_iter().collect(),
+        sets,
     };
-    let config = Config::resolve(&wanted, &script, &env)?;
-    Staged::new(script, &staged::layout(&config, actions), &config.params)
+    Config::resolve(&wanted, script, &env)
 }
 
 /// Parses a number of actions: Atari has 2 to 18 of them.

@@ -13,9 +13,9 @@ pub(super) struct Args {
     /// Full episodes to play
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     episodes: u64,
-    /// Probability of a random action
-    #[arg(long, default_value_t = 0.001)]
-    epsilon: f64,
+    /// Probability of a random action [default: 0.001 if the policy is greedy, 0 if it is sampled]
+    #[arg(long)]
+    epsilon: Option<f64>,
     /// Protocol to evaluate under [default: the run's]
     #[arg(long, value_parser = super::preset)]
     preset: Option<Preset>,
@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, default_value = "auto")]
     device: String,
     /// A folder of ROMs, searched before KELVIN_ROMS and the cache
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = super::folder)]
     roms: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
@@ -34,8 +34,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    if !(0.0..=1.0).contains(&args.epsilon) {
-        return Err(Failure::usage(format!("--epsilon must lie in 0 to 1, not be {}", args.epsilon)));
+    if let Some(epsilon) = args.epsilon.filter(|epsilon| !(0.0..=1.0).contains(epsilon)) {
+        return Err(Failure::usage(format!("--epsilon must lie in 0 to 1, not be {epsilon}")));
     }
     let console = Console::new(args.json);
     let request = EvalRequest {

@@ -4,15 +4,19 @@
 #![allow(clippy::print_stderr)]
 
 mod check;
+mod definitions;
 mod doctor;
 mod emit;
 mod eval;
+mod gradcheck;
+mod new;
 mod roms;
 mod train;
 
 use crate::failure::{Failure, WRONG_USE};
 use clap::{Parser, Subcommand};
 use kelvin_env::{EnvError, Preset};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Entropy-regularised reinforcement learning on Atari: write the backup target and the loss as a script,
@@ -28,6 +32,7 @@ const EXAMPLES: &str = "\
 Examples:
   kelvin train scripts/soft_kl.rhai --env pong
   kelvin train scripts/soft_kl.rhai --env catch --device cpu --set tau=0.01
+  kelvin new my_variant --from scripts/soft_kl.rhai
   kelvin check scripts/*.rhai
   kelvin eval runs/soft_kl-pong-s0
 
@@ -43,6 +48,12 @@ enum Command {
     Check(check::Args),
     /// Print what a script is compiled to
     Emit(emit::Args),
+    /// Evaluate scripts in four ways that check one another, on awkward inputs
+    Gradcheck(gradcheck::Args),
+    /// Write a script to start from
+    New(new::Args),
+    /// Write what a script can say for an editor's Rhai language server
+    Definitions(definitions::Args),
     /// Say what this machine has and which device a run would take
     Doctor(doctor::Args),
     /// List the games, and whether their ROMs are here and sound
@@ -74,6 +85,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Eval(args) => eval::run(args),
         Command::Check(args) => check::run(args),
         Command::Emit(args) => emit::run(args),
+        Command::Gradcheck(args) => gradcheck::run(args),
+        Command::New(args) => new::run(args),
+        Command::Definitions(args) => definitions::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Roms(args) => roms::run(args),
     }
@@ -81,6 +95,12 @@ fn run(command: Command) -> Result<(), Failure> {
 
 /// The largest seed: `config.toml` has no larger whole numbers.
 const MAX_SEED: u64 = i64::MAX as u64;
+
+/// Parses a folder that must be there.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_dir() { Ok(path) } else { Err("there is no such folder".to_owned()) }
+}
 
 /// Parses a preset; the error says which there are.
 fn preset(text: &str) -> Result<Preset, String> {

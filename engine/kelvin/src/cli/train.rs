@@ -41,7 +41,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "full_action_set")]
     resume: bool,
     /// A folder of ROMs, searched before KELVIN_ROMS and the cache
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = super::folder)]
     roms: Option<PathBuf>,
     /// Print nothing but errors
     #[arg(long, short)]

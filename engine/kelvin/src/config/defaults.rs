@@ -1,11 +1,11 @@
 //! What holds where neither the script nor the command line says otherwise.
 
-use super::{ClipName, Config, HeadName, Learner, NetworkName, Wanted};
+use super::{ClipName, Config, HeadName, Learner, NetworkName, OnNan, Wanted};
 use crate::memory;
 use crate::replay::bytes_per_transition;
 use crate::units::{AgentSteps, Frames};
 use kelvin_env::EnvSpec;
-use kelvin_objective::Script;
+use kelvin_objective::{ConfigValue, Script};
 use std::collections::BTreeSet;
 
 /// Share of the free memory that replay takes at most by default.
@@ -14,6 +14,10 @@ const MEMORY_SHARE: f64 = 0.6;
 /// Atari: the settings of the paper's section 6.2 and of the code it builds on. Built-in environments: a
 /// small network and short schedules, with which they are solved in seconds.
 pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Config {
+    let hooks = script.hooks();
+    // A policy that is sampled explores by itself; a script that wants random actions on top asks for them.
+    let [epsilon_start, epsilon_mid, epsilon_end] =
+        if hooks.behave || !acts_by_values(script) { [0.0; 3] } else { [1.0, 0.1, 0.01] };
     let common = Config {
         // The run may be resumed from another folder.
         script: std::path::absolute(script.path())
@@ -43,13 +47,18 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         adam_epsilon: 1e-4,
         clip: ClipName::PerTensor,
         clip_norm: 10.0,
-        epsilon_start: 1.0,
-        epsilon_mid: 0.1,
-        epsilon_end: 0.01,
+        epsilon_start,
+        epsilon_mid,
+        epsilon_end,
         epsilon_mid_at: 0.02,
         epsilon_end_at: 0.2,
+        // A script that shapes rewards wants to see them as they are.
+        clip_rewards: !hooks.reward,
+        on_nan: OnNan::Stop,
         log_every: 1000,
         checkpoint_every: 250_000,
+        eval_every: if hooks.on_eval { 250_000 } else { 0 },
+        eval_episodes: 10,
         params: script.params().iter().map(|param| (param.name.clone(), param.default)).collect(),
         pinned: BTreeSet::new(),
     };
@@ -67,7 +76,16 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         epsilon_mid_at: 0.1,
         epsilon_end_at: 0.3,
         checkpoint_every: 50_000,
+        eval_every: if hooks.on_eval { 20_000 } else { 0 },
         ..common
+    }
+}
+
+/// Whether the script's network has action values, or does not say what it has.
+fn acts_by_values(script: &Script) -> bool {
+    match script.config().get("heads") {
+        Some(ConfigValue::List(heads)) => heads.contains(&ConfigValue::Str("q".to_owned())),
+        _ => true,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Merging what a script's `config()` and `--set` say into the table of defaults.
 
 use super::Config;
+use super::near::near;
 use crate::failure::Failure;
-use kelvin_objective::{ConfigValue, Param, did_you_mean};
+use kelvin_objective::{ConfigValue, Param};
 use toml::{Table, Value};
 
 /// Keys that the run itself decides; a script or `--set` may not.
@@ -49,7 +50,14 @@ pub(super) fn from_command_line(
         _ => {
             let value = text.parse::<Value>().unwrap_or_else(|_| Value::String(text.to_owned()));
             let names: Vec<&str> = params.iter().map(|param| param.name.as_str()).collect();
-            replace(table, key, value, &names)
+            replace(table, key, value, &names)?;
+            // What the script's schedule would set otherwise.
+            match key {
+                "learning_rate" => pin(table, key),
+                _ if key.starts_with("epsilon_") => pin(table, "epsilon"),
+                _ => {}
+            }
+            Ok(())
         }
     }
 }
@@ -67,13 +75,17 @@ fn set_param(table: &mut Table, param: &Param, text: &str) -> Result<(), Problem
     if let Some(Value::Table(values)) = table.get_mut("params") {
         values.insert(param.name.clone(), Value::Float(value));
     }
+    pin(table, &param.name);
+    Ok(())
+}
+
+fn pin(table: &mut Table, name: &str) {
     if let Some(Value::Array(pinned)) = table.get_mut("pinned") {
-        let name = Value::String(param.name.clone());
+        let name = Value::String(name.to_owned());
         if !pinned.contains(&name) {
             pinned.push(name);
         }
     }
-    Ok(())
 }
 
 fn exploration(table: &mut Table, policy: &ConfigValue) -> Result<(), Problem> {
@@ -97,7 +109,7 @@ fn exploration(table: &mut Table, policy: &ConfigValue) -> Result<(), Problem> {
             Ok(())
         }
         _ => Err(Problem {
-            message: "`exploration` is not a behaviour policy that the replay learner has".to_owned(),
+            message: "`exploration` is not a schedule of random actions".to_owned(),
             hint: "write `exploration: epsilon_greedy(1.0, 0.01)`: ε at the start and at the end".to_owned(),
         }),
     }
@@ -115,18 +127,13 @@ fn replace(table: &mut Table, key: &str, value: Value, also: &[&str]) -> Result<
         });
     }
     let Some(old) = table.get(key) else {
-        let known = || {
-            table
-                .keys()
-                .map(String::as_str)
-                .filter(|known| !RESERVED.contains(known))
-                .chain(also.iter().copied())
-        };
+        let settable = table.keys().map(String::as_str).filter(|known| !RESERVED.contains(known));
+        let known: Vec<&str> = settable.chain(also.iter().copied()).collect();
         return Err(Problem {
             message: format!("there is no setting `{key}`"),
-            hint: match did_you_mean(key, known()) {
+            hint: match near(key, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
+                None => format!("there are {}", known.join(", ")),
             },
         });
     };

@@ -5,11 +5,12 @@
 
 mod defaults;
 mod merge;
+mod near;
 mod validate;
 
 use crate::failure::Failure;
 use crate::units::{AgentSteps, Frames};
-use kelvin_compute::{AdamSpec, Clip, ModelSpec, NetSpec, ObsShape};
+use kelvin_compute::{AdamSpec, Clip, ModelSpec, NetSpec, ObsShape, OnFault, Reads};
 use kelvin_env::{EnvSpec, Preset};
 use kelvin_objective::{Head, Script};
 use merge::Problem;
@@ -38,7 +39,7 @@ pub struct Config {
     /// Environments stepped in lockstep.
     pub envs: usize,
 
-    /// Which learner trains the script; `replay` is the one there is.
+    /// Which learner trains the script.
     pub learner: Learner,
     /// Window: steps from a sample to its bootstrap state.
     pub n: usize,
@@ -83,15 +84,38 @@ pub struct Config {
     /// Fraction of the training at which the schedule ends.
     pub epsilon_end_at: f64,
 
+    /// Whether the learner sees the sign of the reward (Atari; other environments never clip).
+    #[serde(default = "clipped")]
+    pub clip_rewards: bool,
+    /// What becomes of an update whose numbers are not finite: `stop`, `skip` or `continue`.
+    #[serde(default)]
+    pub on_nan: OnNan,
+
     /// Agent steps between two records of the metrics.
     pub log_every: u64,
     /// Agent steps between two checkpoints.
     pub checkpoint_every: u64,
+    /// Agent steps between two evaluations; 0 for none.
+    #[serde(default)]
+    pub eval_every: u64,
+    /// Full episodes of an evaluation.
+    #[serde(default = "ten")]
+    pub eval_episodes: u64,
 
-    /// Parameters that were set by hand, and so outlast an edit of the script's defaults.
+    /// What was set by hand, and so outlasts an edit of the script's defaults and what its `schedule` says:
+    /// parameters, `learning_rate`, and `epsilon` for any setting of the exploration.
     pub pinned: BTreeSet<String>,
     /// Value of each of the script's `params()` at the start.
     pub params: BTreeMap<String, f64>,
+}
+
+// Settings that a `config.toml` from before they existed does not have.
+fn clipped() -> bool {
+    true
+}
+
+fn ten() -> u64 {
+    10
 }
 
 /// A learner.
@@ -100,6 +124,31 @@ pub struct Config {
 pub enum Learner {
     /// Off-policy, from a replay memory, with a target network (DQN's loop).
     Replay,
+    /// On-policy, from what was just played. Scripts for it can be checked; it does not train yet.
+    Rollout,
+}
+
+/// What becomes of an update whose numbers are not finite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNan {
+    /// The run ends, with a checkpoint of the state before it.
+    #[default]
+    Stop,
+    /// It changes nothing; the run goes on.
+    Skip,
+    /// It changes what it changes; the run goes on.
+    Continue,
+}
+
+impl From<OnNan> for OnFault {
+    fn from(policy: OnNan) -> Self {
+        match policy {
+            OnNan::Stop => OnFault::Stop,
+            OnNan::Skip => OnFault::Skip,
+            OnNan::Continue => OnFault::Continue,
+        }
+    }
 }
 
 /// An output head.
@@ -186,7 +235,9 @@ impl Config {
         for (key, value) in script.config() {
             merge::from_script(&mut table, key, value).map_err(in_script)?;
         }
-        Self::from_table(table).map_err(in_script)?.with_sets(&wanted.sets, script)
+        let config = Self::from_table(table).map_err(in_script)?.with_sets(&wanted.sets, script)?;
+        config.validate_behaviour(script.hooks().behave).map_err(in_script)?;
+        Ok(config)
     }
 
     /// The same with `--set`, all of them together.
@@ -203,8 +254,8 @@ impl Config {
     fn from_table(table: Table) -> Result<Self, Problem> {
         let config: Self = table.try_into().map_err(|error: toml::de::Error| Problem {
             message: error.message().trim().to_owned(),
-            hint: "learner: replay; network: nature, mlp; clip: none, per_tensor, global; \
-                   heads: a list of q, logits, v; hidden: a list of widths"
+            hint: "learner: replay, rollout; network: nature, mlp; clip: none, per_tensor, global; \
+                   on_nan: stop, skip, continue; heads: a list of q, logits, v; hidden: a list of widths"
                 .to_owned(),
         })?;
         config.validate()?;
@@ -227,8 +278,9 @@ impl Config {
             .map_err(|error| Failure::failed(format!("the configuration cannot be written: {error}")))
     }
 
-    /// The model that learns on, or plays, this environment: `act_batch` observations at a time.
-    pub fn model_spec(&self, env: &EnvSpec, act_batch: usize, seed: u64) -> ModelSpec {
+    /// The model that learns on, or plays, this environment: `act_batch` observations at a time, for an objective
+    /// that reads these states.
+    pub fn model_spec(&self, env: &EnvSpec, act_batch: usize, reads: Reads, seed: u64) -> ModelSpec {
         ModelSpec {
             net: match self.network {
                 NetworkName::Nature => NetSpec::Nature,
@@ -239,6 +291,8 @@ impl Config {
             batch: self.batch,
             act_batch,
             window: self.n,
+            reads,
+            on_fault: self.on_nan.into(),
             adam: AdamSpec {
                 beta1: self.adam_beta1 as f32,
                 beta2: self.adam_beta2 as f32,
@@ -258,9 +312,10 @@ impl Config {
         self.heads.iter().map(|head| head.columns(actions)).sum()
     }
 
-    /// First column of the action values.
-    pub fn q_column(&self, actions: usize) -> usize {
-        self.heads.iter().take_while(|head| **head != HeadName::Q).map(|head| head.columns(actions)).sum()
+    /// First column of a head; `None` if the network has no such output.
+    pub fn column(&self, head: HeadName, actions: usize) -> Option<usize> {
+        let at = self.heads.iter().position(|other| *other == head)?;
+        Some(self.heads[..at].iter().map(|head| head.columns(actions)).sum())
     }
 }
 

@@ -4,12 +4,17 @@ use super::*;
 type Sets<'a> = &'a [(&'a str, &'a str)];
 
 fn script(config: &str) -> Script {
+    script_with(config, "")
+}
+
+/// The same with more functions.
+fn script_with(config: &str, more: &str) -> Script {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.rhai");
     let text = format!(
         "fn config() {{ {config} }}\n\
          fn params() {{ #{{ tau: param(0.1, 0.001, 10.0, \"temperature\"), batch: param(1.0, 0.0, 2.0, \"a namesake\") }} }}\n\
-         fn loss(net, t, p) {{ p.tau * p.batch * (net.q[t.action] - t.reward) ** 2 }}\n"
+         fn loss(net, t, p) {{ p.tau * p.batch * (net.q[t.action] - t.reward) ** 2 }}\n{more}"
     );
     std::fs::write(&path, text).unwrap();
     Script::load(&path).unwrap()
@@ -28,6 +33,10 @@ fn env(atari: bool) -> EnvSpec {
 }
 
 fn resolve(config: &str, sets: Sets) -> Result<Config, Failure> {
+    resolve_script(&script(config), sets, true)
+}
+
+fn resolve_script(script: &Script, sets: Sets, atari: bool) -> Result<Config, Failure> {
     let wanted = Wanted {
         env: "x".to_owned(),
         preset: Preset::Paper,
@@ -37,7 +46,7 @@ fn resolve(config: &str, sets: Sets) -> Result<Config, Failure> {
         frames: None,
         sets: sets.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
     };
-    Config::resolve(&wanted, &script(config), &env(true))
+    Config::resolve(&wanted, script, &env(atari))
 }
 
 #[test]
@@ -60,9 +69,10 @@ fn the_command_line_overrides_the_script_and_the_script_the_defaults() {
     let config = config.unwrap();
     assert_eq!((config.batch, config.learning_rate, config.clip), (64, 3e-4, ClipName::Global));
     assert_eq!((config.epsilon_start, config.epsilon_mid, config.epsilon_end), (0.5, 0.2, 0.2));
-    assert_eq!((config.outputs(2), config.q_column(2)), (3, 1));
+    assert_eq!((config.outputs(2), config.column(HeadName::Q, 2)), (3, Some(1)));
+    assert_eq!(config.column(HeadName::Logits, 2), None);
     assert_eq!((config.params["tau"], config.params["batch"]), (2.0, 0.5));
-    assert_eq!(config.pinned, BTreeSet::from(["batch".to_owned(), "tau".to_owned()]));
+    assert_eq!(config.pinned, BTreeSet::from(["batch", "learning_rate", "tau"].map(str::to_owned)));
 }
 
 #[test]
@@ -73,12 +83,17 @@ fn a_configuration_survives_its_file() {
 
 #[test]
 fn mistakes_say_where_and_what_to_do() {
-    let cases: [(&str, Sets, &str); 16] = [
+    let cases: [(&str, Sets, &str); 21] = [
         ("#{ btach: 3 }", &[], "did you mean `batch`?"),
+        ("#{ batchsize: 3 }", &[], "did you mean `batch`?"),
+        ("#{ lr: 3 }", &[], "did you mean `learning_rate`?"),
+        ("#{ on_nan: \"ignore\" }", &[], "on_nan: stop, skip, continue"),
+        ("#{ clip_rewards: 1 }", &[], "takes true or false"),
+        ("#{ eval_episodes: 0 }", &[], "must lie in 1"),
         ("#{ seed: 3 }", &[], "use --seed"),
         ("#{ batch: \"many\" }", &[], "takes a whole number"),
-        ("#{ learner: \"rollout\" }", &[], "rollout"),
-        ("#{ heads: [\"v\"] }", &[], "has no \"q\""),
+        ("#{ learner: \"rolout\" }", &[], "learner: replay, rollout"),
+        ("#{ heads: [\"v\"] }", &[], "how to act"),
         ("#{ heads: [\"q\", \"q\"] }", &[], "twice"),
         ("#{ exploration: 3 }", &[], "epsilon_greedy(1.0, 0.01)"),
         ("#{}", &[("leraning_rate", "1")], "did you mean `learning_rate`?"),
@@ -95,6 +110,45 @@ fn mistakes_say_where_and_what_to_do() {
         let failure = resolve(script, sets).expect_err(expected).to_string();
         assert!(failure.contains(expected), "{script} {sets:?}: {failure}");
     }
+}
+
+#[test]
+fn what_a_script_has_decides_defaults() {
+    let plain = resolve("#{}", &[]).unwrap();
+    assert!(plain.clip_rewards && plain.on_nan == OnNan::Stop);
+    assert_eq!((plain.eval_every, plain.eval_episodes, plain.epsilon_end), (0, 10, 0.01));
+
+    let hooks = "fn reward(r) { r / 10.0 }\nfn behave(net, p) { softmax(net.q) }\nfn on_eval(stats) { #{} }";
+    let config = resolve_script(&script_with("#{}", hooks), &[], true).unwrap();
+    assert!(!config.clip_rewards);
+    assert_eq!((config.eval_every, config.epsilon_start, config.epsilon_end), (250_000, 0.0, 0.0));
+    let built_in = resolve_script(&script_with("#{}", hooks), &[], false).unwrap();
+    assert!(built_in.eval_every * 5 <= built_in.frames.0);
+    let explicit = script_with("#{ exploration: epsilon_greedy(0.5, 0.1), clip_rewards: true }", hooks);
+    let config = resolve_script(&explicit, &[], true).unwrap();
+    assert_eq!((config.epsilon_start, config.epsilon_end, config.clip_rewards), (0.5, 0.1, true));
+
+    let sampled = resolve("#{ heads: [\"logits\", \"q\"], learner: \"rollout\" }", &[]).unwrap();
+    assert_eq!((sampled.epsilon_end, sampled.learner), (0.01, Learner::Rollout), "it follows its values");
+    let behaves = script_with("#{ heads: [\"v\", \"q\"] }", "fn behave(net, p) { softmax(net.q) }");
+    assert!(resolve_script(&behaves, &[("heads", "[\"v\"]")], true).is_ok(), "only what runs is asked for");
+}
+
+#[test]
+fn what_was_set_by_hand_is_noted() {
+    let config =
+        resolve("#{ learning_rate: 1 }", &[("learning_rate", "3e-4"), ("epsilon_end", "0.2")]).unwrap();
+    assert_eq!(config.pinned, BTreeSet::from(["epsilon", "learning_rate"].map(str::to_owned)));
+}
+
+#[test]
+fn a_file_from_before_some_settings_is_read() {
+    let config = resolve("#{}", &[]).unwrap();
+    let text = config.to_toml().unwrap();
+    let older = text
+        .lines()
+        .filter(|line| !["clip_rewards", "on_nan", "eval_"].iter().any(|key| line.starts_with(key)));
+    assert_eq!(Config::parse(&older.collect::<Vec<_>>().join("\n")).unwrap(), config);
 }
 
 #[test]

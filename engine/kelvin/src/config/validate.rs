@@ -2,6 +2,7 @@
 
 use super::merge::Problem;
 use super::{Config, HeadName};
+use crate::replay::KEPT_AFTER_DRAWING;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -9,10 +10,13 @@ use std::ops::RangeInclusive;
 const MAX_WINDOW: f64 = 128.0;
 /// Most environments, and samples of an update.
 const MAX_ROWS: f64 = 65_536.0;
+/// Most episodes of an evaluation.
+const MAX_EPISODES: f64 = 100_000.0;
 /// Widest hidden layer, and most of them.
 const MAX_HIDDEN: (usize, usize) = (8192, 16);
-/// Slots of an environment's ring that never start a sample: the stack's older frames and the write position.
-const STACK_MARGIN: usize = 8;
+/// Slots of an environment's ring that never start a sample: the stack's older frames, the write position, and
+/// those that are about to be overwritten.
+const MARGIN: usize = 8 + KEPT_AFTER_DRAWING;
 /// The `f32` below one that a decay may come to: 1 itself divides by zero in the bias correction.
 const BELOW_ONE: f64 = 1.0 - f32::EPSILON as f64;
 /// Smallest and largest positive number that an `f32` holds without loss of precision.
@@ -33,6 +37,7 @@ impl Config {
             ("target_every", self.target_every as f64, count.clone()),
             ("log_every", self.log_every as f64, count.clone()),
             ("checkpoint_every", self.checkpoint_every as f64, count),
+            ("eval_episodes", self.eval_episodes as f64, 1.0..=MAX_EPISODES),
             ("learning_rate", self.learning_rate, POSITIVE),
             ("adam_epsilon", self.adam_epsilon, POSITIVE),
             ("clip_norm", self.clip_norm, POSITIVE),
@@ -67,11 +72,18 @@ impl Config {
         if unique.len() != self.heads.len() {
             return Err(Problem::new("`heads` names a head twice", "name each once, as in [\"q\", \"v\"]"));
         }
-        if !self.heads.contains(&HeadName::Q) {
-            let message = "the replay learner acts ε-greedily on action values, but `heads` has no \"q\"";
-            return Err(Problem::new(message, "write `heads: [\"q\"]` in the script's config()"));
-        }
         Ok(())
+    }
+
+    /// Refuses a configuration that says nothing about how to act. `behave`: whether the script does.
+    pub(super) fn validate_behaviour(&self, behave: bool) -> Result<(), Problem> {
+        if behave || self.heads.iter().any(|head| *head != HeadName::V) {
+            return Ok(());
+        }
+        let message = "nothing says how to act: `heads` has neither \"q\" nor \"logits\"";
+        let hint =
+            "add a head, as in `heads: [\"q\"]`, or a function `behave(net, p)` that returns probabilities";
+        Err(Problem::new(message, hint))
     }
 
     fn validate_hidden(&self) -> Result<(), Problem> {
@@ -85,7 +97,7 @@ impl Config {
     }
 
     fn validate_replay(&self) -> Result<(), Problem> {
-        let smallest = self.envs * (self.n + self.batch.div_ceil(self.envs) + STACK_MARGIN);
+        let smallest = self.envs * (self.n + self.batch.div_ceil(self.envs) + MARGIN);
         if self.replay_capacity >= smallest {
             return Ok(());
         }

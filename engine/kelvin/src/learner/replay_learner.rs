@@ -1,52 +1,39 @@
 //! The off-policy loop of DQN (Mnih et al. 2015), with the backup target and the loss left to the script.
 
-use super::epsilon_greedy::epsilon_greedy;
+use super::look::{Broken, LOOK_AFTER_TICKS, READ_EVERY};
+use super::pending::Pending;
+use super::policy::{Choice, Policy};
 use super::readings::Readings;
-use super::seeds::Seeds;
+use super::seeds::{Seeds, from_step};
+use super::state::LearnerState;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::params::{self, EPSILON, LEARNING_RATE, Steered, Values};
 use crate::replay::{BatchBuffers, End, Replay, ReplaySpec, Transition};
 use crate::schedule::EpsilonSchedule;
-use crate::staged::{self, Staged};
-use crate::units::{AgentSteps, Frames, Updates};
-use kelvin_compute::{Batch, CompiledObjective, Device, Model, ModelState, ObjectiveCompiler};
-use kelvin_env::{Episode, VecEnv};
-use rand::SeedableRng;
-use rand_xoshiro::Xoshiro256PlusPlus;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-
-/// Updates between two readings of the objective's metrics, each of which waits for the device.
-const READ_EVERY: u64 = 8;
+use crate::staged::Staged;
+use crate::units::{AgentSteps, Frames};
+use kelvin_compute::{Batch, Device, Model, ModelSpec, ModelState, ObjectiveCompiler};
+use kelvin_env::{EnvSpec, Episode, VecEnv};
 
 /// Environments, network and memory of one run.
 pub struct ReplayLearner {
-    config: Config,
-    envs: VecEnv,
-    model: Model,
-    replay: Replay,
-    batch: BatchBuffers,
-    staged: Staged,
-    params: BTreeMap<String, f64>,
+    pub(super) config: Config,
+    pub(super) envs: VecEnv,
+    pub(super) model: Model,
+    pub(super) replay: Replay,
+    pub(super) batch: BatchBuffers,
+    pub(super) staged: Staged,
+    pub(super) policy: Policy,
+    pub(super) values: Values,
+    pub(super) state: LearnerState,
+    pub(super) pending: Pending,
+    pub(super) broken: Option<Broken>,
     epsilon: EpsilonSchedule,
-    state: LearnerState,
     outputs: Vec<f32>,
-    actions: Vec<usize>,
+    choices: Vec<Choice>,
     acted_on: Vec<u8>,
     first: Vec<bool>,
-}
-
-/// What a learner carries over a checkpoint, beside its model and memory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LearnerState {
-    /// Decisions taken.
-    pub agent_steps: AgentSteps,
-    /// Optimizer steps taken.
-    pub updates: Updates,
-    exploration: Xoshiro256PlusPlus,
-    sampling: Xoshiro256PlusPlus,
-    /// Metrics since the last record.
-    readings: Readings,
 }
 
 /// What happened in one lockstep of all environments and the updates that became due.
@@ -54,20 +41,26 @@ pub struct LearnerState {
 pub struct Tick {
     /// Episodes that ended: environment, and statistics of the true game.
     pub episodes: Vec<(usize, Episode)>,
+    /// Why an action could not be chosen as the policy says, and was uniform instead.
+    pub unsampled: Option<String>,
 }
 
 impl ReplayLearner {
-    /// A learner at its beginning: fresh weights and environments, an empty memory.
-    pub fn new(config: &Config, device: &dyn Device, envs: VecEnv, staged: Staged) -> Result<Self, Failure> {
-        let (spec, seeds) = (envs.spec(), Seeds::new(config.seed, 0));
+    /// A learner at its beginning, or where these values were said: fresh weights and environments, an empty memory.
+    pub fn new(
+        config: &Config,
+        device: &dyn Device,
+        envs: VecEnv,
+        staged: Staged,
+        steered: Steered,
+    ) -> Result<Self, Failure> {
+        let (spec, seeds) = (envs.spec(), Seeds::new(config.seed));
         let actions = spec.actions.len();
-        let mut model = Model::new(device, config.model_spec(spec, config.envs, seeds.weights))?;
-        let kernel = staged.kernel();
-        let compiled = model.compiler().compile(&kernel)?;
-        model.set_objective(kernel.passes, compiled)?;
-        // Of the script and not of the configuration: a resumed run's script may have been edited since the start.
-        let params = staged::param_values(&staged.script, config)?;
-        model.set_uniforms(&staged.uniforms(&params))?;
+        let reads = staged.reads();
+        let mut model =
+            Model::new(device, config.model_spec(spec, config.envs, reads.clone(), seeds.weights))?;
+        let compiled = model.compiler().compile(&staged.kernel())?;
+        model.set_objective(&reads, compiled)?;
         let replay = Replay::new(ReplaySpec {
             capacity: config.replay_capacity,
             lanes: config.envs,
@@ -75,75 +68,100 @@ impl ReplayLearner {
             stack: spec.stack,
             n: config.n,
         });
-        Ok(Self {
-            batch: BatchBuffers::new(replay.spec(), config.batch),
+        let mut learner = Self {
+            batch: BatchBuffers::new(replay.spec(), reads.states(), config.batch),
             outputs: vec![0.0; config.envs * config.outputs(actions)],
-            actions: vec![0; config.envs],
+            choices: vec![Choice { action: 0, logp: 0.0 }; config.envs],
             acted_on: vec![0; config.envs * spec.height * spec.width],
             first: vec![true; config.envs],
             epsilon: EpsilonSchedule::new(config),
-            params,
-            state: LearnerState {
-                agent_steps: AgentSteps(0),
-                updates: Updates(0),
-                exploration: Xoshiro256PlusPlus::seed_from_u64(seeds.exploration),
-                sampling: Xoshiro256PlusPlus::seed_from_u64(seeds.sampling),
-                readings: Readings::default(),
-            },
+            pending: Pending::new(READ_EVERY, config.batch),
+            broken: None,
+            policy: Policy::new(config, &staged, actions)?,
+            values: Values::new(),
+            state: LearnerState::new(&seeds),
             config: config.clone(),
             envs,
             model,
             replay,
             staged,
-        })
+        };
+        learner.set_values(steered)?;
+        Ok(learner)
     }
 
-    /// Seed of the environments of a run that starts, or goes on, at agent step `from`.
+    /// Seed of the environments of a run that starts, or goes on, at agent step `from`: a continuation plays new
+    /// episodes, so that its environments must not repeat those of the start.
     pub fn env_seed(config: &Config, from: AgentSteps) -> u64 {
-        Seeds::new(config.seed, from.0).envs
+        from_step(Seeds::new(config.seed).envs, from.0)
+    }
+
+    /// Seed of the evaluation at agent step `at`: no other evaluation's, and nothing that training draws from.
+    pub fn evaluation_seed(&self) -> u64 {
+        from_step(Seeds::new(self.config.seed).evaluation, self.state.agent_steps.0)
     }
 
     /// Goes on from a checkpoint; environments start new episodes.
     pub fn restore(&mut self, state: LearnerState, model: &ModelState) -> Result<(), Failure> {
         self.model.import(model)?;
         self.state = state;
+        self.set_values(self.state.steered.clone())?;
         self.replay.cut();
+        Ok(())
+    }
+
+    /// Takes what was said about parameters for the values in force.
+    pub(super) fn set_values(&mut self, steered: Steered) -> Result<(), Failure> {
+        // Of the script and not of the configuration: a resumed run's script may have been edited since the start.
+        let values = params::values(&self.staged.script, &self.config, &steered)?;
+        let uniforms = self.staged.uniforms(&values);
+        self.model.set_uniforms(&uniforms)?;
+        self.policy.set_uniforms(&uniforms);
+        self.values = values;
+        self.state.steered = steered;
         Ok(())
     }
 
     /// Steps every environment once, remembers what came of it, and makes the updates that are due.
     pub fn tick(&mut self) -> Result<Tick, Failure> {
-        self.act()?;
-        let tick = self.step_envs()?;
+        let unsampled = self.act()?;
+        let episodes = self.step_envs()?;
         let before = self.state.agent_steps.0;
         self.state.agent_steps.0 += self.config.envs as u64;
         self.learn()?;
         // Counted in agent steps and not in updates, as published settings are.
         if before / self.config.target_every != self.state.agent_steps.0 / self.config.target_every {
+            self.look()?;
             self.model.sync_target()?;
         }
-        Ok(tick)
-    }
-
-    fn act(&mut self) -> Result<(), Failure> {
-        let actions = self.actions();
-        self.model.act(self.envs.obs(), &mut self.outputs)?;
-        let (epsilon, q_column) = (self.epsilon(), self.config.q_column(actions));
-        let rows = self.outputs.chunks_exact(self.config.outputs(actions));
-        for (action, row) in self.actions.iter_mut().zip(rows) {
-            *action =
-                epsilon_greedy(&row[q_column..q_column + actions], epsilon, &mut self.state.exploration);
+        if self.pending.tick() >= LOOK_AFTER_TICKS {
+            self.look()?;
         }
-        Ok(())
+        Ok(Tick { episodes, unsampled })
     }
 
-    fn step_envs(&mut self) -> Result<Tick, Failure> {
+    fn act(&mut self) -> Result<Option<String>, Failure> {
+        let width = self.outputs.len() / self.config.envs;
+        self.model.act(self.envs.obs(), &mut self.outputs)?;
+        let (epsilon, mut unsampled) = (self.epsilon(), None);
+        for (choice, row) in self.choices.iter_mut().zip(self.outputs.chunks_exact(width)) {
+            let chosen = self.policy.choose(row, epsilon, &mut self.state.exploration);
+            *choice = chosen.unwrap_or_else(|failed| {
+                unsampled = Some(failed.reason);
+                failed.instead
+            });
+        }
+        Ok(unsampled)
+    }
+
+    fn step_envs(&mut self) -> Result<Vec<(usize, Episode)>, Failure> {
         let pixels = self.replay.spec().pixels;
         for (env, frame) in self.acted_on.chunks_exact_mut(pixels).enumerate() {
             frame.copy_from_slice(self.envs.frame(env));
         }
-        let steps = self.envs.step(&self.actions)?.to_vec();
-        let mut tick = Tick::default();
+        let actions: Vec<usize> = self.choices.iter().map(|choice| choice.action).collect();
+        let steps = self.envs.step(&actions)?.to_vec();
+        let mut episodes = Vec::new();
         for (env, step) in steps.into_iter().enumerate() {
             let end = match (step.terminated, step.truncated) {
                 (true, _) => End::Terminated,
@@ -155,46 +173,40 @@ impl ReplayLearner {
                 &Transition {
                     frame: &self.acted_on[env * pixels..(env + 1) * pixels],
                     first: self.first[env],
-                    action: self.actions[env],
+                    action: self.choices[env].action,
+                    behaviour_logp: self.choices[env].logp,
                     reward: step.reward,
                     end,
                     final_frame: self.envs.final_frame(env),
                 },
             );
             self.first[env] = end != End::Continues;
-            tick.episodes.extend(step.episode.map(|episode| (env, episode)));
+            episodes.extend(step.episode.map(|episode| (env, episode)));
         }
-        Ok(tick)
+        Ok(episodes)
     }
 
     fn learn(&mut self) -> Result<(), Failure> {
         let learned_on = self.state.agent_steps.0.saturating_sub(self.config.learning_starts.0);
-        while self.state.updates.0 < learned_on / self.config.update_every {
+        let learning_rate = self.learning_rate() as f32;
+        while self.broken.is_none() && self.state.updates.0 < learned_on / self.config.update_every {
             if !self.replay.sample(&mut self.state.sampling, &mut self.batch) {
                 return Ok(());
             }
-            let BatchBuffers { obs, next_obs, samples, .. } = &self.batch;
-            self.model.update(&Batch { obs, next_obs, samples }, self.config.learning_rate as f32)?;
+            let BatchBuffers { obs, samples, starts, .. } = &self.batch;
+            self.model.update(&Batch { obs, samples }, learning_rate)?;
             self.state.updates.0 += 1;
+            self.pending.push(self.state.updates.0, starts);
             if self.state.updates.0.is_multiple_of(READ_EVERY) {
-                let means = self.model.metrics()?;
-                self.state.readings.add(&means);
+                self.look_and_read()?;
             }
         }
         Ok(())
     }
 
-    /// Replaces the objective. Called between two ticks, so between two updates.
-    pub fn swap(&mut self, staged: Staged, compiled: CompiledObjective) -> Result<(), Failure> {
-        // What can be refused comes before what cannot be taken back.
-        let params = staged::param_values(&staged.script, &self.config)?;
-        self.model.set_objective(staged.kernel().passes, compiled)?;
-        self.model.set_uniforms(&staged.uniforms(&params))?;
-        self.params = params;
-        self.staged = staged;
-        // Metrics of two scripts do not mix.
-        self.state.readings = Readings::default();
-        Ok(())
+    /// What its model is made from.
+    pub fn model_spec(&self) -> &ModelSpec {
+        self.model.spec()
     }
 
     /// Compiles objectives for this learner's device, on any thread.
@@ -222,7 +234,12 @@ impl ReplayLearner {
         &mut self.replay
     }
 
-    /// Counters and random streams.
+    /// The network and the policy that acts by its outputs.
+    pub fn player(&mut self) -> (&mut Model, &mut Policy) {
+        (&mut self.model, &mut self.policy)
+    }
+
+    /// Counters, random streams and what was said about parameters.
     pub fn state(&self) -> &LearnerState {
         &self.state
     }
@@ -232,19 +249,26 @@ impl ReplayLearner {
         &self.staged
     }
 
-    /// Actions of the environment.
-    pub fn actions(&self) -> usize {
-        self.envs.spec().actions.len()
+    /// What the environments look like.
+    pub fn env(&self) -> &EnvSpec {
+        self.envs.spec()
     }
 
     /// The script's parameters as they are now.
-    pub fn params(&self) -> &BTreeMap<String, f64> {
-        &self.params
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// Adam's step size as it is now.
+    pub fn learning_rate(&self) -> f64 {
+        let said = self.state.steered.by_script(LEARNING_RATE, &self.config);
+        said.unwrap_or(self.config.learning_rate)
     }
 
     /// ε of the behaviour policy as it is now.
     pub fn epsilon(&self) -> f64 {
-        self.epsilon.at(self.frames().0 as f64 / self.config.frames.0 as f64)
+        let said = self.state.steered.by_script(EPSILON, &self.config);
+        said.unwrap_or_else(|| self.epsilon.at(self.frames().0 as f64 / self.config.frames.0 as f64))
     }
 
     /// Frames stepped.

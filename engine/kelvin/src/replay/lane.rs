@@ -1,9 +1,9 @@
 //! One environment's ring of frames and transitions, in time order.
 
-use super::{End, Transition};
+use super::{End, KEPT_AFTER_DRAWING, Transition};
 
-/// Bytes of a slot beside its frame: reward, action, end, place in the episode.
-pub(super) const SLOT_BYTES: usize = 7;
+/// Bytes of a slot beside its frame: reward, log-probability, action, end, place in the episode.
+pub(super) const SLOT_BYTES: usize = 11;
 /// `end` of a slot that holds an episode's final frame and no transition.
 const FINAL_FRAME: u8 = 3;
 
@@ -12,6 +12,7 @@ pub(super) struct Lane {
     pub(super) pixels: usize,
     pub(super) frames: Vec<u8>,
     pub(super) rewards: Vec<f32>,
+    pub(super) logps: Vec<f32>,
     pub(super) actions: Vec<u8>,
     pub(super) ends: Vec<u8>,
     /// Steps since the episode's first frame, saturating: how far back a stack may reach.
@@ -19,12 +20,15 @@ pub(super) struct Lane {
     /// Slot written next.
     pub(super) head: usize,
     pub(super) len: usize,
+    /// Slots ever written.
+    pub(super) written: u64,
 }
 
 /// What a slot stores beside its frame.
 #[derive(Clone, Copy)]
 pub(super) struct Outcome {
     pub reward: f32,
+    pub behaviour_logp: f32,
     pub action: u8,
     pub end: End,
 }
@@ -35,11 +39,13 @@ impl Lane {
             pixels,
             frames: vec![0; slots * pixels],
             rewards: vec![0.0; slots],
+            logps: vec![0.0; slots],
             actions: vec![0; slots],
             ends: vec![0; slots],
             depths: vec![0; slots],
             head: 0,
             len: 0,
+            written: 0,
         }
     }
 
@@ -48,11 +54,14 @@ impl Lane {
     }
 
     pub fn push(&mut self, transition: &Transition<'_>) {
-        let Transition { frame, first, action, reward, end, final_frame } = *transition;
+        let Transition { frame, first, action, behaviour_logp, reward, end, final_frame } = *transition;
         let depth = if first { 0 } else { self.next_depth() };
-        self.write(frame, depth, action as u8, reward, end as u8);
+        // Games have at most 18 actions.
+        let step = Outcome { reward, behaviour_logp, action: action as u8, end };
+        self.write(frame, depth, step, end as u8);
         if end == End::Truncated {
-            self.write(final_frame, self.next_depth(), 0, 0.0, FINAL_FRAME);
+            let nothing = Outcome { reward: 0.0, behaviour_logp: 0.0, action: 0, end };
+            self.write(final_frame, self.next_depth(), nothing, FINAL_FRAME);
         }
     }
 
@@ -66,10 +75,32 @@ impl Lane {
         }
     }
 
-    /// Whether a whole window of `n` steps starts at `age`, its frames and its bootstrap state included.
+    /// Slots written before the one of that age.
+    pub fn serial(&self, age: usize) -> u64 {
+        self.written - (self.len - age) as u64
+    }
+
+    /// The age of a slot by its serial number; `None` once it is overwritten.
+    pub fn age(&self, serial: u64) -> Option<usize> {
+        let oldest = self.written - self.len as u64;
+        serial.checked_sub(oldest).map(|age| age as usize).filter(|age| *age < self.len)
+    }
+
+    /// Whether the frames of the observation at `age` are all kept.
+    pub fn reaches_back(&self, age: usize, stack: usize) -> bool {
+        self.reach(age, stack) <= age
+    }
+
+    /// How many frames before its newest the observation at `age` consists of.
+    fn reach(&self, age: usize, stack: usize) -> usize {
+        usize::from(self.depths[self.slot(age)]).min(stack - 1)
+    }
+
+    /// Whether a whole window of `n` steps starts at `age`, its frames and its bootstrap state included, and will
+    /// be kept for a while.
     pub fn can_start(&self, age: usize, n: usize, stack: usize) -> bool {
-        let reach = usize::from(self.depths[self.slot(age)]).min(stack - 1);
-        if reach > age {
+        let free = self.ends.len() - self.len;
+        if age + free < self.reach(age, stack) + KEPT_AFTER_DRAWING || !self.reaches_back(age, stack) {
             return false;
         }
         for step in age..age + n {
@@ -85,10 +116,10 @@ impl Lane {
         age + n < self.len
     }
 
-    /// Age of the state that the window from `age` bootstraps from. After a termination nothing is
-    /// bootstrapped, and any state will do: the last one of the episode.
-    pub fn bootstrap(&self, age: usize, n: usize) -> usize {
-        (age..age + n).find(|step| self.ends[self.slot(*step)] == End::Terminated as u8).unwrap_or(age + n)
+    /// Age of the `d`-th state of the window from `age`. After a termination there are no states, and any will
+    /// do: the one that the terminal step was taken in.
+    pub fn state(&self, age: usize, d: usize) -> usize {
+        (age..age + d).find(|step| self.ends[self.slot(*step)] == End::Terminated as u8).unwrap_or(age + d)
     }
 
     pub fn outcome(&self, age: usize) -> Outcome {
@@ -98,7 +129,8 @@ impl Lane {
             1 => End::Terminated,
             _ => End::Truncated,
         };
-        Outcome { reward: self.rewards[slot], action: self.actions[slot], end }
+        let (reward, behaviour_logp, action) = (self.rewards[slot], self.logps[slot], self.actions[slot]);
+        Outcome { reward, behaviour_logp, action, end }
     }
 
     /// Writes the observation at `age`, oldest frame first; frames from before the episode are zero.
@@ -128,14 +160,16 @@ impl Lane {
         (self.head + slots - self.len + age) % slots
     }
 
-    fn write(&mut self, frame: &[u8], depth: u8, action: u8, reward: f32, end: u8) {
+    fn write(&mut self, frame: &[u8], depth: u8, step: Outcome, end: u8) {
         let (slot, slots) = (self.head, self.ends.len());
         self.frames[slot * self.pixels..(slot + 1) * self.pixels].copy_from_slice(frame);
-        self.rewards[slot] = reward;
-        self.actions[slot] = action;
+        self.rewards[slot] = step.reward;
+        self.logps[slot] = step.behaviour_logp;
+        self.actions[slot] = step.action;
         self.ends[slot] = end;
         self.depths[slot] = depth;
         self.head = (slot + 1) % slots;
         self.len = (self.len + 1).min(slots);
+        self.written += 1;
     }
 }

@@ -5,14 +5,18 @@
 //! a termination are zero and `terminated` stays one; a window never crosses a truncation, but may end in the
 //! final frame that a truncated episode left behind.
 
+mod batch;
 mod lane;
 mod snapshot;
 
-use kelvin_compute::objective::sample_fields;
+pub use batch::{BatchBuffers, Drawn};
 use lane::Lane;
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rayon::prelude::*;
+
+/// Slots a lane must go on to keep after they were drawn, so that a batch can be put together once more: what
+/// is about to be overwritten is not drawn.
+pub const KEPT_AFTER_DRAWING: usize = 40;
 
 /// What a slot's transition led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub struct Transition<'a> {
     pub first: bool,
     /// The action taken.
     pub action: usize,
+    /// Log-probability of that action under the policy that acted.
+    pub behaviour_logp: f32,
     /// The reward that followed.
     pub reward: f32,
     /// What it led to.
@@ -67,32 +73,6 @@ pub struct ReplaySpec {
 pub struct Replay {
     spec: ReplaySpec,
     lanes: Vec<Lane>,
-}
-
-/// A batch in the layout that [`kelvin_compute::Batch`] borrows.
-pub struct BatchBuffers {
-    /// `[batch, stack, pixels]`, oldest frame first.
-    pub obs: Vec<u8>,
-    /// Observations at the bootstrap states, same shape.
-    pub next_obs: Vec<u8>,
-    /// `[fields, batch]`; see [`kelvin_compute::objective`].
-    pub samples: Vec<f32>,
-    size: usize,
-    starts: Vec<(usize, usize)>,
-}
-
-impl BatchBuffers {
-    /// Room for `batch` samples.
-    pub fn new(spec: &ReplaySpec, batch: usize) -> Self {
-        let obs = vec![0; batch * spec.stack * spec.pixels];
-        Self {
-            next_obs: obs.clone(),
-            obs,
-            samples: vec![0.0; sample_fields(spec.n) * batch],
-            size: batch,
-            starts: Vec::with_capacity(batch),
-        }
-    }
 }
 
 impl Replay {
@@ -130,7 +110,7 @@ impl Replay {
 
     /// Fills `batch` with samples drawn uniformly, with replacement. `false` while nothing can be sampled.
     pub fn sample(&self, rng: &mut Xoshiro256PlusPlus, batch: &mut BatchBuffers) -> bool {
-        let size = batch.size;
+        let size = batch.size();
         let slots = self.len();
         batch.starts.clear();
         // Almost every slot can start a window once a lane is longer than one, so that rejection is cheap;
@@ -141,11 +121,26 @@ impl Replay {
                 return false;
             }
             tries -= 1;
-            let start = self.locate(rng.random_range(0..slots));
-            if self.lanes[start.0].can_start(start.1, self.spec.n, self.spec.stack) {
-                batch.starts.push(start);
+            let (lane, age) = self.locate(rng.random_range(0..slots));
+            if self.lanes[lane].can_start(age, self.spec.n, self.spec.stack) {
+                batch.starts.push(Drawn { lane, serial: self.lanes[lane].serial(age) });
             }
         }
+        self.gather(batch);
+        true
+    }
+
+    /// Fills `batch` with the samples at `drawn` once more. `false` if one of them is no longer kept.
+    pub fn again(&self, drawn: &[Drawn], batch: &mut BatchBuffers) -> bool {
+        let kept = |drawn: &Drawn| {
+            let lane = &self.lanes[drawn.lane];
+            lane.age(drawn.serial).is_some_and(|age| lane.reaches_back(age, self.spec.stack))
+        };
+        if drawn.len() != batch.size() || !drawn.iter().all(kept) {
+            return false;
+        }
+        batch.starts.clear();
+        batch.starts.extend_from_slice(drawn);
         self.gather(batch);
         true
     }
@@ -159,33 +154,6 @@ impl Replay {
             index -= slots.len();
         }
         unreachable!("the caller draws below the number of slots")
-    }
-
-    fn gather(&self, batch: &mut BatchBuffers) {
-        let ReplaySpec { pixels, stack, n, .. } = self.spec;
-        let (size, obs_len) = (batch.starts.len(), stack * pixels);
-        batch
-            .obs
-            .par_chunks_mut(obs_len)
-            .zip(batch.next_obs.par_chunks_mut(obs_len))
-            .zip(&batch.starts)
-            .for_each(|((obs, next_obs), &(lane, age))| {
-                let lane = &self.lanes[lane];
-                lane.stack(age, stack, obs);
-                lane.stack(lane.bootstrap(age, n), stack, next_obs);
-            });
-        for (i, &(lane, age)) in batch.starts.iter().enumerate() {
-            let lane = &self.lanes[lane];
-            let mut terminated = false;
-            for d in 0..n {
-                let step = (!terminated).then(|| lane.outcome(age + d));
-                terminated |= step.is_some_and(|step| step.end == End::Terminated);
-                batch.samples[d * size + i] = step.map_or(0.0, |step| step.reward);
-                batch.samples[(n + d) * size + i] = f32::from(u8::from(terminated));
-                batch.samples[(2 * n + d) * size + i] = step.map_or(0.0, |step| f32::from(step.action));
-            }
-            batch.samples[3 * n * size + i] = 1.0;
-        }
     }
 }
 

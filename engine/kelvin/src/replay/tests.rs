@@ -3,33 +3,44 @@ use rand::SeedableRng;
 
 const PIXELS: usize = 3;
 
-fn replay(capacity: usize, lanes: usize, stack: usize, n: usize) -> Replay {
-    Replay::new(ReplaySpec { capacity, lanes, pixels: PIXELS, stack, n })
+/// Room for `slots` slots that can start a window, in each lane, beside those that are about to be overwritten.
+fn replay(slots: usize, lanes: usize, stack: usize, n: usize) -> Replay {
+    Replay::new(ReplaySpec {
+        capacity: (slots + KEPT_AFTER_DRAWING) * lanes,
+        lanes,
+        pixels: PIXELS,
+        stack,
+        n,
+    })
 }
 
-/// Episodes whose step `k` of all has frame `[k; 3]`, reward `k` and action `k % 3`.
+/// Episodes whose step `k` of all has frame `[k; 3]`, reward `k`, action `k % 3` and log-probability `-k / 10`.
 fn fill(replay: &mut Replay, lane: usize, from: usize, ends: &[End]) {
     let mut first = true;
     for (offset, &end) in ends.iter().enumerate() {
         let k = from + offset;
         let (frame, final_frame) = ([k as u8; PIXELS], [200 + k as u8; PIXELS]);
-        let (action, reward) = (k % 3, k as f32);
-        replay
-            .push(lane, &Transition { frame: &frame, first, action, reward, end, final_frame: &final_frame });
+        let (action, reward, behaviour_logp) = (k % 3, k as f32, -(k as f32) / 10.0);
+        let final_frame = &final_frame;
+        let step = Transition { frame: &frame, first, action, behaviour_logp, reward, end, final_frame };
+        replay.push(lane, &step);
         first = end != End::Continues;
     }
 }
 
+/// The window from `age`, with all its states.
 fn window(replay: &Replay, lane: usize, age: usize) -> BatchBuffers {
     assert!(replay.lanes[lane].can_start(age, replay.spec.n, replay.spec.stack), "age {age}");
-    let mut batch = BatchBuffers::new(&replay.spec, 1);
-    batch.starts.push((lane, age));
+    let mut batch = BatchBuffers::new(&replay.spec, (0..=replay.spec.n).collect(), 1);
+    batch.starts.push(Drawn { lane, serial: replay.lanes[lane].serial(age) });
     replay.gather(&mut batch);
     batch
 }
 
-fn newest_bytes(obs: &[u8]) -> Vec<u8> {
-    obs.chunks(PIXELS).map(|frame| frame[0]).collect()
+/// The observation at a state of a window, as one byte a frame.
+fn obs(replay: &Replay, batch: &BatchBuffers, state: usize) -> Vec<u8> {
+    let len = replay.spec.stack * PIXELS;
+    batch.obs[state * len..(state + 1) * len].chunks(PIXELS).map(|frame| frame[0]).collect()
 }
 
 use End::{Continues as C, Terminated as T, Truncated as X};
@@ -38,10 +49,28 @@ use End::{Continues as C, Terminated as T, Truncated as X};
 fn stacks_do_not_reach_into_the_episode_before() {
     let mut replay = replay(16, 1, 3, 1);
     fill(&mut replay, 0, 1, &[C, C, T, C, C, C]);
-    assert_eq!(newest_bytes(&window(&replay, 0, 1).obs), [0, 1, 2]);
-    assert_eq!(newest_bytes(&window(&replay, 0, 3).obs), [0, 0, 4]);
+    assert_eq!(obs(&replay, &window(&replay, 0, 1), 0), [0, 1, 2]);
+    assert_eq!(obs(&replay, &window(&replay, 0, 3), 0), [0, 0, 4]);
     let batch = window(&replay, 0, 4);
-    assert_eq!((newest_bytes(&batch.obs), newest_bytes(&batch.next_obs)), (vec![0, 4, 5], vec![4, 5, 6]));
+    assert_eq!((obs(&replay, &batch, 0), obs(&replay, &batch, 1)), (vec![0, 4, 5], vec![4, 5, 6]));
+}
+
+#[test]
+fn every_state_of_a_window_can_be_had_and_after_a_termination_the_last_one_again() {
+    let mut replay = replay(16, 1, 2, 3);
+    fill(&mut replay, 0, 1, &[C, C, C, C, T, C]);
+    let states = |age| -> Vec<Vec<u8>> {
+        let batch = window(&replay, 0, age);
+        (0..4).map(|state| obs(&replay, &batch, state)).collect()
+    };
+    assert_eq!(states(0), [[0, 1], [1, 2], [2, 3], [3, 4]]);
+    assert_eq!(states(3), [[3, 4], [4, 5], [4, 5], [4, 5]]);
+    // Only what is asked for is put together, in that order.
+    let mut batch = BatchBuffers::new(&replay.spec, vec![1, 3], 2);
+    let drawn = [0, 1].map(|age| Drawn { lane: 0, serial: replay.lanes[0].serial(age) });
+    assert!(replay.again(&drawn, &mut batch));
+    let rows: Vec<Vec<u8>> = (0..4).map(|row| obs(&replay, &batch, row)).collect();
+    assert_eq!(rows, [[1, 2], [2, 3], [3, 4], [4, 5]], "states first, then samples");
 }
 
 #[test]
@@ -49,7 +78,13 @@ fn after_a_termination_rewards_are_zero_and_terminated_stays_one() {
     let mut replay = replay(16, 1, 2, 3);
     fill(&mut replay, 0, 1, &[C, T, C, C]);
     let samples = window(&replay, 0, 0).samples;
-    assert_eq!(samples, [1.0, 2.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 0.0, 1.0]);
+    let fields: Vec<&[f32]> = samples[..15].chunks(3).collect();
+    assert_eq!(fields[0], [1.0, 2.0, 0.0], "rewards");
+    assert_eq!(fields[1], [0.0, 1.0, 1.0], "terminated");
+    assert_eq!(fields[2], [1.0, 2.0, 0.0], "actions");
+    assert_eq!(fields[3], [-0.1, -0.2, 0.0], "log-probabilities");
+    assert_eq!(fields[4], [1.0, 1.0, 0.0], "valid: the terminal step itself is");
+    assert_eq!(samples[15..], [1.0], "weight");
 }
 
 #[test]
@@ -57,8 +92,9 @@ fn a_window_may_end_in_a_truncation_but_not_cross_it() {
     let mut replay = replay(16, 1, 2, 2);
     fill(&mut replay, 0, 1, &[C, C, X, C, C, C]);
     let batch = window(&replay, 0, 1);
-    assert_eq!(newest_bytes(&batch.next_obs), [3, 203], "bootstraps from the episode's final frame");
+    assert_eq!(obs(&replay, &batch, 2), [3, 203], "bootstraps from the episode's final frame");
     assert_eq!(batch.samples[2..4], [0.0, 0.0], "a truncation is not a termination");
+    assert_eq!(batch.samples[8..10], [1.0, 1.0], "both steps were taken");
     let starts = |age| replay.lanes[0].can_start(age, 2, 2);
     assert!(!starts(2), "the second step would lie in the next episode");
     assert!(!starts(3), "the final frame starts nothing");
@@ -67,12 +103,40 @@ fn a_window_may_end_in_a_truncation_but_not_cross_it() {
 }
 
 #[test]
-fn an_overwritten_stack_starts_nothing() {
+fn what_is_about_to_be_overwritten_starts_nothing() {
     let mut replay = replay(4, 1, 3, 1);
-    fill(&mut replay, 0, 1, &[C; 9]);
-    let starts: Vec<bool> = (0..4).map(|age| replay.lanes[0].can_start(age, 1, 3)).collect();
-    assert_eq!(starts, [false, false, true, false]);
-    assert_eq!(newest_bytes(&window(&replay, 0, 2).obs), [6, 7, 8]);
+    fill(&mut replay, 0, 1, &[C; 4]);
+    let starts = |replay: &Replay| -> Vec<usize> {
+        (0..replay.len()).filter(|age| replay.lanes[0].can_start(*age, 1, 3)).collect()
+    };
+    assert_eq!(starts(&replay), [0, 1, 2], "an episode's first frames need none from before them");
+    fill(&mut replay, 0, 5, &[C]);
+    assert_eq!(starts(&replay), [3], "the others hold on to the first frame, which has not long to go");
+    fill(&mut replay, 0, 0, &[C; 60]);
+    assert_eq!(replay.len(), KEPT_AFTER_DRAWING + 4, "the ring is full");
+    assert_eq!(
+        starts(&replay)[0],
+        KEPT_AFTER_DRAWING + 2,
+        "two older frames and the time that they are kept"
+    );
+}
+
+#[test]
+fn what_was_drawn_can_be_drawn_again_for_a_while() {
+    let mut replay = replay(8, 2, 3, 2);
+    for lane in 0..2 {
+        fill(&mut replay, lane, 1, &[C; KEPT_AFTER_DRAWING + 20]);
+    }
+    let mut batch = BatchBuffers::new(&replay.spec, vec![0, 2], 32);
+    assert!(replay.sample(&mut Xoshiro256PlusPlus::seed_from_u64(5), &mut batch));
+    let mut again = BatchBuffers::new(&replay.spec, vec![0, 2], 32);
+    for _ in 0..KEPT_AFTER_DRAWING {
+        (0..2).for_each(|lane| fill(&mut replay, lane, 7, &[C]));
+        assert!(replay.again(&batch.starts, &mut again));
+        assert_eq!((&again.obs, &again.samples), (&batch.obs, &batch.samples));
+    }
+    (0..2).for_each(|lane| fill(&mut replay, lane, 7, &[C; 9]));
+    assert!(!replay.again(&batch.starts, &mut again), "the oldest of 32 is gone by now");
 }
 
 #[test]
@@ -85,7 +149,7 @@ fn a_cut_separates_what_was_stored_from_what_follows() {
     assert!(!replay.lanes[0].can_start(2, 1, 2));
     assert!(replay.lanes[0].can_start(1, 1, 2));
     assert!(replay.lanes[1].can_start(2, 1, 2), "a terminated episode needs no next state");
-    assert_eq!(newest_bytes(&window(&replay, 0, 3).obs), [0, 10]);
+    assert_eq!(obs(&replay, &window(&replay, 0, 3), 0), [0, 10]);
 }
 
 #[test]
@@ -95,7 +159,7 @@ fn sampling_is_uniform_over_what_can_be_sampled_and_repeats_by_seed() {
     fill(&mut replay, 1, 20, &[C, C, C]);
     let draw = |seed| {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let mut batch = BatchBuffers::new(&replay.spec, 8000);
+        let mut batch = BatchBuffers::new(&replay.spec, vec![0, 1], 8000);
         assert!(replay.sample(&mut rng, &mut batch));
         batch.samples[..8000].to_vec()
     };
@@ -113,7 +177,7 @@ fn sampling_is_uniform_over_what_can_be_sampled_and_repeats_by_seed() {
 fn nothing_can_be_sampled_from_too_little() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
     let mut replay = replay(16, 1, 2, 3);
-    let mut batch = BatchBuffers::new(&replay.spec, 2);
+    let mut batch = BatchBuffers::new(&replay.spec, vec![0, 3], 2);
     assert!(!replay.sample(&mut rng, &mut batch));
     fill(&mut replay, 0, 0, &[C, C, C]);
     assert!(!replay.sample(&mut rng, &mut batch));
@@ -137,4 +201,6 @@ fn a_snapshot_restores_every_slot() {
     assert!(restored.read_from(&mut &bytes[..bytes.len() - 1]).is_err());
     let mut other = Replay::new(ReplaySpec { capacity: 12, ..replay.spec });
     assert!(other.read_from(&mut bytes.as_slice()).is_err());
+    let error = restored.read_from(&mut &bytes[8..]).unwrap_err().to_string();
+    assert!(error.contains("another version of kelvin"), "{error}");
 }

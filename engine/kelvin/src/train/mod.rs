@@ -1,19 +1,29 @@
 //! `kelvin train`: a learner, and those who observe it.
 
+mod archive;
+mod changes;
 pub mod checkpoint;
+mod control;
+mod evaluation;
+mod faults;
 pub mod interrupt;
 mod recorder;
-mod reload;
+mod report;
 mod request;
 mod resume;
 mod session;
 mod start;
+mod steering;
+mod version;
+mod watch;
 
+use crate::config::OnNan;
 use crate::console::{Console, Status, duration, grouped};
 use crate::failure::Failure;
+use crate::learner::Tick;
 use crate::units::Frames;
-use reload::Reload;
 pub use request::TrainRequest;
+pub(crate) use resume::recorded_script;
 use serde_json::json;
 pub use session::Session;
 pub(crate) use session::open_device;
@@ -26,7 +36,7 @@ pub fn train(request: &TrainRequest, console: &mut Console) -> Result<(), Failur
     let result = session.run(console);
     console.finish();
     if let Err(failure) = &result {
-        session.note_fault(failure);
+        session.note_failure(failure);
     }
     result
 }
@@ -35,27 +45,36 @@ impl Session {
     fn run(&mut self, console: &mut Console) -> Result<(), Failure> {
         let total = self.config.frames;
         console.start(total, self.learner.frames(), self.learner.state().updates);
-        let mut checkpoints = self.checkpoints_due();
         while self.learner.frames() < total && !interrupt::wished() {
-            if let Some(reload) = self.reloader.poll() {
-                self.reload(reload, console)?;
-            }
-            let tick = self.learner.tick()?;
-            self.recorder.observe(&mut self.learner, &tick)?;
-            if self.checkpoints_due() > checkpoints {
-                checkpoints = self.checkpoints_due();
-                self.checkpoint()?;
-            }
-            let (learner, recorder) = (&self.learner, &self.recorder);
-            console.progress(total, || Status {
-                frames: learner.frames(),
-                updates: learner.state().updates,
-                mean_return: recorder.mean_return(),
-                loss: recorder.loss(),
-                epsilon: learner.epsilon(),
-            });
+            self.step(console)?;
         }
         self.stop(total, console)
+    }
+
+    /// Takes over what was edited, lets the learner make a tick, and does what that makes due.
+    pub fn step(&mut self, console: &mut Console) -> Result<(), Failure> {
+        self.take_changes(console)?;
+        self.follow_schedule(console)?;
+        // A look ahead of those may have found something in the tick before.
+        self.take_faults(console)?;
+        let checkpoints = self.checkpoints_due();
+        let tick = self.learner.tick()?;
+        self.take_faults(console)?;
+        self.check_acting(&tick, console)?;
+        self.recorder.observe(&mut self.learner, &tick)?;
+        self.evaluate_if_due(console)?;
+        if self.checkpoints_due() > checkpoints {
+            self.checkpoint(console)?;
+        }
+        let (learner, recorder) = (&self.learner, &self.recorder);
+        console.progress(self.config.frames, || Status {
+            frames: learner.frames(),
+            updates: learner.state().updates,
+            mean_return: recorder.mean_return(),
+            loss: recorder.loss(),
+            epsilon: learner.epsilon(),
+        });
+        Ok(())
     }
 
     /// Number of checkpoints that should exist by now.
@@ -63,37 +82,51 @@ impl Session {
         self.learner.state().agent_steps.0 / self.config.checkpoint_every
     }
 
-    fn reload(&mut self, reload: Reload, console: &Console) -> Result<(), Failure> {
-        match reload {
-            Reload::Refused(failure) => {
-                console.line(format!("{failure}\nthe objective that ran goes on"));
-                let detail = json!({ "diagnostic": failure.to_string() });
-                self.recorder.event("reload_refused", &self.learner, detail)
-            }
-            Reload::Ready { staged, compiled, took } => {
-                let (hash, name) = (staged.script.hash().to_owned(), staged.script.name().to_owned());
-                self.learner.swap(*staged, compiled)?;
-                self.record_objective()?;
-                let update = self.learner.state().updates;
-                console.line(format!("{name} reloaded at update {update} ({} ms)", took.as_millis()));
-                let detail =
-                    json!({ "hash": hash, "ms": took.as_millis() as u64, "params": self.learner.params() });
-                self.recorder.event("reload", &self.learner, detail)
-            }
+    /// A policy that cannot be sampled from is a fault like any other.
+    fn check_acting(&mut self, tick: &Tick, console: &Console) -> Result<(), Failure> {
+        let Some(reason) = &tick.unsampled else { return Ok(()) };
+        // Where weights diverged, that is the better thing to say.
+        self.learner.settle()?;
+        self.take_faults(console)?;
+        let script = &self.learner.staged().script;
+        let function = if script.hooks().behave { "behave" } else { "loss" };
+        let hint = "a policy is finite, never negative, and positive for some action";
+        let diagnostic = script.diagnostic_at(function, format!("no action can be chosen: {reason}"), hint);
+        if self.config.on_nan == OnNan::Stop {
+            return Err(diagnostic.into());
         }
+        if !std::mem::replace(&mut self.acts_at_random, true) {
+            console.line(format!("{diagnostic}\nactions are uniform where that happens"));
+            let detail = json!({ "diagnostic": diagnostic.to_string() });
+            self.recorder.event("unsampled", &self.learner, detail)?;
+        }
+        Ok(())
     }
 
-    fn checkpoint(&mut self) -> Result<(), Failure> {
+    fn checkpoint(&mut self, console: &Console) -> Result<(), Failure> {
         let now = self.learner.state().agent_steps;
         if self.saved == Some(now) {
             return Ok(());
         }
+        // An update that turns out to be broken is not one to be saved; this may come back here.
+        self.learner.settle()?;
+        self.take_faults(console)?;
         self.saved = Some(now);
         let start = Instant::now();
+        self.archive.settle()?;
         self.recorder.sync()?;
-        checkpoint::save(&self.dir, &mut self.learner)?;
-        let detail = json!({ "seconds": start.elapsed().as_secs_f64() });
-        self.recorder.event("checkpoint", &self.learner, detail)
+        match checkpoint::save(&self.dir, &mut self.learner) {
+            Err(failure) if self.config.on_nan == OnNan::Continue => {
+                console.line(format!("warning: {failure}"));
+                let detail = json!({ "diagnostic": failure.to_string() });
+                self.recorder.event("checkpoint_refused", &self.learner, detail)
+            }
+            saved => {
+                saved?;
+                let detail = json!({ "seconds": start.elapsed().as_secs_f64() });
+                self.recorder.event("checkpoint", &self.learner, detail)
+            }
+        }
     }
 
     fn stop(&mut self, total: Frames, console: &mut Console) -> Result<(), Failure> {
@@ -103,7 +136,7 @@ impl Session {
         if !done {
             console.line(format!("stopping at {} frames; saving a checkpoint …", grouped(frames.0)));
         }
-        self.checkpoint()?;
+        self.checkpoint(console)?;
         let mean_return = self.recorder.mean_return();
         let said = mean_return.map_or("no episode ended".to_owned(), |mean| {
             format!("mean return of the last episodes {mean:.2}")
@@ -131,7 +164,9 @@ impl Session {
     }
 
     /// Leaves a trace of what ended the run; the failure itself is reported whatever becomes of the trace.
-    fn note_fault(&mut self, failure: &Failure) {
-        drop(self.recorder.event("fault", &self.learner, json!({ "message": failure.to_string() })));
+    fn note_failure(&mut self, failure: &Failure) {
+        if !self.noted {
+            drop(self.recorder.event("fault", &self.learner, json!({ "message": failure.to_string() })));
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Observes a learner and writes what it sees to the run directory.
 
+use crate::evaluate::Summary;
 use crate::failure::Failure;
 use crate::learner::{ReplayLearner, Tick};
+use crate::params::Values;
 use crate::units::{AgentSteps, Frames, Updates};
-use kelvin_compute::objective::METRIC_SLOTS;
 use kelvin_run::{JsonLines, RunDir};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -48,7 +49,21 @@ struct TrainRecord<'a> {
     epsilon: f64,
     replay: usize,
     metrics: Map<String, Value>,
-    params: &'a std::collections::BTreeMap<String, f64>,
+    params: &'a Values,
+}
+
+#[derive(Serialize)]
+struct EvalRecord<'a> {
+    kind: &'static str,
+    frames: Frames,
+    agent_steps: AgentSteps,
+    updates: Updates,
+    epsilon: f64,
+    episodes: usize,
+    mean_return: f64,
+    std_return: f64,
+    best_return: f64,
+    returns: &'a [f64],
 }
 
 #[derive(Serialize)]
@@ -109,9 +124,6 @@ impl Recorder {
         let means = learner.take_readings().means();
         let names = learner.staged().metric_names();
         self.loss = means.map(|means| means[0]).or(self.loss);
-        if let Some(means) = means {
-            sound(&means, &names, learner.state().updates)?;
-        }
         let metrics =
             means.iter().flat_map(|means| names.iter().cloned().zip(means.iter().map(|mean| json!(mean))));
         let (frames, state) = (learner.frames(), learner.state());
@@ -124,7 +136,7 @@ impl Recorder {
             epsilon: learner.epsilon(),
             replay: learner.replay().len(),
             metrics: metrics.collect(),
-            params: learner.params(),
+            params: learner.values(),
         })?;
         let elapsed = self.since.0.elapsed().as_secs_f64().max(1e-9);
         self.timing.append(&TimingRecord {
@@ -135,6 +147,29 @@ impl Recorder {
         })?;
         self.since = (Instant::now(), frames, state.updates);
         Ok(())
+    }
+
+    /// Records an evaluation made with `epsilon`, which `learner` has noted already.
+    pub fn evaluation(
+        &mut self,
+        learner: &ReplayLearner,
+        epsilon: f64,
+        summary: &Summary,
+    ) -> Result<(), Failure> {
+        let state = learner.state();
+        let record = EvalRecord {
+            kind: "eval",
+            frames: learner.frames(),
+            agent_steps: state.agent_steps,
+            updates: state.updates,
+            epsilon,
+            episodes: summary.episodes,
+            mean_return: summary.mean,
+            std_return: summary.std,
+            best_return: state.evaluations.best.unwrap_or(summary.mean),
+            returns: &summary.returns,
+        };
+        Ok(self.metrics.append(&record)?)
     }
 
     /// Records something that happened: `event`, at which update, and what belongs to it.
@@ -178,16 +213,4 @@ fn recent_returns(metrics: &[Value]) -> VecDeque<f64> {
         metrics.iter().rev().filter_map(|record| record["episode_return"].as_f64()).take(RECENT).collect();
     returns.make_contiguous().reverse();
     returns
-}
-
-/// A loss that is no number any more has poisoned the weights: going on would only waste a machine.
-fn sound(means: &[f64; METRIC_SLOTS], names: &[String], updates: Updates) -> Result<(), Failure> {
-    if means[0].is_finite() {
-        return Ok(());
-    }
-    let all = names.iter().zip(means).map(|(name, mean)| format!("{name} {mean:.4}")).collect::<Vec<_>>();
-    Err(Failure::failed(format!("the loss is no longer finite near update {updates}: {}", all.join(", "))).hint(
-        "look for a division, log or exp in the script that can overflow, or lower learning_rate; checkpoints hold \
-         no such weights, so a mended script can go on with --resume",
-    ))
 }

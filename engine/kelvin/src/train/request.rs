@@ -52,7 +52,7 @@ impl TrainRequest {
 
     /// The environment's options, for training.
     pub(super) fn env_options(&self, preset: Preset, full_action_set: bool) -> EnvOptions {
-        EnvOptions { preset, training: true, full_action_set, roms: self.roms.clone() }
+        EnvOptions { preset, full_action_set, roms: self.roms.clone(), ..EnvOptions::default() }
     }
 
     /// Where the run is: `--out`, or `runs/<script>-<env>-s<seed>`.

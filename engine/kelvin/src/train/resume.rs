@@ -6,6 +6,7 @@ use super::session::{Parts, Session};
 use crate::config::Config;
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
+use crate::params::Steered;
 use crate::units::{AgentSteps, Frames};
 use kelvin_objective::Script;
 use kelvin_run::RunDir;
@@ -27,14 +28,17 @@ impl Session {
             change_length(&mut config, frames);
         }
         let checkpoint = checkpoint::newest(dir.latest_checkpoint()?, console)?;
-        let (update, from) = match &checkpoint {
-            Some(checkpoint) => (checkpoint.update(), checkpoint::load_model(checkpoint)?.0.agent_steps),
-            None => (0, AgentSteps(0)),
+        let (update, from, steered) = match &checkpoint {
+            Some(checkpoint) => {
+                let (state, _) = checkpoint::load_model(checkpoint)?;
+                (checkpoint.update(), state.agent_steps, state.steered)
+            }
+            None => (0, AgentSteps(0), Steered::default()),
         };
         let script = recorded_script(&dir, update)?;
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
-        let mut learner = parts.learner(&config, script, from)?;
+        let mut learner = parts.learner(&config, script, from, steered)?;
         if let Some(checkpoint) = &checkpoint {
             checkpoint::restore(checkpoint, &mut learner)?;
         }
@@ -45,11 +49,11 @@ impl Session {
         dir.clear_done()?;
         dir.rewind_objectives(update)?;
         dir.write_config(&config.to_toml()?)?;
-        let mut session = Self::assemble(config, dir, lock, learner)?;
+        let mut session = Self::assemble(config, dir, lock, parts, learner)?;
         session.recorder.event("resume", &session.learner, json!({}))?;
         let frames = grouped(session.learner.frames().0);
         console.line(format!("resuming at {frames} frames, with new episodes"));
-        session.introduce(&parts.spec, console);
+        session.introduce(console);
         Ok(session)
     }
 }
@@ -91,7 +95,7 @@ fn change_length(config: &mut Config, frames: Frames) {
 }
 
 /// The version that ran at `update`: the file itself may have been edited since, which the watcher notices.
-fn recorded_script(dir: &RunDir, update: u64) -> Result<Script, Failure> {
+pub(crate) fn recorded_script(dir: &RunDir, update: u64) -> Result<Script, Failure> {
     let versions = dir.objectives()?;
     let version = versions.iter().rfind(|version| version.update <= update).ok_or_else(|| {
         Failure::failed("the run directory holds no objective").hint("start a new run with another --out")

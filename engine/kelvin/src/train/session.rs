@@ -1,21 +1,26 @@
 //! Everything a training run consists of, put together once.
 
+use super::archive::Archive;
+use super::faults::Tally;
 use super::recorder::Recorder;
-use super::reload::{Reloader, Watched};
 use super::request::TrainRequest;
+use super::steering::Scheduled;
+use super::version::{Workshop, stage};
+use super::watch::Watcher;
 use crate::config::Config;
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::learner::ReplayLearner;
 use crate::memory;
+use crate::params::Steered;
 use crate::replay::bytes_per_transition;
-use crate::staged::{self, Staged};
+use crate::staged;
 use crate::units::AgentSteps;
 use kelvin_compute::{Device, DeviceRequest};
 use kelvin_env::{EnvOptions, EnvSpec, VecEnv, make};
 use kelvin_objective::Script;
 use kelvin_run::{RunDir, RunLock};
-use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A training run, ready to go.
 pub struct Session {
@@ -23,9 +28,18 @@ pub struct Session {
     pub(super) dir: RunDir,
     pub(super) learner: ReplayLearner,
     pub(super) recorder: Recorder,
-    pub(super) reloader: Reloader,
+    pub(super) watcher: Watcher,
+    pub(super) archive: Archive,
+    /// The environments, as training makes them.
+    pub(super) options: EnvOptions,
     /// Where the last checkpoint of this process was taken.
     pub(super) saved: Option<AgentSteps>,
+    pub(super) scheduled: Scheduled,
+    pub(super) tally: Tally,
+    /// Whether it was told that the policy cannot be sampled from.
+    pub(super) acts_at_random: bool,
+    /// Whether what ends the run is on record already.
+    pub(super) noted: bool,
     // Held as long as the session lives.
     _lock: RunLock,
 }
@@ -41,31 +55,36 @@ impl Session {
         config: Config,
         dir: RunDir,
         lock: RunLock,
+        parts: Parts,
         learner: ReplayLearner,
     ) -> Result<Self, Failure> {
         let recorder = Recorder::new(&dir, config.log_every, &learner)?;
-        let script = &learner.staged().script;
-        let watched = Watched {
-            path: PathBuf::from(&config.script),
-            config: config.clone(),
-            actions: learner.actions(),
-            script_config: script.config().clone(),
-            hash: script.hash().to_owned(),
-        };
-        let reloader = Reloader::start(watched, learner.compiler())?;
-        Ok(Self { config, dir, learner, recorder, reloader, saved: None, _lock: lock })
+        let workshop = Workshop::new(&config, parts.device, &learner, dir.control_path());
+        Ok(Self {
+            watcher: Watcher::start(workshop, dir.clone())?,
+            options: parts.options,
+            archive: Archive::new(dir.clone()),
+            config,
+            dir,
+            learner,
+            recorder,
+            saved: None,
+            scheduled: Scheduled::default(),
+            tally: Tally::default(),
+            acts_at_random: false,
+            noted: false,
+            _lock: lock,
+        })
     }
 
-    /// Keeps the sources that run from the next update on.
-    pub(super) fn record_objective(&self) -> Result<(), Failure> {
-        let script = &self.learner.staged().script;
-        let sources: Vec<_> =
-            script.sources().iter().map(|source| (source.path.clone(), source.text.clone())).collect();
-        Ok(self.dir.record_objective(self.learner.state().updates.0, script.hash(), &sources)?)
+    /// The learner, to look at.
+    pub fn learner(&self) -> &ReplayLearner {
+        &self.learner
     }
 
     /// Says what runs, on what, and where it is kept.
-    pub(super) fn introduce(&self, spec: &EnvSpec, console: &Console) {
+    pub(super) fn introduce(&self, console: &Console) {
+        let spec = self.learner.env();
         let Config { env, preset, seed, envs, batch, n, replay_capacity, .. } = &self.config;
         let game = if spec.atari { format!("{env} ({preset})") } else { env.clone() };
         let bytes = (replay_capacity * bytes_per_transition(spec.frame_len())) as u64;
@@ -106,7 +125,7 @@ impl Session {
 
 /// What a run needs beside its files, made before the first of them is.
 pub(super) struct Parts {
-    device: Box<dyn Device>,
+    device: Arc<dyn Device>,
     options: EnvOptions,
     /// The environment's shape.
     pub spec: EnvSpec,
@@ -115,24 +134,26 @@ pub(super) struct Parts {
 impl Parts {
     /// Opens the device and looks at the environment.
     pub fn open(device: &str, env: &str, options: EnvOptions, console: &Console) -> Result<Self, Failure> {
-        let device = open_device(device, console)?;
+        let device = Arc::from(open_device(device, console)?);
         let spec = make(env, &options, 1)?.spec().clone();
         Ok(Self { device, options, spec })
     }
 
-    /// A learner that starts, or goes on, at agent step `from`.
+    /// A learner that starts, or goes on, at agent step `from`, with what was said about parameters by then.
     pub fn learner(
         &self,
         config: &Config,
         script: Script,
         from: AgentSteps,
+        steered: Steered,
     ) -> Result<ReplayLearner, Failure> {
-        let params = staged::param_values(&script, config)?;
-        let staged = Staged::new(script, &staged::layout(config, self.spec.actions.len()), &params)?;
+        let layout = staged::layout(config, self.spec.actions.len());
+        let staged = stage(script, &layout, config, &steered)?;
         self.check_memory(config)?;
         let seed = ReplayLearner::env_seed(config, from);
-        let envs = VecEnv::new(&config.env, &self.options, config.envs, seed)?;
-        ReplayLearner::new(config, self.device.as_ref(), envs, staged)
+        let options = EnvOptions { clip_rewards: config.clip_rewards, ..self.options.clone() };
+        let envs = VecEnv::new(&config.env, &options, config.envs, seed)?;
+        ReplayLearner::new(config, self.device.as_ref(), envs, staged, steered)
     }
 
     /// Refuses a replay memory that cannot fit: its pages are taken as they fill, so that the system would

@@ -1,181 +1,175 @@
-//! Functions over an axis: the actions of a value, or the steps of a list.
+//! Functions that bring an axis down: the actions of a value, the steps of a window, the samples of a batch.
 
 use rhai::Dynamic;
 
 use crate::ops::{BinaryOp, NodeId, Op, ReduceOp, Shape, Span, UnaryOp};
 
-use super::elementwise::{extremum, list_to_steps, not_a_number};
-use super::operand::{Kind, Operand, Value};
-use super::trace::{Complaint, Outcome, Trace};
+use super::axis::{Axis, named, over};
+use super::broadcast::{list_to_steps, map, not_a_number};
+use super::elementwise::extremum;
+use super::operand::{Kind, Operand, Steps};
+use super::trace::{Complaint, Outcome, Phase, Trace};
 use super::vocabulary::Function;
 
-/// Functions that bring an axis down to a scalar, and those that normalise over the actions.
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new("sum", &[1], "sum(x), over the actions or the steps", |trace, at, args| {
-        match axis(trace, at, "sum", &args[0])? {
-            Axis::Actions(x) => number(trace.graph.sum(x, at)),
-            Axis::Steps(steps) => number(fold(trace, BinaryOp::Add, &steps, at)),
-        }
-    }),
-    Function::new("mean", &[1], "mean(x), over the actions or the steps", |trace, at, args| {
-        match axis(trace, at, "mean", &args[0])? {
-            Axis::Actions(x) => number(trace.graph.mean(x, at)),
-            Axis::Steps(steps) => {
-                let sum = fold(trace, BinaryOp::Add, &steps, at);
-                let count = trace.graph.constant(steps.len() as f64);
-                number(trace.graph.div(sum, count, at))
-            }
-        }
-    }),
-    Function::new(
-        "max",
-        &[1, 2],
-        "max(x) over the actions or the steps, max(x, y) of two",
-        |trace, at, args| {
-            if args.len() == 2 {
-                return extremum(trace, at, BinaryOp::Max, args);
-            }
-            match axis(trace, at, "max", &args[0])? {
-                Axis::Actions(x) => number(trace.graph.max(x, at)),
-                Axis::Steps(steps) => number(fold(trace, BinaryOp::Max, &steps, at)),
-            }
+    Function {
+        name: "sum",
+        signatures: &["sum(x: Numbers) -> Numbers", "sum(x: Numbers, axis: Axis) -> Numbers"],
+        usage: "sum(x) over the actions or the steps; sum(x, \"action\") or sum(x, \"step\") where x has both",
+        doc: "Sum over an axis, which goes away. A value with one axis needs no second argument.",
+        run: |trace, at, args| reduce(trace, at, Reduction::Sum, &args),
+    },
+    Function {
+        name: "mean",
+        signatures: &["mean(x: Numbers) -> Numbers", "mean(x: Numbers, axis: Axis) -> Numbers"],
+        usage: "mean(x) over the actions or the steps; mean(x, \"action\") or mean(x, \"step\") where x has both",
+        doc: "Mean over an axis, which goes away; every action and every step counts alike. The mean over the \
+              batch is batch_mean.",
+        run: |trace, at, args| reduce(trace, at, Reduction::Mean, &args),
+    },
+    Function {
+        name: "max",
+        signatures: &["max(x: Numbers) -> Numbers", "max(x: Numbers, y_or_axis: Numbers) -> Numbers"],
+        usage: "max(x) over the actions or the steps, max(x, \"action\") or max(x, \"step\") where x has both, \
+                max(x, y) of two",
+        doc: "Maximum over an axis, which goes away; the gradient goes to the first largest. Of two: the larger \
+              one, element by element; on a tie the gradient goes to the first.",
+        run: |trace, at, args| match args[..] {
+            [_, Operand::Text(_)] | [_] => reduce(trace, at, Reduction::Max, &args),
+            _ => extremum(trace, at, BinaryOp::Max, args),
         },
-    ),
-    Function::new(
-        "min",
-        &[1, 2],
-        "min(x) over the actions or the steps, min(x, y) of two",
-        |trace, at, args| {
-            if args.len() == 2 {
-                return extremum(trace, at, BinaryOp::Min, args);
-            }
-            match axis(trace, at, "min", &args[0])? {
-                // The graph has one ordered reduction: min x = -max(-x), exactly.
-                Axis::Actions(x) => {
-                    let negated = trace.graph.unary(UnaryOp::Neg, x, at);
-                    let max = trace.graph.push(Op::Reduce(ReduceOp::Max, negated), at);
-                    number(trace.graph.unary(UnaryOp::Neg, max, at))
-                }
-                Axis::Steps(steps) => number(fold(trace, BinaryOp::Min, &steps, at)),
-            }
+    },
+    Function {
+        name: "min",
+        signatures: &["min(x: Numbers) -> Numbers", "min(x: Numbers, y_or_axis: Numbers) -> Numbers"],
+        usage: "min(x) over the actions or the steps, min(x, \"action\") or min(x, \"step\") where x has both, \
+                min(x, y) of two",
+        doc: "Minimum over an axis, which goes away; the gradient goes to the first smallest. Of two: the \
+              smaller one, element by element; on a tie the gradient goes to the first.",
+        run: |trace, at, args| match args[..] {
+            [_, Operand::Text(_)] | [_] => reduce(trace, at, Reduction::Min, &args),
+            _ => extremum(trace, at, BinaryOp::Min, args),
         },
-    ),
-    Function::new("logsumexp", &[1], "logsumexp(x), over the actions", |trace, at, args| {
-        let x = actions(trace, at, "logsumexp", &args[0])?;
-        number(trace.graph.log_sum_exp(x, at))
-    }),
-    Function::new("logmeanexp", &[1], "logmeanexp(x), over the actions", |trace, at, args| {
-        let x = actions(trace, at, "logmeanexp", &args[0])?;
-        number(trace.graph.log_mean_exp(x, at))
-    }),
-    Function::new("softmax", &[1], "softmax(x), over the actions", |trace, at, args| {
-        let x = actions(trace, at, "softmax", &args[0])?;
-        value(trace.graph.softmax(x, at), Kind::Probabilities(x))
-    }),
-    Function::new("log_softmax", &[1], "log_softmax(x), over the actions", |trace, at, args| {
-        let x = actions(trace, at, "log_softmax", &args[0])?;
-        value(trace.graph.log_softmax(x, at), Kind::LogProbabilities(x))
-    }),
-    Function::new("entropy", &[1], "entropy(softmax(x)), in nats", |trace, at, args| {
-        let logits = policy("entropy", &args[0])?;
-        number(trace.graph.entropy_of_logits(logits, at))
-    }),
-    Function::new(
-        "kl",
-        &[1, 2],
-        "kl(softmax(x), softmax(y)), or kl(softmax(x)) against the uniform policy, in nats",
-        |trace, at, args| {
-            let logits = policy("kl", &args[0])?;
-            match args.get(1) {
-                Some(reference) => {
-                    let reference = policy("kl", reference)?;
-                    number(trace.graph.kl_of_logits(logits, reference, at))
-                }
-                // KL against the uniform policy is log|A| - entropy.
-                None => {
-                    let entropy = trace.graph.entropy_of_logits(logits, at);
-                    let log_actions = trace.graph.constant((trace.layout.actions as f64).ln());
-                    number(trace.graph.sub(log_actions, entropy, at))
-                }
-            }
-        },
-    ),
-    Function::new("argmax", &[1], "argmax(x), the action with the largest x", |trace, at, args| {
-        let x = actions(trace, at, "argmax", &args[0])?;
-        value(trace.graph.push(Op::ArgMax(x), at), Kind::Action)
-    }),
-    Function::new("len", &[1], "len(x), the number of actions, steps or elements", |trace, _, args| {
-        match &args[0] {
-            Operand::Steps(steps) => Ok((steps.0.len() as i64).into()),
-            Operand::List(items) => Ok((items.len() as i64).into()),
-            Operand::Text(text) => Ok((text.chars().count() as i64).into()),
-            Operand::One(value) if trace.graph.shape(value.node) == Shape::Action => {
-                Ok((trace.layout.actions as i64).into())
-            }
-            other => Err(Complaint::new(format!("len of {}, which has no axis", other.describe()))
-                .hint("len(net.q) is the number of actions, len(t.steps.reward) that of steps")),
-        }
-    }),
+    },
+    Function {
+        name: "batch_mean",
+        signatures: &["batch_mean(x: Numbers) -> Numbers"],
+        usage: "batch_mean(x), of one number per sample or one per step",
+        doc: "Mean over the samples of the batch: the same number for each of them, for each step apart. \
+              Gradients flow through it. Costs a pass of its own over the batch.",
+        run: batch_mean,
+    },
+    Function {
+        name: "len",
+        signatures: &["len(x: Numbers) -> int"],
+        usage: "len(x), the number of actions, steps or elements",
+        doc: "Length as a plain number: of the step axis if x has one, else of the action axis, or of a list.",
+        run: len,
+    },
 ];
 
-/// The axis that a value has.
-enum Axis {
-    Actions(NodeId),
-    Steps(Vec<NodeId>),
+/// What is left of an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reduction {
+    Sum,
+    Mean,
+    Max,
+    Min,
 }
 
-fn axis(trace: &mut Trace, at: Span, name: &str, operand: &Operand) -> Result<Axis, Complaint> {
-    trace.check_size()?;
-    match list_to_steps(trace, at, operand)? {
-        Operand::One(value) if trace.graph.shape(value.node) == Shape::Action => {
-            Ok(Axis::Actions(value.node))
+impl Reduction {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Mean => "mean",
+            Self::Max => "max",
+            Self::Min => "min",
         }
-        Operand::Steps(steps) if !steps.0.is_empty() => {
-            Ok(Axis::Steps(steps.0.iter().map(|value| value.node).collect()))
+    }
+
+    /// Over the actions of one value.
+    fn actions(self, trace: &mut Trace, x: NodeId, at: Span) -> NodeId {
+        match self {
+            Self::Sum => trace.graph.sum(x, at),
+            Self::Mean => trace.graph.mean(x, at),
+            Self::Max => trace.graph.max(x, at),
+            // The graph has one ordered reduction: min x = -max(-x), exactly.
+            Self::Min => {
+                let negated = trace.graph.unary(UnaryOp::Neg, x, at);
+                let max = trace.graph.push(Op::Reduce(ReduceOp::Max, negated), at);
+                trace.graph.unary(UnaryOp::Neg, max, at)
+            }
         }
-        Operand::Steps(_) => Err(Complaint::new(format!("{name} of an empty list"))),
-        operand @ (Operand::One(_) | Operand::Int(_) | Operand::Float(_)) => {
-            let complaint =
-                Complaint::new(format!("{name} of {}, which is one number already", operand.describe()));
-            Err(complaint
-                .hint(format!("{name} goes over an axis: the actions of net.q, the steps of t.steps.reward")))
+    }
+
+    /// Over the steps of a list that is not empty.
+    fn steps(self, trace: &mut Trace, steps: &Steps, at: Span) -> Result<NodeId, Complaint> {
+        let op = match self {
+            Self::Sum | Self::Mean => BinaryOp::Add,
+            Self::Max => BinaryOp::Max,
+            Self::Min => BinaryOp::Min,
+        };
+        let mut total = steps.0[0].node;
+        for step in &steps.0[1..] {
+            trace.check_size()?;
+            total = trace.graph.binary(op, total, step.node, at);
         }
-        other => Err(not_a_number(name, &other)),
+        if self == Self::Mean {
+            let count = trace.graph.constant(steps.0.len() as f64);
+            total = trace.graph.div(total, count, at);
+        }
+        Ok(total)
     }
 }
 
-fn actions(trace: &mut Trace, at: Span, name: &str, operand: &Operand) -> Result<NodeId, Complaint> {
-    match axis(trace, at, name, operand)? {
-        Axis::Actions(x) => Ok(x),
-        Axis::Steps(_) => {
-            Err(Complaint::new(format!("{name} goes over the actions, and this is a list of steps"))
-                .hint("give it one number per action, such as net.q or t.next.q"))
+fn reduce(trace: &mut Trace, at: Span, by: Reduction, args: &[Operand]) -> Outcome {
+    let name = by.name();
+    let wanted = args.get(1).map(|axis| named(name, axis)).transpose()?;
+    let x = list_to_steps(trace, at, &args[0])?;
+    match (over(name, &x, wanted)?, &x) {
+        (Axis::Step, Operand::Steps(steps)) => {
+            let node = by.steps(trace, steps, at)?;
+            Ok(Dynamic::from(trace.value(node, Kind::Number)))
         }
+        _ => map(trace, at, name, &[x], |trace, x| by.actions(trace, x[0], at)),
     }
 }
 
-/// The logits of a policy. The functions of policies go back to them: through the probabilities, digits
-/// would be lost where one of them is nearly 0.
-fn policy(name: &str, operand: &Operand) -> Result<NodeId, Complaint> {
-    match operand {
-        Operand::One(Value {
-            kind: Kind::Probabilities(logits) | Kind::LogProbabilities(logits), ..
-        }) => Ok(*logits),
-        other => Err(Complaint::new(format!("{name} needs a policy, found {}", other.describe())).hint(
-            format!("make one of preferences: {name}(softmax(net.q / p.tau)), {name}(softmax(net.logits))"),
-        )),
+fn batch_mean(trace: &mut Trace, at: Span, args: Vec<Operand>) -> Outcome {
+    if trace.phase == Phase::Behave {
+        return Err(Complaint::new("batch_mean does not work in behave: it acts in one state at a time")
+            .hint("leave it to target and loss"));
     }
+    if args[0].plain().is_some() {
+        return Ok(match args[0] {
+            Operand::Int(int) => int.into(),
+            _ => args[0].plain().unwrap_or_default().into(),
+        });
+    }
+    let x = list_to_steps(trace, at, &args[0])?;
+    let shape = match &x {
+        Operand::One(value) => value.shape,
+        Operand::Steps(steps) => steps.shape(),
+        _ => Shape::Scalar,
+    };
+    if shape == Shape::Action {
+        return Err(Complaint::new(format!("batch_mean of {}", x.describe())).hint(
+            "it takes one number per sample, or one per step: index by the action or reduce over the actions first",
+        ));
+    }
+    map(trace, at, "batch_mean", &[x], |trace, x| trace.graph.push(Op::BatchMean(x[0]), at))
 }
 
-fn fold(trace: &mut Trace, op: BinaryOp, steps: &[NodeId], at: Span) -> NodeId {
-    let (&first, rest) = steps.split_first().expect("axis() lets no empty list through");
-    rest.iter().fold(first, |sum, &step| trace.graph.binary(op, sum, step, at))
-}
-
-fn number(node: NodeId) -> Outcome {
-    value(node, Kind::Number)
-}
-
-fn value(node: NodeId, kind: Kind) -> Outcome {
-    Ok(Dynamic::from(Value { node, kind }))
+fn len(trace: &mut Trace, _: Span, args: Vec<Operand>) -> Outcome {
+    match &args[0] {
+        Operand::Steps(steps) => Ok((steps.0.len() as i64).into()),
+        Operand::List(items) => Ok((items.len() as i64).into()),
+        Operand::Text(text) => Ok((text.chars().count() as i64).into()),
+        Operand::One(value) if value.shape == Shape::Action => Ok((trace.layout.actions as i64).into()),
+        Operand::One(_) | Operand::Int(_) | Operand::Float(_) => {
+            Err(Complaint::new(format!("len of {}, which has no axis", args[0].describe()))
+                .hint("len(net.q) is the number of actions, len(t.steps.reward) that of steps"))
+        }
+        other => Err(not_a_number("len", other)),
+    }
 }

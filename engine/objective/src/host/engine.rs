@@ -2,29 +2,29 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext, OptimizationLevel};
 
 use crate::ops::{CmpOp, Span};
 
+use super::broadcast::settle;
+use super::declare::ParamSpec;
+use super::index::{element, step};
 use super::operand::{Operand, Steps, Value};
 use super::operators::{self, Arithmetic, Junction};
-use super::records::{Record, element, step};
-use super::trace::{Complaint, Outcome, Trace};
-use super::training::ParamSpec;
+use super::records::Record;
+use super::trace::{Complaint, MAX_TIME, Outcome, Trace};
 use super::vocabulary;
 
 /// Operations of the interpreter, enough for windows of hundreds of steps.
 const MAX_OPERATIONS: u64 = 2_000_000;
-/// Wall-clock limit, for what few operations can make slow.
-const MAX_TIME: Duration = Duration::from_secs(5);
 /// Stack of the thread that runs a script. The limits below keep a script within a fraction of it in
 /// unoptimised builds too.
 const STACK_BYTES: usize = 64 << 20;
 
-/// Syntax that would decide silently on a traced value, or hide or postpone errors.
-const DISABLED: [&str; 4] = ["switch", "try", "catch", "eval"];
+/// Syntax that would decide silently on a traced value, hide or postpone errors, or (`curry`, of a function
+/// with itself) double a value that no limit sees.
+const DISABLED: [&str; 5] = ["switch", "try", "catch", "eval", "curry"];
 
 type Failure = Box<EvalAltResult>;
 
@@ -38,7 +38,7 @@ impl Host {
     pub fn new(trace: Trace) -> Self {
         let trace = Rc::new(RefCell::new(trace));
         let mut engine = Engine::new_raw();
-        limit(&mut engine);
+        limit(&mut engine, &trace);
         register_operators(&mut engine, &trace);
         register_functions(&mut engine, &trace);
         register_records(&mut engine, &trace);
@@ -71,7 +71,7 @@ pub(crate) fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, 
     })
 }
 
-fn limit(engine: &mut Engine) {
+fn limit(engine: &mut Engine, trace: &Rc<RefCell<Trace>>) {
     // The optimiser folds `traced && true`, and fast operators pass by everything registered below.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_fast_operators(false);
@@ -88,9 +88,9 @@ fn limit(engine: &mut Engine) {
     for symbol in DISABLED {
         engine.disable_symbol(symbol);
     }
-    let start = Instant::now();
+    let trace = trace.clone();
     engine.on_progress(move |operations| {
-        let late = operations % 256 == 0 && start.elapsed() > MAX_TIME;
+        let late = operations % 256 == 0 && trace.try_borrow().is_ok_and(|trace| trace.is_late());
         late.then(|| Dynamic::from(format!("{} seconds", MAX_TIME.as_secs())))
     });
 }
@@ -117,20 +117,36 @@ fn enter(
     f(&mut trace, at).map_err(|complaint| complaint.into_error(context.call_position()))
 }
 
+/// As [`enter`], for a function of these operands: of plain ones only, the result is plain too.
+fn compute<O: AsRef<[Operand]>>(
+    trace: &RefCell<Trace>,
+    context: &NativeCallContext,
+    operands: O,
+    f: impl FnOnce(&mut Trace, Span, O) -> Outcome,
+) -> Result<Dynamic, Failure> {
+    let plain = !operands.as_ref().iter().any(Operand::is_traced);
+    enter(trace, context, |trace, at| {
+        let result = f(trace, at, operands)?;
+        Ok(if plain { settle(trace, result) } else { result })
+    })
+}
+
 fn register_operators(engine: &mut Engine, trace: &Rc<RefCell<Trace>>) {
     for op in Arithmetic::ALL {
         let shared = trace.clone();
         engine.register_fn(op.symbol(), move |context: NativeCallContext, a: Dynamic, b: Dynamic| {
-            enter(&shared, &context, |trace, at| {
-                operators::arithmetic(trace, at, op, Operand::read(a), Operand::read(b))
+            compute(&shared, &context, [a, b].map(Operand::read), |trace, at, [a, b]| {
+                operators::arithmetic(trace, at, op, a, b)
             })
         });
         // `x /= 2` must not reach Rhai's own division either.
         let shared = trace.clone();
         let types = [std::any::TypeId::of::<Dynamic>(); 2];
         engine.register_raw_fn(op.assigning(), types, move |context, args| {
-            let (a, b) = (Operand::read(args[0].clone()), Operand::read(args[1].clone()));
-            let result = enter(&shared, &context, |trace, at| operators::arithmetic(trace, at, op, a, b))?;
+            let sides = [args[0].clone(), args[1].clone()].map(Operand::read);
+            let result = compute(&shared, &context, sides, |trace, at, [a, b]| {
+                operators::arithmetic(trace, at, op, a, b)
+            })?;
             *args[0] = result;
             Ok(())
         });
@@ -138,47 +154,48 @@ fn register_operators(engine: &mut Engine, trace: &Rc<RefCell<Trace>>) {
     for op in CmpOp::ALL {
         let shared = trace.clone();
         engine.register_fn(op.symbol(), move |context: NativeCallContext, a: Dynamic, b: Dynamic| {
-            enter(&shared, &context, |trace, at| {
-                operators::compare(trace, at, op, Operand::read(a), Operand::read(b))
+            compute(&shared, &context, [a, b].map(Operand::read), |trace, at, [a, b]| {
+                operators::compare(trace, at, op, a, b)
             })
         });
     }
     for (symbol, op) in [("&", Junction::And), ("|", Junction::Or)] {
         let shared = trace.clone();
         engine.register_fn(symbol, move |context: NativeCallContext, a: Dynamic, b: Dynamic| {
-            enter(&shared, &context, |trace, at| {
-                operators::junction(trace, at, op, Operand::read(a), Operand::read(b))
+            compute(&shared, &context, [a, b].map(Operand::read), |trace, at, [a, b]| {
+                operators::junction(trace, at, op, a, b)
             })
         });
     }
-    let shared = trace.clone();
-    engine.register_fn("-", move |context: NativeCallContext, x: Dynamic| {
-        enter(&shared, &context, |trace, at| operators::negate(trace, at, Operand::read(x)))
-    });
-    let shared = trace.clone();
-    engine.register_fn("!", move |context: NativeCallContext, x: Dynamic| {
-        enter(&shared, &context, |trace, at| operators::not(trace, at, Operand::read(x)))
-    });
+    type OfOne = fn(&mut Trace, Span, Operand) -> Outcome;
+    for (symbol, run) in [("-", operators::negate as OfOne), ("!", operators::not)] {
+        let shared = trace.clone();
+        engine.register_fn(symbol, move |context: NativeCallContext, x: Dynamic| {
+            compute(&shared, &context, [Operand::read(x)], |trace, at, [x]| run(trace, at, x))
+        });
+    }
 }
 
 fn register_functions(engine: &mut Engine, trace: &Rc<RefCell<Trace>>) {
     for function in vocabulary::functions() {
         let name = function.name;
-        for &arity in function.arities {
+        for arity in function.arities() {
             let trace = trace.clone();
             let call = move |context: NativeCallContext, args: Vec<Dynamic>| {
-                let args = args.into_iter().map(Operand::read).collect();
-                enter(&trace, &context, |trace, at| (function.run)(trace, at, args))
+                let args: Vec<Operand> = args.into_iter().map(Operand::read).collect();
+                compute(&trace, &context, args, function.run)
             };
-            type Context<'a> = NativeCallContext<'a>;
+            type C<'a> = NativeCallContext<'a>;
             type D = Dynamic;
             match arity {
-                1 => engine.register_fn(name, move |c: Context, x: D| call(c, vec![x])),
-                2 => engine.register_fn(name, move |c: Context, x: D, y: D| call(c, vec![x, y])),
-                3 => engine.register_fn(name, move |c: Context, x: D, y: D, z: D| call(c, vec![x, y, z])),
-                4 => engine
-                    .register_fn(name, move |c: Context, x: D, y: D, z: D, w: D| call(c, vec![x, y, z, w])),
-                _ => unreachable!("the vocabulary has functions of one to four arguments"),
+                1 => engine.register_fn(name, move |c: C, x: D| call(c, vec![x])),
+                2 => engine.register_fn(name, move |c: C, x: D, y: D| call(c, vec![x, y])),
+                3 => engine.register_fn(name, move |c: C, x: D, y: D, z: D| call(c, vec![x, y, z])),
+                4 => engine.register_fn(name, move |c: C, x: D, y: D, z: D, u: D| call(c, vec![x, y, z, u])),
+                5 => engine.register_fn(name, move |c: C, x: D, y: D, z: D, u: D, v: D| {
+                    call(c, vec![x, y, z, u, v])
+                }),
+                _ => unreachable!("the vocabulary has functions of one to five arguments"),
             };
         }
     }
@@ -203,7 +220,7 @@ fn register_records(engine: &mut Engine, trace: &Rc<RefCell<Trace>>) {
     });
     let shared = trace.clone();
     engine.register_indexer_get(move |context: NativeCallContext, of: &mut Steps, index: Dynamic| {
-        enter(&shared, &context, |_, _| step(of, Operand::read(index)))
+        enter(&shared, &context, |trace, at| step(trace, at, of, Operand::read(index)))
     });
 
     engine.register_indexer_set(|context: NativeCallContext, _: &mut Record, _: Dynamic, _: Dynamic| {

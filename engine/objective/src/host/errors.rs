@@ -9,7 +9,7 @@ use crate::ops::Span;
 use super::engine::Host;
 use super::operand::Operand;
 use super::syntax::parse_complaint;
-use super::trace::Complaint;
+use super::trace::{Complaint, Phase, endless};
 use super::vocabulary::{elsewhere, functions};
 
 /// How rhai calls the type of traced values; see the registration.
@@ -25,28 +25,34 @@ pub(crate) struct Context<'a> {
 
 /// The diagnostic of an error that came out of running source number `source`.
 pub(crate) fn to_diagnostic(error: EvalAltResult, source: usize, context: &Context) -> Diagnostic {
-    let (error, source) = innermost(error, source);
-    let position = error.position();
-    let complaint = explain(&error, source, position, context);
+    let found = innermost(error, source);
+    let position = found.error.position();
+    let complaint = explain(&found.error, found.source, position, context);
     let last = context.host.with(|trace| trace.last);
     let own = Span {
-        file: source as u16,
+        file: found.source as u16,
         line: position.line().unwrap_or(0) as u32,
         column: position.position().unwrap_or(1) as u32,
     };
     // Some errors carry no place (a loop or a recursion can end anywhere): cite the last traced operation.
     let span = complaint.span.unwrap_or(own);
+    let sources = &context.bundle.sources;
     if span.line == 0 && !last.is_none() {
         let hint = complaint.hint.map(|hint| format!("{hint} (shown is the last traced operation before)"));
-        return place(&context.bundle.sources, last, complaint.message, hint);
+        return place(sources, last, complaint.message, hint);
     }
-    place(&context.bundle.sources, span, complaint.message, complaint.hint)
+    let mut diagnostic = place(sources, span, complaint.message, complaint.hint);
+    let calls = found.calls.iter().map(|(source, at)| {
+        let path = sources[*source].path.display();
+        format!("called from {path}:{}:{}", at.line().unwrap_or(0), at.position().unwrap_or(0))
+    });
+    diagnostic.trail.splice(0..0, calls);
+    diagnostic
 }
 
 /// A diagnostic at a place in one of the sources.
 pub(crate) fn place(sources: &[Source], span: Span, message: String, hint: Option<String>) -> Diagnostic {
-    let Source { path, text } = sources.get(usize::from(span.file)).unwrap_or(&sources[0]);
-    let mut diagnostic = Diagnostic::at(path, text, span.line, span.column, message, hint);
+    let mut diagnostic = Diagnostic::in_source(sources, span, message, hint);
     // Rhai places `t.foo` at its dot; the field is what the reader looks for.
     let mut from_column = diagnostic.source_line.chars().skip((diagnostic.column as usize).saturating_sub(1));
     if from_column.next() == Some('.') && from_column.next().is_some_and(char::is_alphabetic) {
@@ -55,21 +61,33 @@ pub(crate) fn place(sources: &[Source], span: Span, message: String, hint: Optio
     diagnostic
 }
 
+/// An error where it arose.
+struct Found {
+    error: EvalAltResult,
+    source: usize,
+    /// Source and place of each call that went from one source to another, innermost first.
+    calls: Vec<(usize, Position)>,
+}
+
 /// Follows calls and imports down to where the error arose, and to the source it arose in.
-fn innermost(error: EvalAltResult, source: usize) -> (EvalAltResult, usize) {
+fn innermost(error: EvalAltResult, source: usize) -> Found {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, called, inner, position) => {
             let inside = called.parse().unwrap_or(source);
-            let (mut inner, at) = innermost(*inner, inside);
+            let mut found = innermost(*inner, inside);
             // The call that was one too many is the place of an overflow, not the operation before it.
-            if inner.position().is_none() || matches!(inner, EvalAltResult::ErrorStackOverflow(_)) {
-                inner.set_position(position);
-                return (inner, source);
+            if found.error.position().is_none() || matches!(found.error, EvalAltResult::ErrorStackOverflow(_))
+            {
+                found.error.set_position(position);
+                return Found { error: found.error, source, calls: Vec::new() };
             }
-            (inner, at)
+            if inside != source {
+                found.calls.push((source, position));
+            }
+            found
         }
         EvalAltResult::ErrorInModule(_, inner, _) => innermost(*inner, source),
-        error => (error, source),
+        error => Found { error, source, calls: Vec::new() },
     }
 }
 
@@ -92,17 +110,20 @@ fn explain(error: &EvalAltResult, source: usize, position: Position, context: &C
         E::ErrorVariableNotFound(name, _) => unknown_variable(name, source, context),
         E::ErrorDotExpr(..) => Complaint::new("this value has no fields")
             .hint("fields belong to the records t, net and p: t.reward, net.q, p.gamma"),
-        E::ErrorPropertyNotFound(name, _) => Complaint::new(format!("this map has no key `{name}`")),
+        E::ErrorPropertyNotFound(name, _) => Complaint::new(format!("this map has no key `{name}`"))
+            .hint(format!("a map holds what it was made with: #{{ {name}: … }}")),
         E::ErrorIndexingType(..) => Complaint::new("this value cannot be indexed")
             .hint("values with one number per action and lists can: net.q[t.action], t.steps.reward[0]"),
         E::ErrorArrayBounds(length, index, _) => {
             Complaint::new(format!("element {index} is out of range: the list has {length}"))
+                .hint("elements are numbered from 0; -1 is the last")
         }
         E::ErrorModuleNotFound(name, _) if name.contains("::") || !context.imports(name) => {
             Complaint::new(format!("there is no module `{name}`"))
                 .hint("write import \"name\" as x; at the top of the file, with the name as fixed text, and call x::f(…)")
         }
-        E::ErrorModuleNotFound(name, _) => Complaint::new(format!("module \"{name}\" is not loaded yet")),
+        E::ErrorModuleNotFound(name, _) => Complaint::new(format!("module \"{name}\" is not loaded yet"))
+            .hint("import it at the top of the file"),
         E::ErrorTooManyOperations(_) => endless("did not end within 2,000,000 operations"),
         E::ErrorTerminated(limit, _) => endless(&format!("did not end within {limit}")),
         E::ErrorStackOverflow(_) => Complaint::new("calls are nested more than 64 deep")
@@ -124,14 +145,9 @@ fn explain(error: &EvalAltResult, source: usize, position: Position, context: &C
             if let Some(cut) = other.rfind(" (line ") {
                 other.truncate(cut);
             }
-            Complaint::new(other)
+            Complaint::new(other).hint("see the reference of the language for what may stand here")
         }
     }
-}
-
-fn endless(what: &str) -> Complaint {
-    Complaint::new(format!("the script {what}"))
-        .hint("is there an endless loop? It runs once, on symbols, so a loop must end by plain numbers")
 }
 
 impl Context<'_> {
@@ -168,7 +184,8 @@ fn mismatch(expected: &str, actual: &str, source: usize, position: Position, con
             .hint("use select(condition, a, b), which chooses for each sample"),
         (true, ..) => Complaint::new(format!("a plain number is needed here, found {actual}: {once}"))
             .hint("lists and ranges take plain numbers such as 3, t.n or an integer parameter"),
-        _ => Complaint::new(format!("{} is needed here, found {}", type_name(expected), type_name(actual))),
+        _ => Complaint::new(format!("{} is needed here, found {}", type_name(expected), type_name(actual)))
+            .hint("compare, index or convert it first"),
     }
 }
 
@@ -291,6 +308,12 @@ fn unknown_variable(name: &str, source: usize, context: &Context) -> Complaint {
             complaint.hint(format!("network outputs are fields: net.{name}, t.next.{name}"))
         }
         _ if record_fields.contains(&name) => complaint.hint(format!("the transition has it: t.{name}")),
+        "t" if context.host.with(|trace| trace.phase == Phase::Behave) => {
+            complaint.hint("behave acts before anything has happened; it is handed net and p")
+        }
+        "t" | "net" | "p" | "y" | "step" | "stats" => complaint.hint(format!(
+            "a function sees its arguments and its own `let`s: hand it `{name}`, fn f(x, {name})"
+        )),
         "pi" | "PI" => complaint.hint("write const PI = 3.141592653589793; and global::PI"),
         _ => match did_you_mean(
             name,

@@ -6,25 +6,36 @@
 //! of an operator does not allow is refused with its place, never guessed.
 
 mod aggregate;
+mod axis;
+mod broadcast;
+mod declare;
 mod elementwise;
 mod engine;
 mod errors;
+mod fields;
+mod index;
 mod lint;
 mod modules;
 mod operand;
 mod operators;
 mod plain;
+mod policies;
 mod records;
+mod returns;
 mod syntax;
 mod trace;
 mod training;
 mod vocabulary;
 
+pub(crate) use broadcast::{list_to_steps, scalar};
+pub(crate) use declare::ParamSpec;
 pub(crate) use engine::{Host, on_deep_stack};
 pub(crate) use errors::{Context, place, to_diagnostic};
-pub(crate) use lint::{place_of_function, place_of_result};
+pub(crate) use fields::{FIELDS, FieldInfo, HEADS, OUTPUTS, Read, output_shape};
+pub(crate) use lint::{place_of_function, place_of_key, place_of_result};
 pub(crate) use modules::compile;
-pub(crate) use operand::{Kind, Operand, Value};
+pub(crate) use operand::{Kind, Operand, Steps, Value};
 pub(crate) use records::Record;
-pub(crate) use trace::{Complaint, Trace};
-pub(crate) use training::{ParamSpec, stop_gradient};
+pub(crate) use trace::{Complaint, Phase, Trace};
+pub(crate) use training::stop_gradient;
+pub(crate) use vocabulary::{Function, TYPES, functions};

@@ -21,9 +21,10 @@ use super::syntax::parse_error;
 pub(crate) fn compile(host: &mut Host, bundle: &Bundle) -> Result<Vec<AST>, Diagnostic> {
     let mut trees = Vec::with_capacity(bundle.sources.len());
     for (index, source) in bundle.sources.iter().enumerate() {
-        let mut tree = host.engine.compile(&source.text).map_err(|error| parse_error(&error, source))?;
+        let mut tree =
+            host.engine.compile(&source.text).map_err(|error| parse_error(&error, &bundle.sources, index))?;
         tree.set_source(index.to_string());
-        lint(&tree, source)?;
+        lint(&tree, &bundle.sources, index)?;
         trees.push(tree);
     }
     let linked = Linked::default();

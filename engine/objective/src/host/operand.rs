@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use rhai::Dynamic;
 
-use crate::ops::NodeId;
+use crate::ops::{NodeId, Shape};
 
 use super::plain;
 use super::records::Record;
@@ -14,6 +14,8 @@ use super::records::Record;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value {
     pub node: NodeId,
+    /// That of the node.
+    pub shape: Shape,
     pub kind: Kind,
 }
 
@@ -35,10 +37,28 @@ pub(crate) enum Kind {
     LogProbabilities(NodeId),
 }
 
-/// One traced scalar per step of the window: the step axis is a list on this side, not a dimension of the
-/// graph.
+/// One traced value per step of the window, all of one shape: the step axis is a list on this side, not a
+/// dimension of the graph.
 #[derive(Clone, Debug)]
 pub(crate) struct Steps(pub Rc<[Value]>);
+
+impl Steps {
+    /// The axes beside `step`: those of each element.
+    pub fn shape(&self) -> Shape {
+        self.0.first().map_or(Shape::Scalar, |value| value.shape)
+    }
+
+    /// Whether every element has one of these kinds.
+    pub fn all(&self, kind: impl Fn(Kind) -> bool) -> bool {
+        self.0.iter().all(|value| kind(value.kind))
+    }
+}
+
+impl FromIterator<Value> for Steps {
+    fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
 
 impl IntoIterator for Steps {
     type Item = Value;
@@ -91,12 +111,17 @@ impl Operand {
             return Self::Text(value.to_string());
         }
         let kind = match () {
-            () if value.is_unit() => "nothing".to_owned(),
+            () if value.is_unit() => NOTHING.to_owned(),
             () if value.is_map() => "a map".to_owned(),
             () if value.is_fnptr() => "a function".to_owned(),
             () => format!("a {}", value.type_name().rsplit("::").next().unwrap_or("value")),
         };
         Self::Other(kind)
+    }
+
+    /// Whether it is `()`: what a `let` or a loop leaves behind.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::Other(kind) if kind == NOTHING)
     }
 
     /// A number that the script knows while it runs.
@@ -124,14 +149,27 @@ impl Operand {
             Self::Float(float) => format!("the number {}", plain::show(*float)),
             Self::Bool(truth) => truth.to_string(),
             Self::Text(text) => format!("the text {text:?}"),
-            Self::One(value) => match value.kind {
-                Kind::Condition => "a condition".to_owned(),
-                Kind::Action => "an action".to_owned(),
-                _ => "a traced number".to_owned(),
-            },
+            Self::One(value) => value.describe().to_owned(),
+            Self::Steps(steps) if steps.shape() == Shape::Action => {
+                format!("{} steps of one number per action", steps.0.len())
+            }
             Self::Steps(steps) => format!("a list of {} steps", steps.0.len()),
             Self::List(items) => format!("a list of {}", items.len()),
             Self::Other(kind) => kind.clone(),
+        }
+    }
+}
+
+const NOTHING: &str = "nothing";
+
+impl Value {
+    fn describe(self) -> &'static str {
+        match (self.kind, self.shape) {
+            (Kind::Condition, Shape::Scalar) => "a condition",
+            (Kind::Condition, Shape::Action) => "one condition per action",
+            (Kind::Action, _) => "an action",
+            (_, Shape::Scalar) => "a traced number",
+            (_, Shape::Action) => "one number per action",
         }
     }
 }

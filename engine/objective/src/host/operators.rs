@@ -7,7 +7,7 @@ use rhai::Dynamic;
 
 use crate::ops::{BinaryOp, CmpOp, Op, Span, UnaryOp};
 
-use super::elementwise::{map, map_to, not_a_number};
+use super::broadcast::{map, map_values, not_a_number};
 use super::operand::{Kind, Operand};
 use super::plain;
 use super::trace::{Complaint, Outcome, Trace};
@@ -107,21 +107,26 @@ pub(crate) fn negate(trace: &mut Trace, at: Span, x: Operand) -> Outcome {
 /// `a < b` and its like.
 pub(crate) fn compare(trace: &mut Trace, at: Span, op: CmpOp, a: Operand, b: Operand) -> Outcome {
     let symbol = format!("`{}`", op.symbol());
-    if !a.is_traced() && !b.is_traced() {
+    let by_element = |side: &Operand| side.is_traced() || matches!(side, Operand::List(_));
+    if !by_element(&a) && !by_element(&b) {
         return plain::compare(op, &a, &b).map(Dynamic::from).ok_or_else(|| {
             Complaint::new(format!("{symbol} cannot compare {} with {}", a.describe(), b.describe()))
+                .hint("numbers are compared with numbers, texts with texts")
         });
     }
     for side in [&a, &b] {
-        if let Operand::One(value) = side
-            && value.kind == Kind::Condition
-        {
+        let conditions = match side {
+            Operand::One(value) => value.kind == Kind::Condition,
+            Operand::Steps(steps) => !steps.0.is_empty() && steps.all(|kind| kind == Kind::Condition),
+            _ => false,
+        };
+        if conditions {
             return Err(Complaint::new(format!("{symbol} compares a condition"))
                 .hint("join conditions with &, | and !: (a < b) & (b < c)"));
         }
     }
-    map_to(trace, at, &symbol, Kind::Condition, &[a, b], |trace, x| {
-        trace.graph.push(Op::Compare(op, x[0], x[1]), at)
+    map_values(trace, at, &symbol, &[a, b], |trace, x| {
+        (trace.graph.push(Op::Compare(op, x[0].node, x[1].node), at), Kind::Condition)
     })
 }
 
@@ -142,12 +147,12 @@ pub(crate) fn junction(trace: &mut Trace, at: Span, op: Junction, a: Operand, b:
         return Ok(result(a, b).into());
     }
     let sides = [condition(symbol, a)?, condition(symbol, b)?];
-    map_to(trace, at, symbol, Kind::Condition, &sides, |trace, x| {
+    map_values(trace, at, symbol, &sides, |trace, x| {
         let node = match op {
-            Junction::And => Op::And(x[0], x[1]),
-            Junction::Or => Op::Or(x[0], x[1]),
+            Junction::And => Op::And(x[0].node, x[1].node),
+            Junction::Or => Op::Or(x[0].node, x[1].node),
         };
-        trace.graph.push(node, at)
+        (trace.graph.push(node, at), Kind::Condition)
     })
 }
 
@@ -157,29 +162,19 @@ pub(crate) fn not(trace: &mut Trace, at: Span, a: Operand) -> Outcome {
         return Ok((!truth).into());
     }
     let a = condition("`!`", a)?;
-    map_to(trace, at, "`!`", Kind::Condition, &[a], |trace, x| trace.graph.push(Op::Not(x[0]), at))
+    map_values(trace, at, "`!`", &[a], |trace, x| (trace.graph.push(Op::Not(x[0].node), at), Kind::Condition))
 }
 
 /// `select(condition, if_true, if_false)`
 pub(crate) fn select(trace: &mut Trace, at: Span, mut args: Vec<Operand>) -> Outcome {
-    let if_false = args.pop().unwrap_or(Operand::Other("nothing".into()));
-    let if_true = args.pop().unwrap_or(Operand::Other("nothing".into()));
-    let chooser = args.pop().unwrap_or(Operand::Other("nothing".into()));
-    let kind = match (&if_true, &if_false) {
-        (Operand::One(a), Operand::One(b)) if a.kind == b.kind => match a.kind {
-            kind @ (Kind::Condition | Kind::Flag | Kind::Action) => kind,
+    args[0] = condition("select", args[0].clone())?;
+    map_values(trace, at, "select", &args, |trace, x| {
+        let kind = match (x[1].kind, x[2].kind) {
+            (a, b) if a != b => Kind::Number,
+            (kind @ (Kind::Condition | Kind::Flag | Kind::Action), _) => kind,
             _ => Kind::Number,
-        },
-        _ => Kind::Number,
-    };
-    // A condition that is known now still yields a traced value, so that the result's type does not hang
-    // on a parameter's value.
-    let chooser = match chooser {
-        Operand::Bool(truth) => Operand::Int(i64::from(truth)),
-        traced => condition("select", traced)?,
-    };
-    map_to(trace, at, "select", kind, &[chooser, if_true, if_false], |trace, x| {
-        trace.graph.select(x[0], x[1], x[2], at)
+        };
+        (trace.graph.select(x[0].node, x[1].node, x[2].node, at), kind)
     })
 }
 
@@ -188,7 +183,7 @@ fn condition(name: &str, operand: Operand) -> Result<Operand, Complaint> {
     match &operand {
         Operand::Bool(truth) => return Ok(Operand::Int(i64::from(*truth))),
         Operand::One(value) if matches!(value.kind, Kind::Condition | Kind::Flag) => return Ok(operand),
-        Operand::Steps(steps) if steps.0.iter().all(|v| matches!(v.kind, Kind::Condition | Kind::Flag)) => {
+        Operand::Steps(steps) if steps.all(|kind| matches!(kind, Kind::Condition | Kind::Flag)) => {
             return Ok(operand);
         }
         _ => {}

@@ -27,7 +27,9 @@ pub(crate) fn result(what: &str, number: f64) -> Outcome {
         return Ok(number.into());
     }
     let kind = if number.is_nan() { "not a number" } else { "not finite" };
-    Err(Complaint::new(format!("{what} is {kind}")).hint("this is computed once, while the script is traced"))
+    Err(Complaint::new(format!("{what} is {kind}"))
+        .hint("this is computed once, while the script is traced")
+        .about_value())
 }
 
 /// Refuses numbers that the kernel's 32-bit floats cannot hold.
@@ -36,7 +38,8 @@ pub(crate) fn check(number: f64) -> Result<(), Complaint> {
         return Ok(());
     }
     Err(Complaint::new(format!("the constant {} is not a finite 32-bit number", show(number)))
-        .hint("kernels compute with 32-bit floats, up to 3.4e38"))
+        .hint("kernels compute with 32-bit floats, up to 3.4e38")
+        .about_value())
 }
 
 /// `a op b` of two plain numbers; `None` if one of them is not plain.
@@ -57,7 +60,8 @@ pub(crate) fn arithmetic(op: Arithmetic, a: &Operand, b: &Operand) -> Option<Out
 }
 
 fn whole(op: Arithmetic, a: i64, b: i64) -> Outcome {
-    let overflow = || Complaint::new(format!("{a} {} {b} is too large for a whole number", op.symbol()));
+    let overflow =
+        || Complaint::new(format!("{a} {} {b} is too large for a whole number", op.symbol())).about_value();
     let done = |result: Option<i64>| {
         result
             .map(Dynamic::from)
@@ -68,13 +72,15 @@ fn whole(op: Arithmetic, a: i64, b: i64) -> Outcome {
         Arithmetic::Sub => done(a.checked_sub(b)),
         Arithmetic::Mul => done(a.checked_mul(b)),
         Arithmetic::Div | Arithmetic::Remainder if b == 0 => {
-            Err(Complaint::new(format!("{a} {} 0 is not a number", op.symbol())))
+            Err(Complaint::new(format!("{a} {} 0 is not a number", op.symbol()))
+                .hint("nothing can be divided by zero")
+                .about_value())
         }
         Arithmetic::Remainder => done(a.checked_rem(b)),
         Arithmetic::Div => match a.checked_rem(b) {
             Some(0) => done(a.checked_div(b)),
             Some(_) => Err(Complaint::new(format!("{a} / {b} of whole numbers would drop the fraction"))
-                .hint(format!("write {a}.0 / {b}"))),
+                .hint(format!("write {a}.0 / {b}; of variables, 1.0 * x / y"))),
             None => done(None),
         },
         Arithmetic::Pow => match u32::try_from(b) {

@@ -4,8 +4,9 @@ use rhai::{LexError, ParseError, ParseErrorType};
 
 use crate::diagnostic::{Diagnostic, end_of};
 use crate::imports::Source;
+use crate::ops::Span;
 
-use super::lint::offset;
+use super::lint::Places;
 use super::trace::Complaint;
 
 /// Words that Rhai reserves or that the engine has switched off: what is wrong with each, and a hint.
@@ -19,6 +20,11 @@ const RESERVED: &[(&str, &str, &str)] = &[
         "try",
         "`try` is not part of objective scripts: it would hide their errors",
         "errors are found when the script is traced, once; none can come up in training",
+    ),
+    (
+        "curry",
+        "`curry` is not part of objective scripts",
+        "write a function with fewer arguments: |x| f(x, 1)",
     ),
     ("eval", "`eval` is not part of objective scripts", "write the expression itself"),
     ("^", "syntax error: `^` is not expected here", "powers are written x ** y"),
@@ -34,10 +40,17 @@ const RESERVED: &[(&str, &str, &str)] = &[
 ];
 
 /// The diagnostic of a text that does not parse.
-pub(crate) fn parse_error(error: &ParseError, source: &Source) -> Diagnostic {
-    let Source { path, text } = source;
+pub(crate) fn parse_error(error: &ParseError, sources: &[Source], index: usize) -> Diagnostic {
+    let text = &sources[index].text;
     let mut complaint = parse_complaint(error.err_type());
-    let before = offset(text, error.position()).map(|offset| text[..offset].trim_end());
+    let offset = Places::new(text).offset(error.position());
+    // A word that is switched off is no name any more, and what Rhai misses there is a name.
+    let rest = offset.map_or("", |offset| &text[offset..]);
+    let word = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
+    if let Some((_, message, hint)) = RESERVED.iter().find(|(reserved, ..)| *reserved == word) {
+        complaint = Complaint::new(*message).hint(*hint);
+    }
+    let before = offset.map(|offset| text[..offset].trim_end());
     // A text that ends too early is short of a bracket, whatever token was missed first.
     if before.is_none_or(|before| before.len() == text.trim_end().len()) {
         complaint = Complaint::new("syntax error: the file ends in the middle of something")
@@ -50,7 +63,8 @@ pub(crate) fn parse_error(error: &ParseError, source: &Source) -> Diagnostic {
         (_, Some(line)) => (line as u32, error.position().position().unwrap_or(1) as u32),
         (_, None) => end_of(text),
     };
-    Diagnostic::at(path, text, line, column, complaint.message, complaint.hint)
+    let span = Span { file: index as u16, line, column };
+    Diagnostic::in_source(sources, span, complaint.message, complaint.hint)
 }
 
 /// Message and hint for a kind of syntax error.
@@ -97,6 +111,7 @@ pub(crate) fn parse_complaint(kind: &ParseErrorType) -> Complaint {
             let lower: String =
                 letters.next().map(|first| first.to_lowercase().collect()).unwrap_or_default();
             Complaint::new(format!("syntax error: {lower}{}", letters.as_str().replace('\'', "`")))
+                .hint("is a bracket, a comma or an operator missing before?")
         }
     }
 }

@@ -1,15 +1,24 @@
 //! What one run of a script fills, and how a registered function refuses.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
+use crate::clock::EvalStats;
 use crate::graph::{Graph, MAX_NODES};
 use crate::layout::Layout;
 use crate::ops::{NodeId, Op, Span};
 use crate::params::Param;
 
 use super::operand::{Kind, Value};
+
+/// Wall-clock limit of a run, for what few operations can make slow.
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(5);
+
+/// Values a run may make, each of some dozen bytes. A path-consistency loss over 128 steps makes less than a
+/// tenth.
+const MAX_WORK: usize = 4_000_000;
 
 /// Result of a registered function.
 pub(crate) type Outcome = Result<Dynamic, Complaint>;
@@ -21,11 +30,14 @@ pub(crate) struct Complaint {
     pub hint: Option<String>,
     /// Where, if not at the call that refused.
     pub span: Option<Span>,
+    /// Whether other plain numbers might have passed: a trial with made-up ones must not refuse a script
+    /// for them.
+    pub about_value: bool,
 }
 
 impl Complaint {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, span: None }
+        Self { message: message.into(), hint: None, span: None, about_value: false }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -35,6 +47,11 @@ impl Complaint {
 
     pub fn at(mut self, span: Span) -> Self {
         self.span = Some(span);
+        self
+    }
+
+    pub fn about_value(mut self) -> Self {
+        self.about_value = true;
         self
     }
 
@@ -48,8 +65,21 @@ impl Complaint {
 pub(crate) enum Phase {
     /// The file itself, `config()` and `params()`: plain numbers only.
     Load,
-    /// `target` and `loss`, on traced values.
+    /// `schedule` and `on_eval`: plain numbers only.
+    Steer,
+    /// `reward`, on a traced reward.
+    Reward,
+    /// `target`, `loss` and `metrics`, on traced values.
     Trace,
+    /// `behave`, on the traced outputs of one state.
+    Behave,
+}
+
+impl Phase {
+    /// Whether there are values in it that differ from sample to sample.
+    pub fn is_traced(self) -> bool {
+        matches!(self, Self::Reward | Self::Trace | Self::Behave)
+    }
 }
 
 /// The state that the registered functions of one engine share.
@@ -60,15 +90,31 @@ pub(crate) struct Trace {
     /// Parameters with the value each static one has in this trace.
     pub params: Vec<Param>,
     pub statics: BTreeMap<String, f64>,
+    /// The rewards of the window as the script's `reward` makes them, if it has one.
+    pub rewards: Option<Vec<Value>>,
+    /// What `schedule` and `on_eval` are told.
+    pub stats: Option<EvalStats>,
     /// Name and value of each `metric`.
     pub metrics: Vec<(String, NodeId)>,
     /// Place of the last call of any registered function: where an endless loop went round.
     pub last: Span,
+    start: Instant,
+    /// Values looked at so far.
+    work: usize,
 }
 
 impl Trace {
     /// For evaluating a file, `config()` and `params()`.
     pub fn for_load() -> Self {
+        Self::plain(Phase::Load, Vec::new(), None)
+    }
+
+    /// For `schedule` and `on_eval`.
+    pub fn for_steering(params: Vec<Param>, stats: EvalStats) -> Self {
+        Self::plain(Phase::Steer, params, Some(stats))
+    }
+
+    fn plain(phase: Phase, params: Vec<Param>, stats: Option<EvalStats>) -> Self {
         let layout = Layout {
             batch: 1,
             actions: 1,
@@ -78,30 +124,62 @@ impl Trace {
             metric_slots: 0,
             workgroup: 1,
         };
-        Self::new(Phase::Load, layout, Vec::new(), BTreeMap::new())
+        Self { stats, ..Self::new(phase, layout, params, BTreeMap::new()) }
     }
 
-    /// For `target` and `loss`; `statics` replaces defaults of static parameters and has been checked.
-    pub fn for_trace(layout: Layout, params: Vec<Param>, statics: BTreeMap<String, f64>) -> Self {
-        Self::new(Phase::Trace, layout, params, statics)
-    }
-
-    fn new(phase: Phase, layout: Layout, params: Vec<Param>, statics: BTreeMap<String, f64>) -> Self {
-        let graph = Graph::new(layout.actions);
-        Self { phase, graph, layout, params, statics, metrics: Vec::new(), last: Span::NONE }
+    /// For the functions that run on traced values; `statics` replaces defaults of static parameters and has
+    /// been checked.
+    pub fn new(phase: Phase, layout: Layout, params: Vec<Param>, statics: BTreeMap<String, f64>) -> Self {
+        Self {
+            phase,
+            graph: Graph::new(layout.actions),
+            layout,
+            params,
+            statics,
+            rewards: None,
+            stats: None,
+            metrics: Vec::new(),
+            last: Span::NONE,
+            start: Instant::now(),
+            work: 0,
+        }
     }
 
     /// Records an operation.
     pub fn push(&mut self, op: Op, kind: Kind, at: Span) -> Value {
-        Value { node: self.graph.push(op, at), kind }
+        let node = self.graph.push(op, at);
+        self.value(node, kind)
     }
 
-    /// Refuses to grow without bound.
-    pub fn check_size(&self) -> Result<(), Complaint> {
-        if self.graph.len() <= MAX_NODES {
-            return Ok(());
-        }
-        Err(Complaint::new(format!("this script records more than {MAX_NODES} operations"))
-            .hint("is there an endless loop? Every round of a loop is recorded anew"))
+    /// A node as a value.
+    pub fn value(&self, node: NodeId, kind: Kind) -> Value {
+        Value { node, shape: self.graph.shape(node), kind }
     }
+
+    /// Refuses to grow or to run without bound. To be called for every value that is made, since one
+    /// operation of the interpreter may make as many as a list has elements.
+    pub fn check_size(&mut self) -> Result<(), Complaint> {
+        self.work += 1;
+        if self.graph.len() > MAX_NODES {
+            return Err(Complaint::new(format!("this script records more than {MAX_NODES} operations"))
+                .hint("is there an endless loop? Every round of a loop is recorded anew"));
+        }
+        if self.work > MAX_WORK {
+            return Err(endless(&format!("computes more than {MAX_WORK} values")));
+        }
+        match self.work.is_multiple_of(64) && self.is_late() {
+            true => Err(endless(&format!("did not end within {} seconds", MAX_TIME.as_secs()))),
+            false => Ok(()),
+        }
+    }
+
+    pub fn is_late(&self) -> bool {
+        self.start.elapsed() > MAX_TIME
+    }
+}
+
+/// The refusal of a script that ran into a limit of operations or time.
+pub(crate) fn endless(what: &str) -> Complaint {
+    Complaint::new(format!("the script {what}"))
+        .hint("is there an endless loop? It runs once, on symbols, so a loop must end by plain numbers")
 }

@@ -1,144 +1,100 @@
-//! Functions that belong to training: where gradients flow, returns, metrics, and what `config()` and
-//! `params()` are written with.
+//! Functions that belong to training: choices per sample, where gradients flow, what is reported.
 
 use rhai::Dynamic;
 
 use crate::ops::{NodeId, Op, Shape, Span};
-use crate::params::ParamKind;
 
-use super::elementwise::{lift, list_to_steps, not_a_number};
-use super::operand::{Kind, Operand, Steps, Value};
+use super::broadcast::{lift, map_values};
+use super::operand::{Kind, Operand};
 use super::operators::select;
-use super::plain;
 use super::trace::{Complaint, Outcome, Phase, Trace};
 use super::vocabulary::Function;
 
 /// Longest name of a metric.
 const MAX_NAME: usize = 32;
 
-/// What `param(…)` returns; its name is the key it stands at.
-#[derive(Clone, Debug)]
-pub(crate) struct ParamSpec {
-    pub doc: String,
-    pub default: f64,
-    pub min: f64,
-    pub max: f64,
-    /// The slot of a live one is decided once all are known.
-    pub kind: ParamKind,
-    pub span: Span,
-}
-
-/// Functions of training.
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new("select", &[3], "select(condition, if_true, if_false)", select),
-    Function::new("stop_gradient", &[1], "stop_gradient(x)", |trace, at, args| {
-        stop_gradient(trace, at, &args[0])
-    }),
-    Function::new("scale_gradient", &[2], "scale_gradient(x, factor)", |trace, at, args| {
-        let factor = scalar(trace, at, "the factor of scale_gradient", &args[1])?;
-        each(trace, at, "scale_gradient", &args[0], |trace, node| {
-            trace.graph.push(Op::ScaleGradient(node, factor), at)
-        })
-    }),
-    Function::new("discounted_return", &[2], "discounted_return(t.steps.reward, p.gamma)", discounted_return),
-    Function::new("metric", &[2], "metric(\"name\", value)", metric),
-    Function::new(
-        "param",
-        &[2, 4],
-        "param(default, min, max, \"doc\") or param(true, \"doc\")",
-        |trace, at, args| param(trace, at, "param", args),
-    ),
-    Function::new("param_int", &[4], "param_int(default, min, max, \"doc\")", |trace, at, args| {
-        param(trace, at, "param_int", args)
-    }),
-    Function::new("epsilon_greedy", &[2], "epsilon_greedy(start, end)", |trace, _, args| {
-        only_in(trace, Phase::Load, "epsilon_greedy", "config()")?;
-        let mut map = rhai::Map::from([("kind".into(), "epsilon_greedy".into())]);
-        for (key, arg) in ["start", "end"].into_iter().zip(&args) {
-            match arg.plain() {
-                Some(epsilon) if (0.0..=1.0).contains(&epsilon) => map.insert(key.into(), epsilon.into()),
-                _ => {
-                    return Err(Complaint::new(format!("epsilon_greedy's {key} is {}", arg.describe()))
-                        .hint("it is the probability of a random action, from 0 to 1"));
-                }
-            };
-        }
-        Ok(map.into())
-    }),
+    Function {
+        name: "select",
+        signatures: &["select(condition: Condition, if_true: Numbers, if_false: Numbers) -> Numbers"],
+        usage: "select(condition, if_true, if_false)",
+        doc: "if_true where the condition holds, else if_false, for each sample (and action, and step) by \
+              itself. The side that is not taken has no influence, not even when it is not a number.",
+        run: select,
+    },
+    Function {
+        name: "stop_gradient",
+        signatures: &["stop_gradient(x: Numbers) -> Numbers"],
+        usage: "stop_gradient(x)",
+        doc: "x, as a constant: no gradient flows through it. The result of target() is stopped by itself.",
+        run: |trace, at, args| stop_gradient(trace, at, &args[0]),
+    },
+    Function {
+        name: "scale_gradient",
+        signatures: &["scale_gradient(x: Numbers, factor: Number) -> Numbers"],
+        usage: "scale_gradient(x, factor)",
+        doc: "x, with its gradient multiplied by the factor; no gradient flows into the factor. A negative \
+              factor reverses the gradient.",
+        run: scale_gradient,
+    },
+    Function {
+        name: "metric",
+        signatures: &["metric(name: String, value: Number)"],
+        usage: "metric(\"name\", value)",
+        doc: "Reports the mean over the batch of one number per sample, under this name, beside the loss. At \
+              most 15, in target, loss and metrics.",
+        run: metric,
+    },
 ];
-
-fn only_in(trace: &Trace, phase: Phase, name: &str, place: &str) -> Result<(), Complaint> {
-    if trace.phase == phase {
-        return Ok(());
-    }
-    Err(Complaint::new(format!("{name} belongs in {place}")).hint(format!("move it to {place}")))
-}
 
 /// The value, without its gradient; also what becomes of the result of `target`.
 pub(crate) fn stop_gradient(trace: &mut Trace, at: Span, x: &Operand) -> Outcome {
-    each(trace, at, "stop_gradient", x, |trace, node| trace.graph.stop_gradient(node, at))
+    each(trace, at, "stop_gradient", std::slice::from_ref(x), |trace, x, _| trace.graph.stop_gradient(x, at))
 }
 
-/// Applies `f` to the nodes of a value and keeps what it means.
+fn scale_gradient(trace: &mut Trace, at: Span, args: Vec<Operand>) -> Outcome {
+    if let Operand::One(factor) = &args[1]
+        && factor.shape == Shape::Action
+    {
+        return Err(Complaint::new("the factor of scale_gradient has one number per action")
+            .hint("give it one number, or one per step: mean(x), max(x), x[t.action]"));
+    }
+    each(trace, at, "scale_gradient", &args, |trace, x, rest| {
+        trace.graph.push(Op::ScaleGradient(x, rest[0]), at)
+    })
+}
+
+/// Applies `f` to the first of the operands, with the others beside it, and keeps what it means. Plain
+/// numbers have no gradient and stay what they are.
 fn each(
     trace: &mut Trace,
     at: Span,
     name: &str,
-    operand: &Operand,
-    mut f: impl FnMut(&mut Trace, NodeId) -> NodeId,
+    operands: &[Operand],
+    mut f: impl FnMut(&mut Trace, NodeId, &[NodeId]) -> NodeId,
 ) -> Outcome {
-    let mut one = |trace: &mut Trace, value: Value| {
+    match operands[0] {
+        Operand::Int(int) => return Ok(int.into()),
+        Operand::Float(float) => return Ok(float.into()),
+        _ => {}
+    }
+    map_values(trace, at, name, operands, |trace, values| {
+        let rest: Vec<NodeId> = values[1..].iter().map(|value| value.node).collect();
         // A policy with other gradients is the policy of logits with those gradients.
-        let kind = match value.kind {
-            Kind::Probabilities(logits) => Kind::Probabilities(f(trace, logits)),
-            Kind::LogProbabilities(logits) => Kind::LogProbabilities(f(trace, logits)),
+        let kind = match values[0].kind {
+            Kind::Probabilities(logits) => Kind::Probabilities(f(trace, logits, &rest)),
+            Kind::LogProbabilities(logits) => Kind::LogProbabilities(f(trace, logits, &rest)),
             kind => kind,
         };
-        Value { node: f(trace, value.node), kind }
-    };
-    match list_to_steps(trace, at, operand)? {
-        Operand::One(value) => Ok(Dynamic::from(one(trace, value))),
-        Operand::Steps(steps) => {
-            let steps: Vec<Value> = steps.into_iter().map(|value| one(trace, value)).collect();
-            Ok(Dynamic::from(Steps(steps.into())))
-        }
-        Operand::Int(int) => Ok(int.into()),
-        Operand::Float(float) => Ok(float.into()),
-        other => Err(not_a_number(name, &other)),
-    }
-}
-
-/// A node for a plain or traced scalar.
-fn scalar(trace: &mut Trace, at: Span, what: &str, operand: &Operand) -> Result<NodeId, Complaint> {
-    let node = lift(trace, at, what, operand)?;
-    match trace.graph.shape(node) {
-        Shape::Scalar => Ok(node),
-        Shape::Action => {
-            Err(Complaint::new(format!("{what} has one number per action, and must be one number"))
-                .hint("index it by an action, or reduce it: x[t.action], sum(x), mean(x), max(x)"))
-        }
-    }
-}
-
-/// `Σ_d γ^d r_d`, from the last step backwards.
-fn discounted_return(trace: &mut Trace, at: Span, args: Vec<Operand>) -> Outcome {
-    let hint = "it takes one number per step: discounted_return(t.steps.reward, p.gamma)";
-    let steps = match list_to_steps(trace, at, &args[0])? {
-        Operand::Steps(steps) if !steps.0.is_empty() => steps,
-        other => return Err(Complaint::new(format!("discounted_return of {}", other.describe())).hint(hint)),
-    };
-    let gamma = scalar(trace, at, "the discount", &args[1])?;
-    let mut rest = steps.into_iter().rev();
-    let last = rest.next().expect("the list is not empty").node;
-    let node = rest.fold(last, |later, step| {
-        let discounted = trace.graph.mul(gamma, later, at);
-        trace.graph.add(step.node, discounted, at)
-    });
-    Ok(Dynamic::from(Value { node, kind: Kind::Number }))
+        (f(trace, values[0].node, &rest), kind)
+    })
 }
 
 fn metric(trace: &mut Trace, at: Span, args: Vec<Operand>) -> Outcome {
-    only_in(trace, Phase::Trace, "metric", "target or loss")?;
+    if trace.phase != Phase::Trace {
+        return Err(Complaint::new("metric belongs in target, loss or metrics")
+            .hint("these see whole batches of transitions; move it to one of them"));
+    }
     let Operand::Text(name) = &args[0] else {
         return Err(Complaint::new(format!("the name of a metric is a text, not {}", args[0].describe()))
             .hint("write metric(\"name\", value)"));
@@ -167,68 +123,14 @@ fn metric(trace: &mut Trace, at: Span, args: Vec<Operand>) -> Outcome {
                 .hint("record one number per sample: metric(\"name\", mean(x))"));
         }
         value => {
-            let node = lift(trace, at, "metric", value)?;
-            if trace.graph.shape(node) == Shape::Action {
+            let value = lift(trace, at, "metric", value)?;
+            if value.shape == Shape::Action {
                 return Err(Complaint::new(format!("metric {name:?} has one number per action"))
                     .hint("record one number per sample: mean(x), max(x) or x[t.action]"));
             }
-            node
+            value.node
         }
     };
     trace.metrics.push((name.clone(), node));
     Ok(Dynamic::UNIT)
-}
-
-/// `param(0.1, 0.0, 1.0, "…")` is live, `param(3, 1, 10, "…")` and `param(true, "…")` are static.
-fn param(trace: &mut Trace, at: Span, name: &str, mut args: Vec<Operand>) -> Outcome {
-    only_in(trace, Phase::Load, name, "params()")?;
-    let doc = match args.pop() {
-        Some(Operand::Text(doc)) if !doc.trim().is_empty() => doc,
-        _ => {
-            return Err(Complaint::new("a parameter needs a few words on what it means")
-                .hint("write param(0.1, 0.001, 10.0, \"temperature\")"));
-        }
-    };
-    if let [Operand::Bool(default)] = args[..] {
-        let kind = ParamKind::StaticBool;
-        let default = f64::from(u8::from(default));
-        return Ok(Dynamic::from(ParamSpec { doc, default, min: 0.0, max: 1.0, kind, span: at }));
-    }
-    let [default, min, max] = &args[..] else {
-        return Err(Complaint::new("a number needs a range").hint("write param(default, min, max, \"doc\")"));
-    };
-    let all_whole = args.iter().all(|arg| matches!(arg, Operand::Int(_)));
-    if name == "param_int" && !all_whole {
-        return Err(
-            Complaint::new("param_int takes whole numbers").hint("write param_int(3, 1, 10, \"doc\")")
-        );
-    }
-    let mut numbers = [0.0; 3];
-    for ((number, arg), what) in
-        numbers.iter_mut().zip([default, min, max]).zip(["default", "least", "greatest"])
-    {
-        *number = match arg.plain() {
-            Some(number) if number.is_finite() && number.abs() <= f64::from(f32::MAX) => number,
-            Some(number) => {
-                return Err(Complaint::new(format!("the {what} value {} is too large", plain::show(number)))
-                    .hint("kernels compute with 32-bit floats, up to 3.4e38"));
-            }
-            None => {
-                return Err(Complaint::new(format!("the {what} value is {}, not a number", arg.describe())));
-            }
-        };
-    }
-    let [default, min, max] = numbers;
-    if min >= max {
-        return Err(Complaint::new(format!("the range from {min} to {max} is empty"))
-            .hint("the arguments are param(default, min, max, \"doc\")"));
-    }
-    if !(min..=max).contains(&default) {
-        return Err(Complaint::new(format!(
-            "the default {default} lies outside the range from {min} to {max}"
-        ))
-        .hint("the arguments are param(default, min, max, \"doc\")"));
-    }
-    let kind = if all_whole { ParamKind::StaticInt } else { ParamKind::Live { slot: 0 } };
-    Ok(Dynamic::from(ParamSpec { doc, default, min, max, kind, span: at }))
 }

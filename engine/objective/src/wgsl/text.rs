@@ -43,9 +43,10 @@ impl Text {
         Text { text: format!("{single:?}"), kind: Kind::Float, tie }
     }
 
-    pub(super) fn call(function: &str, arguments: &[Text], kind: Kind) -> Self {
+    /// A function that returns a number.
+    pub(super) fn call(function: &str, arguments: &[Text]) -> Self {
         let arguments: Vec<&str> = arguments.iter().map(|argument| argument.text.as_str()).collect();
-        Text::atom(format!("{function}({})", arguments.join(", ")), kind)
+        Text::atom(format!("{function}({})", arguments.join(", ")), Kind::Float)
     }
 
     pub(super) fn minus(self) -> Self {
@@ -87,8 +88,8 @@ impl Text {
     pub(super) fn float(self) -> Self {
         match self.kind {
             Kind::Float => self,
-            Kind::Bool => Text::call("select", &[Text::literal(0.0), Text::literal(1.0), self], Kind::Float),
-            Kind::Index => Text::call("f32", &[self], Kind::Float),
+            Kind::Bool => Text::call("select", &[Text::literal(0.0), Text::literal(1.0), self]),
+            Kind::Index => Text::call("f32", &[self]),
         }
     }
 

@@ -2,12 +2,12 @@
 
 use kelvin_objective::{CompileError, Field, Graph, Head, NodeId, Objective, Op, Pass, Span, UnaryOp};
 
-use crate::support::{layout, line, output, traced};
+use crate::support::{ONLINE, TARGET, layout, line, output, traced};
 
 /// The error for a loss built from `net.q` of three actions.
 fn refused(build: &dyn Fn(&mut Graph, NodeId) -> NodeId) -> CompileError {
     let mut g = Graph::new(3);
-    let q = output(&mut g, Pass::Online, Head::Q);
+    let q = output(&mut g, ONLINE, Head::Q);
     let loss = build(&mut g, q);
     Objective::compile(traced(g, loss), &layout(4, 3, 1, &[Head::Q])).expect_err("should be refused")
 }
@@ -36,18 +36,6 @@ fn a_loss_that_learns_nothing() {
 }
 
 #[test]
-fn a_gradient_into_the_bootstrap_state() {
-    let build = |g: &mut Graph, q: NodeId| {
-        let next = g.push(Op::Output(Pass::OnlineNext, Head::Q), line(2));
-        let sum = g.add(q, next, line(3));
-        g.max(sum, line(4))
-    };
-    let error = refused(&build);
-    says(&error, 2, "net.next.q");
-    assert!(error.hint.contains("stop_gradient(net.next.q)"));
-}
-
-#[test]
 fn shapes() {
     says(&refused(&|g, q| g.unary(UnaryOp::Exp, q, line(3))), 3, "the loss has one number per action");
     let sum_of_scalar = |g: &mut Graph, q| {
@@ -70,7 +58,7 @@ fn shapes() {
 #[test]
 fn metrics() {
     let mut g = Graph::new(3);
-    let q = output(&mut g, Pass::Online, Head::Q);
+    let q = output(&mut g, ONLINE, Head::Q);
     let loss = g.max(q, line(1));
     let mut t = traced(g, loss);
     let per_action = t.graph.unary(UnaryOp::Exp, q, line(2));
@@ -107,7 +95,7 @@ fn numbers_that_no_f32_holds() {
 #[test]
 fn what_the_layout_does_not_have() {
     let head = |g: &mut Graph, q: NodeId| {
-        let v = g.push(Op::Output(Pass::Target, Head::V), line(2));
+        let v = g.push(Op::Output(TARGET, Head::V), line(2));
         let sum = g.add(q, v, line(3));
         g.max(sum, line(3))
     };
@@ -120,6 +108,12 @@ fn what_the_layout_does_not_have() {
         g.max(sum, line(3))
     };
     says(&refused(&step), 2, "outside of the window of 1 steps");
+    let state = |g: &mut Graph, q: NodeId| {
+        let beyond = g.push(Op::Output(Pass::target(2), Head::Q), line(2));
+        let sum = g.add(q, beyond, line(3));
+        g.max(sum, line(3))
+    };
+    says(&refused(&state), 2, "state 2 is outside of the window of 1 steps");
     let param = |g: &mut Graph, q: NodeId| {
         let param = g.push(Op::Param(64), line(2));
         let sum = g.add(q, param, line(3));
@@ -131,7 +125,7 @@ fn what_the_layout_does_not_have() {
 #[test]
 fn sizes_of_nothing() {
     let mut g = Graph::new(3);
-    let q = output(&mut g, Pass::Online, Head::Q);
+    let q = output(&mut g, ONLINE, Head::Q);
     let loss = g.max(q, Span::NONE);
     let t = traced(g, loss);
     let good = layout(4, 3, 1, &[Head::Q]);

@@ -4,79 +4,19 @@ use kelvin_objective::{
     BinaryOp, CmpOp, Field, Graph, Head, NodeId, Objective, Op, Pass, ReduceOp, Span, Traced, UnaryOp,
 };
 
+use crate::differences::{assert_none, disagreements};
 use crate::losses;
-use crate::support::{Data, layout, line, output, traced};
-
-/// Compares a kernel's gradient with finite differences of its own loss, element by element; returns the
-/// disagreements. `scale` is the length over which the loss bends.
-///
-/// The estimate is the fourth-order central difference with step `h = scale / 1000`. Its truncation error is
-/// of the order of (h / scale)^4 = 1e-12 relative; rounding adds `ε |loss| / h`. The tolerance is 1e-8 of the
-/// row's largest slope, 10^4 times the former, plus 32 times the latter. Where a kink lies inside the stencil
-/// the estimates with `h` and `h / 3` differ; such elements are left out, and no more than a tenth may be.
-pub fn disagreements(name: &str, objective: &Objective, data: &Data, scale: f64) -> Vec<String> {
-    let (batch, outputs) = (data.layout.batch, data.outputs());
-    let result = data.run::<f64>(objective);
-    let mut found = Vec::new();
-    let mut kinks = 0;
-    for column in 0..outputs {
-        let wide = slope(objective, data, column, scale * 1e-3);
-        let narrow = slope(objective, data, column, scale * 1e-3 / 3.0);
-        for sample in 0..batch {
-            let row = &result.grad[sample * outputs..][..outputs];
-            let size = row.iter().fold(1e-3, |m: f64, x| m.max(x.abs() * batch as f64));
-            let loss = result.loss[sample].abs().max(1.0);
-            let noise = 32.0 * f64::EPSILON * loss / (scale * 1e-3 / 3.0);
-            let tolerance = 1e-8 * size + noise;
-            if (wide[sample] - narrow[sample]).abs() > 10.0 * tolerance {
-                kinks += 1;
-                continue;
-            }
-            let ours = row[column] * batch as f64;
-            let error = (ours - narrow[sample]).abs();
-            // Written so that a NaN on either side counts as a disagreement.
-            if !matches!(error.partial_cmp(&tolerance), Some(std::cmp::Ordering::Less)) {
-                found.push(format!(
-                    "{name}, sample {sample}, column {column}: gradient {ours:e}, difference {:e}, tolerance {tolerance:e}",
-                    narrow[sample]
-                ));
-            }
-        }
-    }
-    if kinks * 10 > batch * outputs {
-        found.push(format!("{name}: {kinks} of {} elements on a kink", batch * outputs));
-    }
-    found
-}
-
-/// Slope of every sample's loss in its own output at `column`.
-fn slope(objective: &Objective, data: &Data, column: usize, h: f64) -> Vec<f64> {
-    let outputs = data.outputs();
-    let loss_at = |steps: f64| {
-        let mut moved = data.clone();
-        for row in moved.passes[Pass::Online as usize].chunks_mut(outputs) {
-            row[column] += steps * h;
-        }
-        moved.run::<f64>(objective).loss
-    };
-    let (up, down, up2, down2) = (loss_at(1.0), loss_at(-1.0), loss_at(2.0), loss_at(-2.0));
-    (0..data.layout.batch).map(|s| (8.0 * (up[s] - down[s]) - (up2[s] - down2[s])) / (12.0 * h)).collect()
-}
+use crate::support::{Data, ONLINE, TARGET, layout, line, output, traced};
 
 fn check(name: &str, traced: Traced, heads: &[Head], low: f64, high: f64) -> Vec<String> {
     let actions = traced.graph.actions();
     let mut found = Vec::new();
     for batch in [1, 7] {
         let layout = layout(batch, actions, 1, heads);
-        let objective = Objective::compile(traced.clone(), &layout).unwrap_or_else(|e| panic!("{name}: {e}"));
         let data = Data::random(&layout, &[0.3, 0.9, 1.0], low, high, 11 + batch as u64);
-        found.extend(disagreements(&format!("{name}, batch {batch}"), &objective, &data, 0.1));
+        found.extend(disagreements(&format!("{name}, batch {batch}"), &traced, &data, 0.1));
     }
     found
-}
-
-fn assert_none(found: Vec<String>) {
-    assert!(found.is_empty(), "{} disagreements:\n{}", found.len(), found.join("\n"));
 }
 
 /// Ways to put an operation on the path from the online output to the loss.
@@ -99,25 +39,25 @@ fn around(
     f: &dyn Fn(&mut Graph, NodeId, NodeId) -> NodeId,
 ) -> (Traced, Vec<Head>) {
     let mut g = Graph::new(actions);
-    let other = output(&mut g, Pass::TargetNext, Head::Q);
-    let weights = output(&mut g, Pass::Target, Head::Q);
+    let other = output(&mut g, Pass::target(1), Head::Q);
+    let weights = output(&mut g, TARGET, Head::Q);
     let action = g.push(Op::Sample(Field::Action(0)), Span::NONE);
     let value = match setting {
         Setting::EveryAction => {
-            let q = output(&mut g, Pass::Online, Head::Q);
+            let q = output(&mut g, ONLINE, Head::Q);
             let y = f(&mut g, q, other);
             let weighted = g.mul(weights, y, line(2));
             g.sum(weighted, line(2))
         }
         Setting::Taken => {
-            let q = output(&mut g, Pass::Online, Head::Q);
+            let q = output(&mut g, ONLINE, Head::Q);
             let (q, other) = (g.at(q, action, line(1)), g.at(other, action, line(1)));
             let y = f(&mut g, q, other);
             let weight = g.at(weights, action, line(2));
             g.mul(weight, y, line(2))
         }
         Setting::Repeated => {
-            let v = output(&mut g, Pass::Online, Head::V);
+            let v = output(&mut g, ONLINE, Head::V);
             let y = f(&mut g, v, other);
             let weighted = g.mul(weights, y, line(2));
             g.sum(weighted, line(2))
@@ -228,8 +168,8 @@ fn reductions_gathers_and_composites() {
     for (name, build) in every_action {
         for actions in [1, 2, 18] {
             let mut g = Graph::new(actions);
-            let q = output(&mut g, Pass::Online, Head::Q);
-            let c = output(&mut g, Pass::Target, Head::Q);
+            let q = output(&mut g, ONLINE, Head::Q);
+            let c = output(&mut g, TARGET, Head::Q);
             let value = build(&mut g, q, c);
             let first = g.constant(0.0);
             let extra = g.at(q, first, line(2));
@@ -284,13 +224,11 @@ fn shared_objectives_at_awkward_sizes_and_temperatures() {
         for tau in [1e-3, 0.1, 10.0] {
             for size in [1.0, 1e4] {
                 for loss in losses::all(batch, actions) {
-                    let objective = Objective::compile(loss.traced, &loss.layout)
-                        .unwrap_or_else(|e| panic!("{}: {e}", loss.name));
                     // δ so wide that half of the errors fall into the parabola.
                     let params = [tau, 0.99, size];
                     let data = Data::random(&loss.layout, &params, -size, size, batch as u64);
                     let name = format!("{} batch {batch} actions {actions} tau {tau} size {size}", loss.name);
-                    found.extend(disagreements(&name, &objective, &data, 0.1 * size));
+                    found.extend(disagreements(&name, &loss.traced, &data, 0.1 * size));
                 }
             }
         }
@@ -298,34 +236,36 @@ fn shared_objectives_at_awkward_sizes_and_temperatures() {
     assert_none(found);
 }
 
-/// Finite differences cannot see a stopped or scaled gradient. So: the same objective with the marked part read
-/// from another pass that holds the same numbers has the gradient of the rest.
+/// Beside the differences, which see through `evaluate` what is frozen: the same objective with the marked part
+/// read from another pass that holds the same numbers has the gradient of the rest.
 #[test]
 fn stopped_and_scaled_gradients() {
     let layout = layout(7, 18, 1, &[Head::Q]);
     let mut data = Data::random(&layout, &[0.5], -2.0, 2.0, 3);
-    data.passes[Pass::Target as usize] = data.passes[Pass::Online as usize].clone();
+    data.inputs.target = data.inputs.online.clone();
 
     let product = |mark: &dyn Fn(&mut Graph, NodeId) -> NodeId, pass: Pass| {
         let mut g = Graph::new(18);
-        let q = output(&mut g, Pass::Online, Head::Q);
+        let q = output(&mut g, ONLINE, Head::Q);
         let factor = output(&mut g, pass, Head::Q);
         let factor = g.unary(UnaryOp::Exp, factor, line(1));
         let factor = mark(&mut g, factor);
         let terms = g.mul(q, factor, line(1));
         let loss = g.sum(terms, line(1));
-        data.run::<f64>(&Objective::compile(traced(g, loss), &layout).unwrap()).grad
+        let traced = traced(g, loss);
+        assert_none(disagreements("marked", &traced, &data, 0.1));
+        data.run::<f64>(&Objective::compile(traced, &layout).unwrap()).grad
     };
-    let fixed = product(&|_, x| x, Pass::Target);
-    let through = product(&|_, x| x, Pass::Online);
-    assert_eq!(product(&|g, x| g.stop_gradient(x, line(1)), Pass::Online), fixed);
+    let fixed = product(&|_, x| x, TARGET);
+    let through = product(&|_, x| x, ONLINE);
+    assert_eq!(product(&|g, x| g.stop_gradient(x, line(1)), ONLINE), fixed);
 
     let scaled = product(
         &|g, x| {
             let factor = g.push(Op::Param(0), line(1));
             g.push(Op::ScaleGradient(x, factor), line(1))
         },
-        Pass::Online,
+        ONLINE,
     );
     for ((scaled, fixed), through) in scaled.iter().zip(&fixed).zip(&through) {
         // The factor is 0.5. Two roundings.

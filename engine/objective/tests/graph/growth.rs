@@ -3,17 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use kelvin_objective::{
-    BinaryOp, CmpOp, Field, Graph, Head, NodeId, Objective, Op, Pass, Span, Traced, UnaryOp,
-};
+use kelvin_objective::{BinaryOp, CmpOp, Field, Graph, Head, NodeId, Objective, Op, Span, Traced, UnaryOp};
 
-use crate::gradients::disagreements;
-use crate::support::{Data, layout, line, output, traced};
+use crate::differences::disagreements;
+use crate::support::{Data, ONLINE, TARGET, layout, line, output, traced};
 
 /// A value folded into itself `rounds` times by `step(graph, value, other)`.
 fn folded(rounds: usize, every_action: bool, step: Step) -> Traced {
     let mut g = Graph::new(3);
-    let (q, other) = (output(&mut g, Pass::Online, Head::Q), output(&mut g, Pass::Target, Head::Q));
+    let (q, other) = (output(&mut g, ONLINE, Head::Q), output(&mut g, TARGET, Head::Q));
     let action = g.push(Op::Sample(Field::Action(0)), Span::NONE);
     let (mut x, a) =
         if every_action { (q, other) } else { (g.at(q, action, line(1)), g.at(other, action, line(1))) };
@@ -62,7 +60,7 @@ fn adjoints_behind_selects_grow_with_the_graph_only() {
                 let layout = layout(5, 3, 1, &[Head::Q]);
                 let traced = folded(rounds, every_action, step);
                 let start = Instant::now();
-                let objective = Objective::compile(traced, &layout).unwrap();
+                Objective::compile(traced.clone(), &layout).unwrap();
                 let time = start.elapsed();
                 // Some milliseconds; unoptimised builds take some twenty times as long.
                 let limit = if cfg!(debug_assertions) { 2000 } else { 100 };
@@ -71,7 +69,7 @@ fn adjoints_behind_selects_grow_with_the_graph_only() {
                     found.push(format!("{name}: compiling took {time:?}"));
                 }
                 let data = Data::random(&layout, &[], -1.0, 1.0, 3);
-                found.extend(disagreements(&name, &objective, &data, 0.1));
+                found.extend(disagreements(&name, &traced, &data, 0.1));
             }
         }
     }
@@ -112,7 +110,7 @@ fn a_long_chain_needs_no_deep_stack() {
 #[test]
 fn an_index_chosen_again_and_again_is_checked_once() {
     let mut g = Graph::new(3);
-    let q = output(&mut g, Pass::Online, Head::Q);
+    let q = output(&mut g, ONLINE, Head::Q);
     let reward = g.push(Op::Sample(Field::Reward(0)), Span::NONE);
     let mut index = g.push(Op::Sample(Field::Action(0)), Span::NONE);
     for round in 0..64 {
@@ -129,7 +127,7 @@ fn an_index_chosen_again_and_again_is_checked_once() {
 #[test]
 fn many_choices_keep_the_side_not_taken_silent() {
     let mut g = Graph::new(2);
-    let (q, a) = (output(&mut g, Pass::Online, Head::Q), output(&mut g, Pass::Target, Head::Q));
+    let (q, a) = (output(&mut g, ONLINE, Head::Q), output(&mut g, TARGET, Head::Q));
     let zero = g.constant(0.0);
     let positive = g.push(Op::Compare(CmpOp::Gt, q, zero), line(1));
     let root = g.unary(UnaryOp::Sqrt, q, line(1));
@@ -141,7 +139,7 @@ fn many_choices_keep_the_side_not_taken_silent() {
     let layout = layout(1, 2, 1, &[Head::Q]);
     let objective = Objective::compile(traced(g, loss), &layout).unwrap();
     let mut data = Data::random(&layout, &[], -1.0, 1.0, 1);
-    data.passes[Pass::Online as usize] = vec![0.0, 4.0];
+    data.row_mut(ONLINE, 0).copy_from_slice(&[0.0, 4.0]);
     let grad = data.run::<f64>(&objective).grad;
     assert_eq!(grad[0], 0.0);
     // Slopes of 0.5 and 0.3 along every path.

@@ -3,13 +3,13 @@
 use kelvin_objective::{Head, Objective, Pass};
 
 use crate::losses::{self, Backup};
-use crate::support::{Data, close};
+use crate::support::{Data, ONLINE, TARGET, close};
 
 /// Loss and slope in `q[a]` of the one-step objectives, from the paper's equations, with nothing shared with
 /// the graph.
 fn by_hand(backup: &Backup, data: &Data, sample: usize) -> (f64, f64) {
-    let [tau, gamma, delta] = [data.uniforms[0], data.uniforms[1], data.uniforms[2]];
-    let next = data.row(Pass::TargetNext, sample);
+    let [tau, gamma, delta] = [data.inputs.uniforms[0], data.inputs.uniforms[1], data.inputs.uniforms[2]];
+    let next = data.row(Pass::target(1), sample);
     let soft = |values: &[f64]| {
         let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         max + tau * values.iter().map(|q| ((q - max) / tau).exp()).sum::<f64>().ln()
@@ -18,19 +18,19 @@ fn by_hand(backup: &Backup, data: &Data, sample: usize) -> (f64, f64) {
     let action = data.action(0, sample);
     let v_next = match backup {
         Backup::Hard => next.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        Backup::Double => next[best(data.row(Pass::OnlineNext, sample)).unwrap()],
+        Backup::Double => next[best(data.row(Pass::online(1), sample)).unwrap()],
         Backup::SoftKl => soft(next) - tau * (next.len() as f64).ln(),
         Backup::SoftEntropy | Backup::Munchausen => soft(next),
     };
     let bonus = match backup {
         Backup::Munchausen => {
-            let now = data.row(Pass::Target, sample);
+            let now = data.row(TARGET, sample);
             now[action] - soft(now)
         }
         _ => 0.0,
     };
     let y = data.reward(0, sample) + bonus + gamma * (1.0 - data.terminated(0, sample)) * v_next;
-    let error = data.row(Pass::Online, sample)[action] - y;
+    let error = data.row(ONLINE, sample)[action] - y;
     if error.abs() <= delta {
         (0.5 * error * error, error)
     } else {
@@ -115,14 +115,14 @@ fn log_probabilities_survive_large_logits() {
     let actions = 3;
     let layout = crate::support::layout(1, actions, 1, &[Head::Logits]);
     let mut g = Graph::new(actions);
-    let logits = crate::support::output(&mut g, Pass::Online, Head::Logits);
+    let logits = crate::support::output(&mut g, ONLINE, Head::Logits);
     let lse = g.log_sum_exp(logits, crate::support::line(1));
     let log_pi = g.sub(logits, lse, crate::support::line(1));
     let loss = g.sum(log_pi, crate::support::line(2));
     let objective = Objective::compile(crate::support::traced(g, loss), &layout).unwrap();
     let mut data = Data::random(&layout, &[], 0.0, 1.0, 1);
     // Multiples of 1, which is the spacing of `f32` at 1e7: the differences are exact.
-    data.passes[0] = vec![1e7, 1e7 - 1.0, 1e7 - 2.0];
+    data.row_mut(ONLINE, 0).copy_from_slice(&[1e7, 1e7 - 1.0, 1e7 - 2.0]);
     let sum: f64 = (0..3).map(|k| (-f64::from(k)).exp()).sum();
     let expected = -3.0 - 3.0 * sum.ln();
     let output = data.run::<f32>(&objective);

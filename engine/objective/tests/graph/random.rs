@@ -6,91 +6,101 @@ use kelvin_objective::{
     UnaryOp,
 };
 
-use crate::support::{Data, Random, layout, line};
+use crate::differences::{assert_none, compare};
+use crate::support::{Data, ONLINE, Random, TARGET, layout, line};
 
-/// Values of all nodes for one sample, every one as a row of actions.
-fn evaluate(graph: &Graph, data: &Data, sample: usize) -> Vec<Vec<f64>> {
+/// Values of all nodes, by sample, every one as a row of actions.
+fn evaluate(graph: &Graph, data: &Data) -> Vec<Vec<Vec<f64>>> {
+    let mut values = Vec::new();
+    for id in graph.ids() {
+        let rows = (0..data.layout.batch).map(|sample| row(graph, data, id, sample, &values)).collect();
+        values.push(rows);
+    }
+    values
+}
+
+/// One node's value for one sample, from those before it.
+fn row(graph: &Graph, data: &Data, id: NodeId, sample: usize, values: &[Vec<Vec<f64>>]) -> Vec<f64> {
     let Layout { batch, actions, .. } = data.layout;
     let truth = |x: f64| x != 0.0;
     let number = |b: bool| f64::from(u8::from(b));
-    let mut values: Vec<Vec<f64>> = Vec::new();
-    for id in graph.ids() {
-        let of = |id: NodeId| &values[id.index()];
-        let each = |f: &dyn Fn(usize) -> f64| (0..actions).map(f).collect::<Vec<f64>>();
-        let value = match *graph.op(id) {
-            Op::Const(bits) => each(&|_| f64::from_bits(bits)),
-            Op::Param(slot) => each(&|_| data.uniforms[slot]),
-            Op::Sample(field) => each(&|_| data.samples[data.layout.field(field) * batch + sample]),
-            Op::Output(pass, head) => {
-                let column = data.layout.column(head).unwrap();
-                let step = usize::from(head.shape() == Shape::Action);
-                each(&|a| data.row(pass, sample)[column + a * step])
+    let of = |id: NodeId| &values[id.index()][sample];
+    let each = |f: &dyn Fn(usize) -> f64| (0..actions).map(f).collect::<Vec<f64>>();
+    match *graph.op(id) {
+        Op::Const(bits) => each(&|_| f64::from_bits(bits)),
+        Op::Param(slot) => each(&|_| data.inputs.uniforms[slot]),
+        Op::Sample(field) => each(&|_| data.field(field, sample)),
+        Op::Output(pass, head) => {
+            let column = data.layout.column(head).unwrap();
+            let step = usize::from(head.shape() == Shape::Action);
+            each(&|a| data.row(pass, sample)[column + a * step])
+        }
+        Op::Unary(op, x) => each(&|a| {
+            let x = of(x)[a];
+            match op {
+                UnaryOp::Neg => -x,
+                UnaryOp::Exp => x.exp(),
+                UnaryOp::Log => x.ln(),
+                UnaryOp::Sqrt => x.sqrt(),
+                UnaryOp::Abs => x.abs(),
+                UnaryOp::Tanh => x.tanh(),
+                UnaryOp::Sigmoid if x >= 0.0 => 1.0 / (1.0 + (-x).exp()),
+                UnaryOp::Sigmoid => x.exp() / (1.0 + x.exp()),
             }
-            Op::Unary(op, x) => each(&|a| {
-                let x = of(x)[a];
-                match op {
-                    UnaryOp::Neg => -x,
-                    UnaryOp::Exp => x.exp(),
-                    UnaryOp::Log => x.ln(),
-                    UnaryOp::Sqrt => x.sqrt(),
-                    UnaryOp::Abs => x.abs(),
-                    UnaryOp::Tanh => x.tanh(),
-                    UnaryOp::Sigmoid if x >= 0.0 => 1.0 / (1.0 + (-x).exp()),
-                    UnaryOp::Sigmoid => x.exp() / (1.0 + x.exp()),
-                }
-            }),
-            Op::Binary(op, x, y) => each(&|a| {
-                let (x, y) = (of(x)[a], of(y)[a]);
-                let nan = x.is_nan() || y.is_nan();
-                match op {
-                    BinaryOp::Add => x + y,
-                    BinaryOp::Sub => x - y,
-                    BinaryOp::Mul => x * y,
-                    BinaryOp::Div => x / y,
-                    BinaryOp::Min | BinaryOp::Max if nan => f64::NAN,
-                    BinaryOp::Min => x.min(y),
-                    BinaryOp::Max => x.max(y),
-                    BinaryOp::Pow if x < 0.0 => f64::NAN,
-                    BinaryOp::Pow => x.powf(y),
-                }
-            }),
-            Op::Compare(op, x, y) => each(&|a| {
-                let (x, y) = (of(x)[a], of(y)[a]);
-                number(match op {
-                    CmpOp::Lt => x < y,
-                    CmpOp::Le => x <= y,
-                    CmpOp::Gt => x > y,
-                    CmpOp::Ge => x >= y,
-                    CmpOp::Eq => x == y,
-                    CmpOp::Ne => x != y,
-                })
-            }),
-            Op::And(x, y) => each(&|a| number(truth(of(x)[a]) && truth(of(y)[a]))),
-            Op::Or(x, y) => each(&|a| number(truth(of(x)[a]) || truth(of(y)[a]))),
-            Op::Not(x) => each(&|a| number(!truth(of(x)[a]))),
-            Op::Select(c, x, y) => each(&|a| if truth(of(c)[a]) { of(x)[a] } else { of(y)[a] }),
-            Op::At(x, i) => each(&|_| of(x)[of(i)[0] as usize]),
-            Op::OneHot(i) => each(&|a| number(a == of(i)[0] as usize)),
-            Op::Reduce(ReduceOp::Sum, x) => each(&|_| of(x).iter().fold(0.0, |sum, x| sum + x)),
-            Op::Reduce(ReduceOp::Max, x) => {
-                let nan = of(x).iter().any(|x| x.is_nan());
-                each(&|_| {
-                    if nan { f64::NAN } else { of(x).iter().copied().fold(f64::NEG_INFINITY, f64::max) }
-                })
+        }),
+        Op::Binary(op, x, y) => each(&|a| {
+            let (x, y) = (of(x)[a], of(y)[a]);
+            let nan = x.is_nan() || y.is_nan();
+            match op {
+                BinaryOp::Add => x + y,
+                BinaryOp::Sub => x - y,
+                BinaryOp::Mul => x * y,
+                BinaryOp::Div => x / y,
+                BinaryOp::Min | BinaryOp::Max if nan => f64::NAN,
+                BinaryOp::Min => x.min(y),
+                BinaryOp::Max => x.max(y),
+                BinaryOp::Pow if x < 0.0 => f64::NAN,
+                BinaryOp::Pow => x.powf(y),
             }
-            Op::ArgMax(x) => {
-                let row = of(x);
-                let nan = row.iter().position(|x| x.is_nan());
-                let best = nan.unwrap_or_else(|| {
-                    (0..actions).rev().max_by(|&a, &b| row[a].partial_cmp(&row[b]).unwrap()).unwrap()
-                });
-                each(&|_| best as f64)
-            }
-            Op::StopGradient(x) | Op::ScaleGradient(x, _) => of(x).clone(),
-        };
-        values.push(value);
+        }),
+        Op::Compare(op, x, y) => each(&|a| {
+            let (x, y) = (of(x)[a], of(y)[a]);
+            number(match op {
+                CmpOp::Lt => x < y,
+                CmpOp::Le => x <= y,
+                CmpOp::Gt => x > y,
+                CmpOp::Ge => x >= y,
+                CmpOp::Eq => x == y,
+                CmpOp::Ne => x != y,
+            })
+        }),
+        Op::And(x, y) => each(&|a| number(truth(of(x)[a]) && truth(of(y)[a]))),
+        Op::Or(x, y) => each(&|a| number(truth(of(x)[a]) || truth(of(y)[a]))),
+        Op::Not(x) => each(&|a| number(!truth(of(x)[a]))),
+        Op::Select(c, x, y) => each(&|a| if truth(of(c)[a]) { of(x)[a] } else { of(y)[a] }),
+        Op::At(x, i) => each(&|_| of(x)[of(i)[0] as usize]),
+        Op::OneHot(i) => each(&|a| number(a == of(i)[0] as usize)),
+        Op::Reduce(ReduceOp::Sum, x) => each(&|_| of(x).iter().fold(0.0, |sum, x| sum + x)),
+        Op::Reduce(ReduceOp::Max, x) => {
+            let nan = of(x).iter().any(|x| x.is_nan());
+            each(&|_| {
+                if nan { f64::NAN } else { of(x).iter().copied().fold(f64::NEG_INFINITY, f64::max) }
+            })
+        }
+        Op::ArgMax(x) => {
+            let row = of(x);
+            let nan = row.iter().position(|x| x.is_nan());
+            let best = nan.unwrap_or_else(|| {
+                (0..actions).rev().max_by(|&a, &b| row[a].partial_cmp(&row[b]).unwrap()).unwrap()
+            });
+            each(&|_| best as f64)
+        }
+        Op::BatchMean(x) => {
+            let sum: f64 = (0..batch).map(|sample| values[x.index()][sample][0]).sum();
+            each(&|_| sum / batch as f64)
+        }
+        Op::StopGradient(x) | Op::ScaleGradient(x, _) => of(x).clone(),
     }
-    values
 }
 
 /// Some thirty operations on operands drawn from what is there.
@@ -98,7 +108,7 @@ fn random_graph(random: &mut Random, actions: usize) -> Graph {
     let mut g = Graph::new(actions);
     let mut nodes = Vec::new();
     let mut indices = Vec::new();
-    for pass in [Pass::Online, Pass::Target, Pass::TargetNext] {
+    for pass in [ONLINE, TARGET, Pass::target(1), Pass::online(1)] {
         nodes.push(g.push(Op::Output(pass, Head::Q), line(1)));
         nodes.push(g.push(Op::Output(pass, Head::V), line(1)));
     }
@@ -113,7 +123,7 @@ fn random_graph(random: &mut Random, actions: usize) -> Graph {
         let per_action = [x, y, z, nodes[0]].into_iter().find(|&x| g.shape(x) == Shape::Action).unwrap();
         let binary = BinaryOp::ALL[random.below(7)];
         // The one rewrite that changes digits, `x - (max + y)`, has a test of its own.
-        let op = match random.below(12) {
+        let op = match random.below(13) {
             0 => Op::Unary(UnaryOp::ALL[random.below(7)], x),
             1..=3 if !matches!(*g.op(x), Op::Reduce(ReduceOp::Max, _) | Op::StopGradient(_)) => {
                 Op::Binary(binary, x, y)
@@ -125,6 +135,7 @@ fn random_graph(random: &mut Random, actions: usize) -> Graph {
             8 => Op::At(per_action, index),
             9 => Op::OneHot(index),
             10 => Op::Reduce(ReduceOp::ALL[random.below(2)], per_action),
+            11 if g.shape(z) == Shape::Scalar && random.below(2) == 0 => Op::BatchMean(z),
             _ => [Op::ArgMax(per_action), Op::StopGradient(x)][random.below(2)],
         };
         let id = g.push(op, line(number + 2));
@@ -147,11 +158,11 @@ fn kernels_compute_what_was_traced() {
         let scalars: Vec<NodeId> = g.ids().filter(|&id| g.shape(id) == Shape::Scalar).collect();
         let metrics: Vec<(String, NodeId)> =
             scalars.iter().rev().take(15).map(|&id| (format!("{}", id.index()), id)).collect();
-        let q = g.push(Op::Output(Pass::Online, Head::Q), line(1));
+        let q = g.push(Op::Output(ONLINE, Head::Q), line(1));
         let loss = g.sum(q, line(99));
         let layout = layout(3, actions, 1, &[Head::V, Head::Q]);
         let traced = Traced { graph: g.clone(), loss, metrics: metrics.clone() };
-        let objective = match Objective::compile(traced, &layout) {
+        let objective = match Objective::compile(traced.clone(), &layout) {
             Ok(objective) => objective,
             // Some divide a constant by zero; that is the only fault such a graph can have.
             Err(error) => {
@@ -162,10 +173,20 @@ fn kernels_compute_what_was_traced() {
         compiled += 1;
         let data = Data::random(&layout, &[0.5, 2.0], -2.0, 2.0, round as u64);
         let output = data.run::<f64>(&objective);
+        let values = evaluate(&g, &data);
+        let library = traced.evaluate(&layout, &data.inputs, None);
+        for (id, sample) in g.ids().flat_map(|id| (0..3).map(move |sample| (id, sample))) {
+            for (k, &value) in library.get(id, sample).iter().enumerate() {
+                let expected = values[id.index()][sample][k];
+                let same = value == expected || value.is_nan() && expected.is_nan();
+                let near = (value - expected).abs() <= 1e-12 * expected.abs();
+                assert!(same || near, "round {round}: {value} instead of {expected} for {:?}", g.op(id));
+            }
+        }
         for sample in 0..3 {
-            let values = evaluate(&g, &data, sample);
             for (slot, (_, id)) in metrics.iter().enumerate() {
-                let (kernel, traced) = (output.metrics[sample * 16 + slot + 1], values[id.index()][0]);
+                let (kernel, traced) =
+                    (output.metrics[sample * 16 + slot + 1], values[id.index()][sample][0]);
                 // Rewrites change no bit but the sign of a zero, and a reciprocal of it.
                 let same = kernel == traced
                     || (kernel.is_nan() && traced.is_nan())
@@ -183,12 +204,52 @@ fn kernels_compute_what_was_traced() {
     assert!(compiled > 300, "only {compiled} of 600 graphs compiled");
 }
 
+/// The same graphs as losses, squeezed into a range where differences have digits. Those whose gradient is
+/// infinite somewhere have no difference to compare with.
+#[test]
+fn gradients_are_those_of_what_was_traced() {
+    let mut random = Random::new(77);
+    let (mut found, mut compared, mut kinks, mut elements) = (Vec::new(), 0, 0, 0);
+    for round in 0..600 {
+        let actions = [1, 2, 5][round % 3];
+        let mut g = random_graph(&mut random, actions);
+        let scalars: Vec<NodeId> = g.ids().filter(|&id| g.shape(id) == Shape::Scalar).collect();
+        let mut loss = g.constant(0.0);
+        for &scalar in scalars.iter().rev().take(6) {
+            let tenth = g.constant(0.1);
+            let small = g.mul(tenth, scalar, line(50));
+            let squeezed = g.unary(UnaryOp::Tanh, small, line(50));
+            loss = g.add(loss, squeezed, line(51));
+        }
+        let layout = layout(3, actions, 1, &[Head::V, Head::Q]);
+        let traced = Traced { graph: g, loss, metrics: vec![] };
+        let data = Data::random(&layout, &[0.5, 2.0], -2.0, 2.0, round as u64);
+        // Nothing to learn, or a constant divided by zero.
+        let Ok(objective) = Objective::compile(traced.clone(), &layout) else { continue };
+        let output = data.run::<f64>(&objective);
+        if output.grad.iter().chain(&output.loss).any(|x| !x.is_finite() || x.abs() > 100.0) {
+            continue;
+        }
+        let comparison = compare(&format!("round {round}"), &traced, &data, 0.01);
+        if !comparison.disagreements.is_empty() {
+            found.push(objective.graph_text());
+        }
+        found.extend(comparison.disagreements);
+        compared += 1;
+        kinks += comparison.kinks;
+        elements += comparison.elements;
+    }
+    assert_none(found);
+    assert!(compared > 200, "only {compared} of 600 graphs compared");
+    assert!(kinks * 5 < elements, "{kinks} of {elements} elements on a kink");
+}
+
 /// `select(per action, v, v)` equals `v`, but it has one number per action: its sum is `actions · v`.
 #[test]
 fn a_shorter_node_keeps_the_shape() {
     let mut g = Graph::new(5);
-    let q = g.push(Op::Output(Pass::Online, Head::Q), line(1));
-    let v = g.push(Op::Output(Pass::Online, Head::V), line(1));
+    let q = g.push(Op::Output(ONLINE, Head::Q), line(1));
+    let v = g.push(Op::Output(ONLINE, Head::V), line(1));
     let condition = g.push(Op::Compare(CmpOp::Gt, q, v), line(2));
     let repeated = g.select(condition, v, v, line(2));
     let loss = g.sum(repeated, line(3));
@@ -198,7 +259,7 @@ fn a_shorter_node_keeps_the_shape() {
     let data = Data::random(&layout, &[], -1.0, 1.0, 6);
     let output = data.run::<f64>(&objective);
     for sample in 0..2 {
-        let v = data.row(Pass::Online, sample)[5];
+        let v = data.row(ONLINE, sample)[5];
         assert!((output.loss[sample] - 5.0 * v).abs() <= 4.0 * f64::EPSILON);
         // The mean over two samples.
         assert_eq!(&output.grad[sample * 6..][..6], [0.0, 0.0, 0.0, 0.0, 0.0, 2.5]);

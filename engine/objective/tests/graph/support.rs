@@ -1,6 +1,12 @@
 //! Batches of made-up numbers, and a kernel run on them.
 
-use kelvin_objective::{Graph, Head, KernelIo, Layout, NodeId, Objective, Op, Pass, Real, Span, Traced};
+use kelvin_objective::{
+    Field, Graph, Head, Inputs, KernelIo, Layout, Net, NodeId, Objective, Op, Pass, Real, Span, Traced,
+};
+
+/// The online network at the window's first state, and the target network there.
+pub const ONLINE: Pass = Pass::online(0);
+pub const TARGET: Pass = Pass::target(0);
 
 /// Place of a node in these tests: the line counts the calls that made it.
 pub fn line(line: u32) -> Span {
@@ -45,81 +51,118 @@ impl Random {
     }
 }
 
-/// The inputs of a kernel.
+/// The inputs of a kernel, for all states of the window.
 #[derive(Clone)]
 pub struct Data {
     pub layout: Layout,
-    pub uniforms: Vec<f64>,
-    pub samples: Vec<f64>,
-    /// In the order of `Pass`.
-    pub passes: [Vec<f64>; 4],
+    pub inputs: Inputs<f64>,
 }
 
 impl Data {
-    /// Network outputs uniform in `low..high`, rewards in -1..1, a third of the samples terminated (from some
-    /// step of the window on).
+    /// Network outputs uniform in `low..high`, rewards and log-probabilities in -1..1, a third of the samples
+    /// terminated (from some step of the window on).
     pub fn random(layout: &Layout, params: &[f64], low: f64, high: f64, seed: u64) -> Data {
         let mut random = Random::new(seed);
         let (batch, window) = (layout.batch, layout.window);
-        let mut samples = vec![0.0; (3 * window + 1) * batch];
+        let mut samples = vec![0.0; layout.fields() * batch];
         for sample in 0..batch {
             let end = if random.below(3) == 0 { random.below(window) } else { window };
+            let mut set = |field: Field, value: f64| samples[layout.field(field) * batch + sample] = value;
             for step in 0..window {
-                samples[step * batch + sample] = if step <= end { random.between(-1.0, 1.0) } else { 0.0 };
-                samples[(window + step) * batch + sample] = f64::from(u8::from(step >= end));
-                samples[(2 * window + step) * batch + sample] = random.below(layout.actions) as f64;
+                let live = step <= end;
+                set(Field::Reward(step), if live { random.between(-1.0, 1.0) } else { 0.0 });
+                set(Field::Terminated(step), f64::from(u8::from(step >= end)));
+                set(Field::Action(step), random.below(layout.actions) as f64);
+                set(Field::BehaviourLogp(step), random.between(-1.0, 0.0));
+                set(Field::Valid(step), f64::from(u8::from(live)));
             }
-            samples[3 * window * batch + sample] = random.between(0.1, 1.0);
+            set(Field::Weight, random.between(0.1, 1.0));
         }
         let mut uniforms = vec![0.0; layout.param_slots];
         for (slot, param) in uniforms.iter_mut().zip(params) {
             *slot = f64::from(*param as f32);
         }
-        let mut outputs = || (0..batch * layout.outputs()).map(|_| random.between(low, high)).collect();
-        let passes = [outputs(), outputs(), outputs(), outputs()];
-        Data { layout: layout.clone(), uniforms, samples, passes }
+        let size = (window + 1) * batch * layout.outputs();
+        let mut outputs = || (0..size).map(|_| random.between(low, high)).collect();
+        let inputs = Inputs { uniforms, samples, online: outputs(), target: outputs() };
+        Data { layout: layout.clone(), inputs }
     }
 
     pub fn outputs(&self) -> usize {
         self.layout.outputs()
     }
 
+    pub fn field(&self, field: Field, sample: usize) -> f64 {
+        self.inputs.samples[self.layout.field(field) * self.layout.batch + sample]
+    }
+
+    pub fn set(&mut self, field: Field, sample: usize, value: f64) {
+        self.inputs.samples[self.layout.field(field) * self.layout.batch + sample] = value;
+    }
+
     pub fn action(&self, step: usize, sample: usize) -> usize {
-        self.samples[(2 * self.layout.window + step) * self.layout.batch + sample] as usize
+        self.field(Field::Action(step), sample) as usize
     }
 
     pub fn reward(&self, step: usize, sample: usize) -> f64 {
-        self.samples[step * self.layout.batch + sample]
+        self.field(Field::Reward(step), sample)
     }
 
     pub fn terminated(&self, step: usize, sample: usize) -> f64 {
-        self.samples[(self.layout.window + step) * self.layout.batch + sample]
+        self.field(Field::Terminated(step), sample)
     }
 
     pub fn row(&self, pass: Pass, sample: usize) -> &[f64] {
-        &self.passes[pass as usize][sample * self.outputs()..][..self.outputs()]
+        let outputs = match pass.net {
+            Net::Online => &self.inputs.online,
+            Net::Target => &self.inputs.target,
+        };
+        &outputs[self.start(pass.state, sample)..][..self.outputs()]
+    }
+
+    pub fn row_mut(&mut self, pass: Pass, sample: usize) -> &mut [f64] {
+        let (start, outputs) = (self.start(pass.state, sample), self.outputs());
+        let all = match pass.net {
+            Net::Online => &mut self.inputs.online,
+            Net::Target => &mut self.inputs.target,
+        };
+        &mut all[start..][..outputs]
+    }
+
+    fn start(&self, state: usize, sample: usize) -> usize {
+        (state * self.layout.batch + sample) * self.outputs()
+    }
+
+    /// The inputs in another precision.
+    pub fn to<T: Real>(&self) -> Inputs<T> {
+        let convert = |values: &[f64]| values.iter().map(|&x| T::from_f64(x)).collect::<Vec<T>>();
+        let Inputs { uniforms, samples, online, target } = &self.inputs;
+        Inputs {
+            uniforms: convert(uniforms),
+            samples: convert(samples),
+            online: convert(online),
+            target: convert(target),
+        }
     }
 
     pub fn run<T: Real>(&self, objective: &Objective) -> Output {
-        let convert = |values: &[f64]| values.iter().map(|&x| T::from_f64(x)).collect::<Vec<T>>();
-        let [online, online_next, target, target_next] = self.passes.each_ref().map(|pass| convert(pass));
+        let (layout, reads, inputs) = (&self.layout, objective.reads(), self.to::<T>());
+        let trained = inputs.region(Net::Online, &reads.trained, layout);
         // Poisoned, so that an element the kernel forgets shows.
-        let mut grad = vec![T::NAN; self.layout.batch * self.outputs()];
-        let mut metrics = vec![T::NAN; self.layout.batch * self.layout.metric_slots];
+        let mut grad = vec![T::NAN; trained.len()];
+        let mut metrics = vec![T::NAN; layout.batch * layout.metric_slots];
         objective.cpu().run(KernelIo {
-            uniforms: &convert(&self.uniforms),
-            samples: &convert(&self.samples),
-            online: &online,
-            online_next: &online_next,
-            target: &target,
-            target_next: &target_next,
+            uniforms: &inputs.uniforms,
+            samples: &inputs.samples,
+            trained: &trained,
+            online: &inputs.region(Net::Online, &reads.online, layout),
+            target: &inputs.region(Net::Target, &reads.target, layout),
             grad: &mut grad,
             metrics: &mut metrics,
         });
-        let slots = self.layout.metric_slots;
         Output {
             grad: grad.iter().map(|x| x.to_f64()).collect(),
-            loss: metrics.chunks(slots).map(|row| row[0].to_f64()).collect(),
+            loss: metrics.chunks(layout.metric_slots).map(|row| row[0].to_f64()).collect(),
             metrics: metrics.iter().map(|x| x.to_f64()).collect(),
         }
     }
@@ -127,7 +170,7 @@ impl Data {
 
 /// What a kernel wrote.
 pub struct Output {
-    /// `[batch, outputs]`
+    /// `[trained states, batch, outputs]`
     pub grad: Vec<f64>,
     /// `[batch]`
     pub loss: Vec<f64>,

@@ -2,17 +2,17 @@
 
 use kelvin_objective::{BinaryOp, CmpOp, Field, Graph, Head, NodeId, Objective, Op, Pass, Span, UnaryOp};
 
-use crate::support::{Data, layout, line, output, traced};
+use crate::support::{Data, ONLINE, layout, line, output, traced};
 
 /// Gradient of the loss that `build` makes of `net.q`, at one sample with the given outputs.
 fn gradient_at(q: &[f64], build: &dyn Fn(&mut Graph, NodeId) -> NodeId) -> Vec<f64> {
     let layout = layout(1, q.len(), 1, &[Head::Q]);
     let mut g = Graph::new(q.len());
-    let node = output(&mut g, Pass::Online, Head::Q);
+    let node = output(&mut g, ONLINE, Head::Q);
     let loss = build(&mut g, node);
     let objective = Objective::compile(traced(g, loss), &layout).unwrap();
     let mut data = Data::random(&layout, &[], 0.0, 1.0, 1);
-    data.passes[Pass::Online as usize] = q.to_vec();
+    data.row_mut(ONLINE, 0).copy_from_slice(q);
     data.run::<f64>(&objective).grad
 }
 
@@ -130,13 +130,15 @@ fn a_terminated_sample_bootstraps_nothing() {
     let objective = Objective::compile(loss.traced, &layout).unwrap();
     let mut data = Data::random(&layout, &[1.0, 0.5, 100.0], -1.0, 1.0, 5);
     let terminated = [1.0, 0.0, 1.0];
-    data.samples[3..6].copy_from_slice(&terminated);
+    for (sample, terminated) in terminated.into_iter().enumerate() {
+        data.set(Field::Terminated(0), sample, terminated);
+    }
     let output = data.run::<f64>(&objective);
     for (sample, terminated) in terminated.into_iter().enumerate() {
-        let next = data.row(Pass::TargetNext, sample);
+        let next = data.row(Pass::target(1), sample);
         let backed_up = if terminated == 1.0 { 0.0 } else { 0.5 * next[0].max(next[1]) };
         let action = data.action(0, sample);
-        let error = data.row(Pass::Online, sample)[action] - (data.reward(0, sample) + backed_up);
+        let error = data.row(ONLINE, sample)[action] - (data.reward(0, sample) + backed_up);
         assert!((output.loss[sample] - 0.5 * error * error).abs() < 1e-15, "sample {sample}");
         let slope = output.grad[sample * 2 + action] * 3.0;
         assert!((slope - error).abs() < 1e-15, "sample {sample}: {slope} {error}");
@@ -149,13 +151,13 @@ fn an_action_beyond_the_last_is_read_as_the_last() {
     // A corrupt sample must not read outside of its row.
     let layout = layout(1, 3, 1, &[Head::Q]);
     let mut g = Graph::new(3);
-    let q = output(&mut g, Pass::Online, Head::Q);
+    let q = output(&mut g, ONLINE, Head::Q);
     let action = g.push(Op::Sample(Field::Action(0)), Span::NONE);
     let loss = g.at(q, action, line(1));
     let objective = Objective::compile(traced(g, loss), &layout).unwrap();
     let mut data = Data::random(&layout, &[], -1.0, 1.0, 9);
     for (stored, read) in [(7.0, 2), (-1.0, 0), (f64::NAN, 0)] {
-        data.samples[2] = stored;
-        assert_eq!(data.run::<f64>(&objective).loss[0], data.row(Pass::Online, 0)[read]);
+        data.set(Field::Action(0), 0, stored);
+        assert_eq!(data.run::<f64>(&objective).loss[0], data.row(ONLINE, 0)[read]);
     }
 }

@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
 
 use super::manifest::{BLOCK, Entry, MANIFEST, Manifest};
 use super::{folder, updates};
+use crate::tensors::{self, Elements};
 use crate::{RunError, durable, name};
 
 /// A checkpoint in the making. Nothing of it can be seen until [`commit`](Self::commit); dropped, it never was.
@@ -38,22 +38,9 @@ impl CheckpointWriter {
     /// Two tensors of one name, data that does not fill its shape, or a disk that does not take the file.
     pub fn tensors(&mut self, name: &str, tensors: &[(&str, &[usize], &[f32])]) -> Result<(), RunError> {
         let path = self.partial.path().join(name);
-        let mut names: Vec<_> = tensors.iter().map(|(tensor, ..)| *tensor).collect();
-        names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(RunError::encode(&path, format_args!("two tensors are named {}", pair[0])));
-        }
-        let bytes: Vec<Vec<u8>> = tensors
-            .iter()
-            .map(|(.., data)| data.iter().flat_map(|value| value.to_le_bytes()).collect())
-            .collect();
-        let mut views = Vec::with_capacity(tensors.len());
-        for ((tensor, shape, _), bytes) in tensors.iter().zip(&bytes) {
-            let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes)
-                .map_err(|error| RunError::encode(&path, format_args!("tensor {tensor}: {error}")))?;
-            views.push((*tensor, view));
-        }
-        let encoded = safetensors::serialize(views, None).map_err(|error| RunError::encode(&path, error))?;
+        let tensors: Vec<_> =
+            tensors.iter().map(|(tensor, shape, data)| (*tensor, *shape, Elements::F32(data))).collect();
+        let encoded = tensors::encode(&path, &tensors)?;
         self.bytes(name, &encoded)
     }
 

@@ -50,6 +50,9 @@ fn presets_are_what_they_say() {
         assert!(!evaluation.life_loss_terminates && !evaluation.clip_reward);
         assert_eq!(evaluation.life_loss_reopens, preset == Preset::Paper);
         assert!(!Rules::of(&options(preset, true)).life_loss_reopens);
+        let raw = EnvOptions { clip_rewards: false, ..options(preset, true) };
+        assert_eq!(Rules::of(&raw), Rules { clip_reward: false, ..Rules::of(&options(preset, true)) });
+        assert!(!Rules::of(&EnvOptions { clip_rewards: true, training: false, ..raw }).clip_reward);
         assert_eq!(evaluation.max_frames, 108_000);
     }
 }

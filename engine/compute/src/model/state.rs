@@ -1,0 +1,96 @@
+//! What a model learned, and how it goes from one model to another.
+
+use super::{Model, ModelSpec};
+use crate::Error;
+
+/// One named tensor of a [`ModelState`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// `online.`, `target.`, `adam.m.` or `adam.v.`, then the parameter's name, as in `online.conv1.weight`.
+    pub name: String,
+    /// Dimensions, row-major.
+    pub shape: Vec<usize>,
+    /// Elements.
+    pub data: Vec<f32>,
+}
+
+/// All that a model learned. A model that imports it goes on with the same bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelState {
+    /// Parameters and moments.
+    pub tensors: Vec<Tensor>,
+    /// Updates made.
+    pub updates: u64,
+}
+
+impl Model {
+    /// Waits for the device and copies everything learned.
+    pub fn export(&mut self) -> Result<ModelState, Error> {
+        let mut tensors = Vec::new();
+        let mut flat = vec![0.0; self.network.param_len()];
+        for (prefix, buf) in self.bufs.learned() {
+            self.executor.read(buf, &mut flat)?;
+            tensors.extend(self.network.tensors().iter().map(|tensor| Tensor {
+                name: format!("{prefix}.{}", tensor.name),
+                shape: tensor.shape.clone(),
+                data: flat[tensor.range()].to_vec(),
+            }));
+        }
+        Ok(ModelState { tensors, updates: self.updates })
+    }
+
+    /// Replaces everything learned. On an error, which names the tensor, nothing was changed.
+    pub fn import(&mut self, state: &ModelState) -> Result<(), Error> {
+        let expected = self.bufs.learned().len() * self.network.tensors().len();
+        if state.tensors.len() != expected {
+            let found = state.tensors.len();
+            return Err(Error::Misuse(format!("a state of {found} tensors for a model of {expected}")));
+        }
+        let mut staged = Vec::new();
+        for (prefix, buf) in self.bufs.learned() {
+            let mut flat = vec![0.0; self.network.param_len()];
+            for spec in self.network.tensors() {
+                let name = format!("{prefix}.{}", spec.name);
+                let tensor = state.tensors.iter().find(|tensor| tensor.name == name);
+                let tensor =
+                    tensor.ok_or_else(|| Error::Misuse(format!("the state has no tensor `{name}`")))?;
+                let to = &mut flat[spec.range()];
+                if tensor.shape != spec.shape || tensor.data.len() != to.len() {
+                    return Err(Error::Misuse(format!(
+                        "tensor `{name}` has shape {:?} and {} elements, the model needs {:?}",
+                        tensor.shape,
+                        tensor.data.len(),
+                        spec.shape
+                    )));
+                }
+                to.copy_from_slice(&tensor.data);
+            }
+            staged.push((buf, flat));
+        }
+        for (buf, flat) in staged {
+            self.executor.write(buf, &flat)?;
+        }
+        self.updates = state.updates;
+        self.clear_guard()
+    }
+
+    /// Goes on where `old` is: parameters, target network, moments, update counter and faults that were not yet
+    /// reported come over on the device itself, the objective and its live parameters stay. The two must be of one
+    /// device, and their specs equal in all but `reads`. On an error nothing was changed; otherwise `old` is left with
+    /// parameters that mean nothing.
+    pub fn take_over(&mut self, old: &mut Model) -> Result<(), Error> {
+        let spec = ModelSpec { reads: self.spec.reads.clone(), ..old.spec.clone() };
+        if spec != self.spec {
+            return Err(Error::Misuse(format!(
+                "a model of {:?} cannot take over from one of {:?}",
+                self.spec, old.spec
+            )));
+        }
+        let ours = self.bufs.learned().map(|(_, buf)| buf).into_iter().chain([self.bufs.guard]);
+        let theirs = old.bufs.learned().map(|(_, buf)| buf).into_iter().chain([old.bufs.guard]);
+        let pairs: Vec<_> = ours.zip(theirs).collect();
+        self.executor.take_over(&mut *old.executor, &pairs)?;
+        (self.updates, self.reported) = (old.updates, old.reported);
+        Ok(())
+    }
+}

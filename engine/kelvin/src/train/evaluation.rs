@@ -1,0 +1,38 @@
+//! Evaluations while a run trains: environments and seeds of their own, nothing of which training notices.
+
+use super::Session;
+use crate::console::{Console, grouped};
+use crate::evaluate::{Play, Summary, default_epsilon};
+use crate::failure::Failure;
+use kelvin_env::{EnvOptions, VecEnv};
+
+impl Session {
+    /// Evaluates if it is time to. An evaluation that the user's wish to stop cuts off has not happened: the run makes
+    /// it when it goes on.
+    pub(super) fn evaluate_if_due(&mut self, console: &Console) -> Result<(), Failure> {
+        let Some(due) = self.learner.state().agent_steps.0.checked_div(self.config.eval_every) else {
+            return Ok(());
+        };
+        if due <= self.learner.state().evaluations.done {
+            return Ok(());
+        }
+        let options = EnvOptions { training: false, ..self.options.clone() };
+        let episodes = self.config.eval_episodes;
+        let count = self.config.envs.min(usize::try_from(episodes).unwrap_or(usize::MAX));
+        let seed = self.learner.evaluation_seed();
+        let mut envs = VecEnv::new(&self.config.env, &options, count, seed)?;
+        let (model, policy) = self.learner.player();
+        let play = Play { episodes, epsilon: default_epsilon(policy), seed };
+        let Some(returns) = play.run(&mut envs, model, policy)? else { return Ok(()) };
+        let summary = Summary::new(returns);
+        self.learner.note_evaluation(due, summary.mean);
+        self.recorder.evaluation(&self.learner, play.epsilon, &summary)?;
+        let Summary { mean, std, .. } = summary;
+        let s = if episodes == 1 { "" } else { "s" };
+        console.line(format!(
+            "evaluation at {} frames: return {mean:.2} ± {std:.2} over {episodes} episode{s}",
+            grouped(self.learner.frames().0)
+        ));
+        self.tell_script(&summary, console)
+    }
+}

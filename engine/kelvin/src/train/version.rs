@@ -1,0 +1,215 @@
+//! What becomes of an edit: a new version of the objective, staged, compiled and warmed up away from the training
+//! thread; or values; or a diagnostic.
+
+use super::control;
+use super::steering;
+use super::watch::{Change, Source};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::learner::{Policy, ReplayLearner, Runnable, Swap};
+use crate::params::{self, Steered, Values};
+use crate::staged::{self, Staged};
+use kelvin_compute::{Device, Model, ModelSpec, ObjectiveCompiler, Reads};
+use kelvin_objective::{ConfigValue, Layout, Script};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Makes versions for one run. Knows what runs, or will once the learner has taken what was handed over: changes are
+/// taken in their order, and none that was handed over is refused.
+pub struct Workshop {
+    config: Config,
+    actions: usize,
+    device: Arc<dyn Device>,
+    /// What the model is made from; another one takes over only from its like.
+    model: ModelSpec,
+    /// Compiles for the model that runs.
+    compiler: Box<dyn ObjectiveCompiler>,
+    /// The version that runs, which need not be what the file holds by now.
+    staged: Staged,
+    /// What `control.toml` said when it was last right.
+    control: Values,
+    path: PathBuf,
+    control_path: PathBuf,
+    /// What `control.toml` holds.
+    control_text: Option<String>,
+}
+
+impl Workshop {
+    /// A workshop for what `learner` runs on `device`, and for the control file at `control_path`.
+    pub fn new(
+        config: &Config,
+        device: Arc<dyn Device>,
+        learner: &ReplayLearner,
+        control_path: PathBuf,
+    ) -> Self {
+        Self {
+            actions: learner.env().actions.len(),
+            device,
+            model: learner.model_spec().clone(),
+            compiler: learner.compiler(),
+            staged: learner.staged().clone(),
+            control: learner.state().steered.control.clone(),
+            path: PathBuf::from(&config.script),
+            config: config.clone(),
+            control_path,
+            control_text: None,
+        }
+    }
+
+    /// The script's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The version that runs.
+    pub fn script(&self) -> &Script {
+        &self.staged.script
+    }
+
+    /// What was edited while nobody trained: the control file holds `text`, and the script may differ.
+    pub fn first_look(&mut self, script_differs: bool, text: Result<Option<String>, String>) -> Vec<Change> {
+        // Known ahead of the script, which it may have been written for.
+        self.control_text = text.clone().unwrap_or_default();
+        let mut changes = if script_differs { self.script_saved() } else { Vec::new() };
+        if !changes.iter().any(|change| matches!(change, Change::Swap { .. })) {
+            changes.extend(self.control_saved(text));
+        }
+        changes
+    }
+
+    /// The script was saved.
+    pub fn script_saved(&mut self) -> Vec<Change> {
+        let start = Instant::now();
+        let edited = Source::Script;
+        let refused = |edited, failure| Change::Refused { edited, failure };
+        let script = match Script::load(&self.path) {
+            Ok(script) => script,
+            Err(diagnostic) => return vec![refused(edited, diagnostic.into())],
+        };
+        // A name that this version does not know any more is told, and does not keep it from running.
+        let (control, complaint) = match self.read_control(&script) {
+            Ok(control) => (control, None),
+            Err(failure) => {
+                let known = |name: &String| script.params().iter().any(|param| param.name == *name);
+                let kept = self.control.iter().filter(|(name, _)| known(name));
+                (kept.map(|(name, value)| (name.clone(), *value)).collect(), Some(failure))
+            }
+        };
+        match agrees(&self.staged.script, &script).and_then(|()| self.version(script, control)) {
+            Err(failure) => vec![refused(edited, failure)],
+            Ok(swap) => {
+                let swap = Change::Swap { swap: Box::new(swap), edited, took: start.elapsed() };
+                let complaint = complaint.map(|failure| refused(Source::Control, failure));
+                std::iter::once(swap).chain(complaint).collect()
+            }
+        }
+    }
+
+    /// `control.toml` was saved, or taken away.
+    pub fn control_saved(&mut self, text: Result<Option<String>, String>) -> Vec<Change> {
+        let edited = Source::Control;
+        let read = text.map_err(Failure::failed).and_then(|text| {
+            self.control_text = text;
+            self.control_change()
+        });
+        match read {
+            Ok(change) => change.into_iter().collect(),
+            Err(failure) => vec![Change::Refused { edited, failure }],
+        }
+    }
+
+    fn control_change(&mut self) -> Result<Option<Change>, Failure> {
+        let start = Instant::now();
+        let control = self.read_control(&self.staged.script)?;
+        if control == self.control {
+            return Ok(None);
+        }
+        let statics = |control: &Values| -> Result<Values, Failure> {
+            let steered = Steered { control: control.clone(), ..Steered::default() };
+            let values = params::values(&self.staged.script, &self.config, &steered)?;
+            Ok(params::statics(&self.staged.script, &values))
+        };
+        if statics(&control)? == statics(&self.control)? {
+            self.control = control.clone();
+            return Ok(Some(Change::Control(control)));
+        }
+        let swap = Box::new(self.version(self.staged.script.clone(), control)?);
+        Ok(Some(Change::Swap { swap, edited: Source::Control, took: start.elapsed() }))
+    }
+
+    fn read_control(&self, script: &Script) -> Result<Values, Failure> {
+        let text = self.control_text.as_deref().unwrap_or("");
+        Ok(control::parse(&self.control_path, text, script.params())?)
+    }
+
+    /// Stages, compiles and warms up; from here on this version counts as the one that runs.
+    fn version(&mut self, script: Script, control: Values) -> Result<Swap, Failure> {
+        let steered = Steered { control: control.clone(), ..Steered::default() };
+        let layout = staged::layout(&self.config, self.actions);
+        let staged = stage(script, &layout, &self.config, &steered)?;
+        // Whether it says how to act.
+        Policy::new(&self.config, &staged, self.actions)?;
+        let reads = staged.reads();
+        let runnable = if reads == self.staged.reads() {
+            Runnable::Kernel(self.compiler.compile(&staged.kernel())?)
+        } else {
+            let model = self.model(&staged, reads)?;
+            self.compiler = model.compiler();
+            Runnable::Model(Box::new(model))
+        };
+        self.staged = staged.clone();
+        self.control.clone_from(&control);
+        Ok(Swap { staged, runnable, control })
+    }
+
+    /// A model of its own for a version that reads other states than the one before it.
+    fn model(&self, staged: &Staged, reads: Reads) -> Result<Model, Failure> {
+        let spec = ModelSpec { reads: reads.clone(), ..self.model.clone() };
+        let mut model = Model::new(self.device.as_ref(), spec)?;
+        let compiled = model.compiler().compile(&staged.kernel())?;
+        model.set_objective(&reads, compiled)?;
+        model.warm()?;
+        Ok(model)
+    }
+}
+
+/// Stages a script with the values that hold for its parameters, once what it says about them is found sound.
+pub(super) fn stage(
+    script: Script,
+    layout: &Layout,
+    config: &Config,
+    steered: &Steered,
+) -> Result<Staged, Failure> {
+    let values = params::values(&script, config, steered)?;
+    steering::try_out(&script)?;
+    Staged::new(script, layout, &values)
+}
+
+/// A new version may change everything but what the run was built on.
+fn agrees(running: &Script, script: &Script) -> Result<(), Failure> {
+    let (old, new): (&BTreeMap<String, ConfigValue>, _) = (running.config(), script.config());
+    let changed: BTreeSet<&str> = (old.keys().chain(new.keys()))
+        .filter(|key| old.get(*key) != new.get(*key))
+        .map(String::as_str)
+        .collect();
+    if !changed.is_empty() {
+        let changed = changed.into_iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let diagnostic = script.diagnostic(
+            format!("config() now changes {changed}, which a run cannot change while it goes on"),
+            "start a new run for it; target, loss, params and metrics can be edited live",
+        );
+        return Err(diagnostic.into());
+    }
+    if running.hooks().reward != script.hooks().reward {
+        let (does, hint) = match script.hooks().reward {
+            true => ("now has", "the rewards in memory were stored clipped"),
+            false => ("no longer has", "the rewards in memory were stored for it, unclipped"),
+        };
+        let message = format!("the script {does} `reward`, which a run cannot change while it goes on");
+        let hint = format!("{hint}: start a new run for it; what `reward` computes can be edited live");
+        return Err(script.diagnostic(message, hint).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! What nodes are called: alike in listings, in kernels and in reports of faults.
+
+use crate::graph::Graph;
+use crate::ops::{Field, NodeId, Op};
+
+/// Name of a node in listings and reports: a constant's value, a network output as a script writes it, else
+/// its [`identifier`].
+pub(crate) fn name(graph: &Graph, id: NodeId, window: usize) -> String {
+    match *graph.op(id) {
+        Op::Const(bits) => format!("{:?}", f64::from_bits(bits)),
+        Op::Output(pass, head) => pass.script_name(head, window),
+        _ => identifier(graph, id, window),
+    }
+}
+
+/// Name of a node in a kernel; `net.steps.q[3]` is `net_steps_q_3` there.
+pub(crate) fn identifier(graph: &Graph, id: NodeId, window: usize) -> String {
+    match *graph.op(id) {
+        Op::Param(slot) => format!("param_{slot}"),
+        Op::Sample(Field::Reward(step)) => format!("reward_{step}"),
+        Op::Sample(Field::Terminated(step)) => format!("terminated_{step}"),
+        Op::Sample(Field::Action(step)) => format!("action_{step}"),
+        Op::Sample(Field::BehaviourLogp(step)) => format!("behaviour_logp_{step}"),
+        Op::Sample(Field::Valid(step)) => format!("valid_{step}"),
+        Op::Sample(Field::Weight) => "weight".into(),
+        Op::Output(pass, head) => {
+            pass.script_name(head, window).replace(['.', '['], "_").trim_end_matches(']').to_string()
+        }
+        _ => format!("x{}", id.index()),
+    }
+}
+
+/// The operation of a node on its operands, such as `log x11`.
+pub(crate) fn operation(graph: &Graph, id: NodeId, window: usize) -> String {
+    let op = graph.op(id);
+    let operands: Vec<String> = op.operands().map(|operand| name(graph, operand, window)).collect();
+    let call = |function: &str| format!("{function} {}", operands.join(" "));
+    match *op {
+        Op::Const(_) => name(graph, id, window),
+        Op::Param(_) => "live parameter".into(),
+        Op::Sample(_) => "stored with the sample".into(),
+        Op::Output(..) => "network output".into(),
+        Op::Unary(op, _) => call(op.name()),
+        Op::Binary(op, ..) => call(op.name()),
+        Op::Compare(op, ..) => format!("{} {} {}", operands[0], op.symbol(), operands[1]),
+        Op::And(..) => call("and"),
+        Op::Or(..) => call("or"),
+        Op::Not(_) => call("not"),
+        Op::Select(..) => call("select"),
+        Op::At(..) => format!("{}[{}]", operands[0], operands[1]),
+        Op::OneHot(_) => call("one_hot"),
+        Op::Reduce(op, _) => call(&format!("reduce_{}", op.name())),
+        Op::ArgMax(_) => call("argmax"),
+        Op::BatchMean(_) => call("batch_mean"),
+        Op::StopGradient(_) => call("stop_gradient"),
+        Op::ScaleGradient(..) => call("scale_gradient"),
+    }
+}

@@ -1,0 +1,110 @@
+//! Scripts that nobody wrote: made up by a grammar, some of them broken on purpose, each run through everything
+//! that Kelvin does with a script.
+//!
+//! What flows in is a seed. [`grammar`] makes a script of it that uses the whole vocabulary; [`damage`] breaks
+//! some. [`judge`] loads, traces and compiles the script under a [`Case`]'s sizes and says what is wrong: a
+//! panic, an internal error, a diagnostic without a place or a hint, or a compiled objective that disagrees with
+//! the script evaluated number by number. [`shrink`] makes the script that shows it small. The program
+//! `fuzz-scripts` does this for hours; `tests/fuzz.rs` does it again with what was found.
+
+pub mod damage;
+pub mod grammar;
+pub mod judge;
+pub mod numbers;
+pub mod shrink;
+
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::path::{Path, PathBuf};
+
+/// The source of all chance here.
+pub type Random = Xoshiro256PlusPlus;
+
+/// A script with its imports, and what it is run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Length of the action axis.
+    pub actions: usize,
+    /// Samples in a batch.
+    pub batch: usize,
+    /// What the numbers of the batch are drawn from.
+    pub seed: u64,
+    /// Name and text; the script first, then what it may import.
+    pub files: Vec<(String, String)>,
+}
+
+/// What a file of imports begins with in a saved case.
+const NEXT_FILE: &str = "//// file ";
+
+impl Case {
+    /// The case with this number. About half are as the grammar makes them.
+    pub fn new(seed: u64, number: u64) -> Self {
+        let mut random = Random::seed_from_u64(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut case = grammar::case(&mut random);
+        damage::perhaps(&mut random, &mut case);
+        case
+    }
+
+    /// As one text: the sizes in the first line, the script, and the imports behind lines that name them.
+    pub fn to_text(&self) -> String {
+        let Self { actions, batch, seed, files } = self;
+        let mut text = format!("// actions {actions} batch {batch} seed {seed}\n");
+        for (index, (name, content)) in files.iter().enumerate() {
+            if index > 0 {
+                text.push_str(&format!("\n{NEXT_FILE}{name}\n"));
+            }
+            text.push_str(content);
+        }
+        text
+    }
+
+    /// The inverse of [`Case::to_text`]; without a first line of sizes they are small ones.
+    pub fn from_text(text: &str) -> Self {
+        let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+        let words: Vec<&str> = first.split_whitespace().collect();
+        let (sizes, body) = match words[..] {
+            ["//", "actions", actions, "batch", batch, "seed", seed] => {
+                ([actions, batch, seed].map(|word| word.parse().unwrap_or(2)), rest)
+            }
+            _ => ([3, 2, 1], text),
+        };
+        let separator = format!("\n{NEXT_FILE}");
+        let mut parts = body.split(&separator);
+        let script = parts.next().unwrap_or_default().to_owned();
+        let imports = parts.map(|part| {
+            let (name, text) = part.split_once('\n').unwrap_or((part, ""));
+            (name.to_owned(), text.to_owned())
+        });
+        let files = std::iter::once(("script.rhai".to_owned(), script)).chain(imports).collect();
+        Self { actions: sizes[0] as usize, batch: sizes[1] as usize, seed: sizes[2], files }
+    }
+
+    /// Writes the files into a folder; the path of the script.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to.
+    pub fn write(&self, folder: &Path) -> std::io::Result<PathBuf> {
+        for (name, text) in &self.files {
+            let path = folder.join(name);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::write(path, text)?;
+        }
+        Ok(folder.join(&self.files[0].0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_its_text() {
+        for number in 0..200 {
+            let case = Case::new(7, number);
+            assert_eq!(Case::from_text(&case.to_text()), case, "{number}");
+            assert_eq!(Case::new(7, number), case);
+        }
+    }
+}
