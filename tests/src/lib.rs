@@ -13,6 +13,7 @@
 
 pub mod command;
 pub mod exact;
+pub mod fuzz;
 pub mod records;
 pub mod running;
 pub mod scripts;

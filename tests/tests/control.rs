@@ -168,6 +168,38 @@ fn values_outlast_a_resume_and_edits_made_meanwhile_count_from_its_first_update_
 }
 
 #[test]
+fn a_version_that_reads_other_states_takes_over_what_was_learned() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (path, run) = (folder.path().join("mine.rhai"), folder.path().join("run"));
+    let version = |target: &str| {
+        let text = script(TAU).replace("fn target(t, p)", "fn target(net, t, p)");
+        fs::write(&path, text.replace("max(t.next.q)", target)).expect("a writable folder");
+    };
+    version("max(t.next.q)");
+    let mut command = kelvin();
+    command.arg("train").arg(&path).arg("--out").arg(&run);
+    command.args(["--env", "catch", "--device", "cpu", "--frames", "100M", "--set", "epsilon_mid_at=1e-4"]);
+    let mut running = Running::start(command.args(["--set", "epsilon_end_at=2e-4"]), &run);
+    let mean_return = |record: &Value| record["mean_return"].as_f64().unwrap_or(-1.0);
+    running.wait("a solved game", || {
+        records::training(&run).into_iter().find(|record| mean_return(record) > 0.9)
+    });
+    for (nth, target) in ["t.next.q[argmax(net.next.q)]", "max(t.next.q) + 0.0 * max(t.q)", "max(t.next.q)"]
+        .into_iter()
+        .enumerate()
+    {
+        version(target);
+        let event = running.wait_for_event("reload", nth + 1);
+        let record = running.wait_for_updates(count(&event, "update") + 1500);
+        // It learns on, and may lose a game; a network that started over would lose most of the last hundred.
+        assert!(mean_return(&record) > 0.5, "{target}: {record}");
+    }
+    running.signal("INT");
+    assert_eq!(running.end().code, Some(0));
+    records::assert_recorded_once(&run);
+}
+
+#[test]
 fn a_learner_that_is_not_there_is_refused_with_its_place() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("roll.rhai");

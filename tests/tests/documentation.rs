@@ -5,7 +5,7 @@
 //! all heads and the usual parameters; `rhai,config` and the like are whole functions to go with a loss. With
 //! `broken` a block must be refused.
 
-use kelvin_objective::{Diagnostic, Script};
+use kelvin_objective::{Clock, Diagnostic, EvalStats, Script, reference_tables};
 use kelvin_tests::command::repository;
 use kelvin_tests::scripts::layout;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,13 +53,17 @@ const PARAMS: &str = r#"fn params() { #{
 /// The script that a block stands for, with windows of `n` steps where the block does not say.
 fn whole(block: &Block, n: usize) -> String {
     let Block { marks, text, .. } = block;
-    let config = format!("fn config() {{ #{{ learner: \"replay\", n: {n}, heads: [\"q\", \"logits\", \"v\"] }} }}\n");
+    let config =
+        format!("fn config() {{ #{{ learner: \"replay\", n: {n}, heads: [\"q\", \"logits\", \"v\"] }} }}\n");
     let takes_y = text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "y");
     if marks.contains("target") {
         let target = format!("fn target(net, t, p) {{\n{text}}}\n");
-        return format!("{config}{PARAMS}{target}fn loss(net, y, t, p) {{ huber(net.q[t.action] - y, p.delta) }}\n");
+        return format!(
+            "{config}{PARAMS}{target}fn loss(net, y, t, p) {{ huber(net.q[t.action] - y, p.delta) }}\n"
+        );
     }
-    if marks.contains("loss") {
+    // What is broken and defines no function is a broken loss.
+    if marks.contains("loss") || (marks.contains("broken") && !text.contains("fn ")) {
         let target = "fn target(t, p) { discounted_return(t.steps.reward, p.gamma) }\n";
         return match takes_y {
             true => format!("{config}{PARAMS}{target}fn loss(net, y, t, p) {{\n{text}}}\n"),
@@ -89,6 +93,9 @@ fn compile(path: &Path) -> Result<(), Diagnostic> {
     let layout = layout(&script, 4, 3);
     script.compile(&layout, &BTreeMap::new())?;
     script.behaviour(&layout, &BTreeMap::new())?;
+    script.schedule(&Clock::default())?;
+    let params = script.params().iter().map(|param| (param.name.clone(), param.default)).collect();
+    script.on_eval(&EvalStats { params, best_return: 1.0, ..EvalStats::default() })?;
     Ok(())
 }
 
@@ -117,10 +124,35 @@ fn every_example_compiles_and_every_mistake_is_refused() {
     let mut found = Vec::new();
     for block in &blocks {
         match (try_out(block), block.marks.contains("broken")) {
-            (Err(diagnostic), false) => found.push(format!("line {} does not compile:\n{diagnostic}", block.line)),
+            (Err(diagnostic), false) => {
+                found.push(format!("line {} does not compile:\n{diagnostic}", block.line))
+            }
             (Ok(()), true) => found.push(format!("line {} is said to be broken, and compiles", block.line)),
             _ => {}
         }
     }
     assert!(found.is_empty(), "{} of {} examples:\n{}", found.len(), blocks.len(), found.join("\n\n"));
+}
+
+/// The tables of functions and fields are copies of the compiler's own.
+#[test]
+fn the_tables_are_those_of_the_compiler() {
+    let (page, tables) = (page(), reference_tables());
+    for (name, table) in [("functions", &tables.functions), ("fields", &tables.fields)] {
+        assert!(page.contains(table.as_str()), "the table of {name} should read\n\n{table}");
+    }
+}
+
+/// The functions of a script and the places of outputs are told with more words; none is forgotten.
+#[test]
+fn every_function_of_a_script_and_every_record_is_named() {
+    let (page, tables) = (page(), reference_tables());
+    let first_cells = |table: &str| -> Vec<String> {
+        let rows = table.lines().skip(2).filter_map(|row| row.split(" | ").next());
+        rows.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+            .collect()
+    };
+    let names = first_cells(&tables.hooks).into_iter().chain(first_cells(&tables.outputs));
+    let missing: Vec<String> = names.filter(|name| !page.contains(&format!("`{name}"))).collect();
+    assert!(missing.is_empty(), "not on the page: {missing:?}");
 }

@@ -5,8 +5,8 @@ use kelvin::failure::Failure;
 use kelvin::gradcheck::inputs::{CIRCUMSTANCES, draw};
 use kelvin::gradcheck::rounding::Arithmetic;
 use kelvin::gradcheck::{
-    Allowed, Case, Compile, Culprit, Differences, Eager, Evaluation, Gradcheck, OnCpu, Prepared, Reading, Report,
-    Subject, Written, by_nodes, with_case,
+    Allowed, Case, Compile, Culprit, Differences, Eager, Evaluation, Gradcheck, OnCpu, Prepared, Reading,
+    Report, Subject, Written, by_nodes, with_case,
 };
 use kelvin_objective::{
     BinaryOp, CompileError, Graph, Inputs, Layout, NodeId, Objective, Op, Script, Traced, UnaryOp,
@@ -82,7 +82,9 @@ fn missing_slope_of_exp(traced: Traced, layout: &Layout) -> Result<Objective, Co
 /// The sum of two numbers in place of their product, wherever both have an axis.
 fn wrong_value_of_product(traced: Traced, layout: &Layout) -> Result<Objective, CompileError> {
     let wrong = replace(&traced, |graph, op| match op {
-        Op::Binary(BinaryOp::Mul, a, b) if graph.shape(a) != graph.shape(b) => Some(Op::Binary(BinaryOp::Add, a, b)),
+        Op::Binary(BinaryOp::Mul, a, b) if graph.shape(a) != graph.shape(b) => {
+            Some(Op::Binary(BinaryOp::Add, a, b))
+        }
         _ => None,
     });
     Objective::compile(wrong, layout)
@@ -214,7 +216,10 @@ fn tolerances_are_a_few_roundings() {
             for (position, value) in case.exact.values.iter().enumerate() {
                 // Numbers of size 1 to 30 and a dozen operations: a thousand roundings at the very most.
                 let allowed = allowed.at(position);
-                assert!(allowed <= 1e3 * unit * value.abs().max(10.0), "{arithmetic:?}: {allowed:e} of {value}");
+                assert!(
+                    allowed <= 1e3 * unit * value.abs().max(10.0),
+                    "{arithmetic:?}: {allowed:e} of {value}"
+                );
             }
             let loss = Written::loss(case.subject, 0);
             assert!(allowed.at(loss) >= unit * case.exact.values[loss].abs(), "{arithmetic:?}");

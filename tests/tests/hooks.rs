@@ -121,6 +121,25 @@ fn rewards_are_shaped_where_they_are_read() {
     assert!(records::mean_return(&shaped) >= -1.0);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_reward_is_can_be_edited_live_but_not_whether_it_is_shaped() {
+    use kelvin_tests::running::Running;
+    let exploration = "exploration: epsilon_greedy(1.0, 0.01)";
+    let (_folder, path) = place(&script(exploration, "fn reward(r) { 10.0 * r }"));
+    let out = path.with_file_name("run");
+    let mut command = kelvin();
+    command.arg("train").arg(&path).args(["--env", "catch", "--device", "cpu", "--frames", "100M", "--out"]);
+    let mut running = Running::start(command.arg(&out), &out);
+    running.wait_for_updates(10);
+    fs::write(&path, script(exploration, "fn reward(r) { 5.0 * r }")).expect("a writable folder");
+    running.wait_for_event("reload", 1);
+    fs::write(&path, script(exploration, "")).expect("a writable folder");
+    let refused = running.wait_for_event("reload_refused", 1);
+    let diagnostic = refused["diagnostic"].as_str().expect("a diagnostic");
+    assert!(diagnostic.contains("no longer has `reward`") && diagnostic.contains("hint:"), "{diagnostic}");
+}
+
 #[test]
 fn a_schedule_follows_the_clock_and_what_is_set_by_hand_stays() {
     let schedule = r#"fn schedule(step) {

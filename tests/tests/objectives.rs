@@ -34,10 +34,12 @@ fn on_the_processor(path: &Path) {
 }
 
 fn agrees(script: &Script, evaluations: Vec<&dyn Evaluation>) {
-    let shapes: Vec<Layout> = ACTIONS
+    let mut shapes: Vec<Layout> = ACTIONS
         .iter()
         .flat_map(|&actions| BATCHES.iter().map(move |&batch| layout(script, batch, actions)))
         .collect();
+    // One sample more than a workgroup has.
+    shapes.push(layout(script, 33, 3));
     let gradcheck = Gradcheck { script, evaluations, compile: Objective::compile };
     let report = gradcheck.run(&shapes, || {}).unwrap_or_else(|failure| panic!("{failure}"));
     assert!(report.agrees(), "{report}");

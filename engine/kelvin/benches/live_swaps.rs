@@ -4,6 +4,7 @@
 //! ```text
 //! cargo bench --workspace --bench live_swaps              catch, 100 swaps of each kind
 //! cargo bench --workspace --bench live_swaps -- pong 100  a game, with the Nature network (needs its ROM)
+//! cargo bench --workspace --bench live_swaps -- pong 100 gpu
 //! ```
 //!
 //! A *step* is one lockstep of the environments with the updates that are due. Those from a save to ten steps after
@@ -53,8 +54,9 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let env = arguments.first().map_or("catch", String::as_str);
     let swaps = arguments.get(1).and_then(|count| count.parse().ok()).unwrap_or(100);
+    let device = arguments.get(2).map_or("cpu", String::as_str);
     for kind in &KINDS {
-        match measure(env, kind, swaps) {
+        match measure(env, kind, swaps, device) {
             Ok(measured) => measured.print(env, kind),
             Err(failure) => println!("{failure}"),
         }
@@ -72,12 +74,12 @@ struct Measured {
     control: Vec<Duration>,
 }
 
-fn measure(env: &str, kind: &Kind, swaps: usize) -> Result<Measured, Failure> {
+fn measure(env: &str, kind: &Kind, swaps: usize, device: &str) -> Result<Measured, Failure> {
     let folder =
         tempfile::tempdir().map_err(|error| Failure::failed(format!("no folder to work in: {error}")))?;
     let path = folder.path().join("swapped.rhai");
     save(&path, kind.targets[0])?;
-    let (mut run, mut console) = (Run::start(env, &path, folder.path())?, Console::new(true));
+    let (mut run, mut console) = (Run::start(env, device, &path, folder.path())?, Console::new(true));
     let mut measured = Measured { to_swap: vec![], quiet: vec![], around: vec![], control: vec![] };
     while run.session.learner().state().updates.0 < 200 {
         run.session.step(&mut console)?;
@@ -115,11 +117,11 @@ struct Run {
 }
 
 impl Run {
-    fn start(env: &str, script: &Path, folder: &Path) -> Result<Self, Failure> {
+    fn start(env: &str, device: &str, script: &Path, folder: &Path) -> Result<Self, Failure> {
         let request = TrainRequest {
             script: Some(script.to_path_buf()),
             env: Some(env.to_owned()),
-            device: Some("cpu".to_owned()),
+            device: Some(device.to_owned()),
             frames: Some(Frames(1_000_000_000)),
             out: Some(PathBuf::from(folder).join("run")),
             sets: [("learning_starts", "1000"), ("replay_capacity", "50000")]

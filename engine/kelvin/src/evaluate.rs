@@ -83,6 +83,7 @@ pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, 
         episodes: request.episodes,
         epsilon: request.epsilon.unwrap_or_else(|| default_epsilon(&policy)),
         seed: request.seed,
+        strict: true,
     };
     let returns = play.run(&mut envs, &mut model, &mut policy)?.ok_or_else(|| {
         Failure::failed("stopped before all episodes were played").hint("ask for fewer with --episodes")
@@ -145,6 +146,8 @@ pub struct Play {
     pub epsilon: f64,
     /// Of the choices.
     pub seed: u64,
+    /// Whether a policy that cannot be sampled from is an error; else actions are uniform where that happens.
+    pub strict: bool,
 }
 
 impl Play {
@@ -171,11 +174,15 @@ impl Play {
             obs[..envs.obs().len()].copy_from_slice(envs.obs());
             model.act(&obs, &mut values)?;
             for (action, row) in chosen.iter_mut().zip(values.chunks_exact(outputs)) {
-                let choice = policy.choose(row, self.epsilon, &mut rng).map_err(|failed| {
-                    Failure::failed(format!("no action can be chosen: {}", failed.reason))
-                        .hint("look at what `behave` returns, or whether the weights have diverged")
-                })?;
-                *action = choice.action;
+                *action = match policy.choose(row, self.epsilon, &mut rng) {
+                    Ok(choice) => choice.action,
+                    Err(failed) if !self.strict => failed.instead.action,
+                    Err(failed) => {
+                        let message = format!("no action can be chosen: {}", failed.reason);
+                        let hint = "look at what `behave` returns, and whether the weights have diverged";
+                        return Err(Failure::failed(message).hint(hint));
+                    }
+                };
             }
             for (env, step) in envs.step(&chosen)?.iter().enumerate() {
                 if let Some(episode) = step.episode.filter(|_| (returns[env].len() as u64) < shares[env]) {

@@ -83,3 +83,81 @@ fn fits(script: &Script, name: &str, value: f64) -> bool {
         None => [LEARNING_RATE, EPSILON].contains(&name),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Wanted;
+    use kelvin_env::{EnvSpec, Preset};
+
+    fn script(more: &str) -> Script {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.rhai");
+        let text = format!(
+            "fn config() {{ #{{}} }}\n\
+             fn params() {{ #{{ a: param(1.0, 0.0, 9.0, \"a\"), b: param(1.0, 0.0, 9.0, \"b\"), \
+                               deep: param(false, \"deep\") }} }}\n\
+             fn loss(net, t, p) {{ p.a * p.b * (net.q[t.action] - t.reward) ** 2 }}\n{more}"
+        );
+        std::fs::write(&path, text).unwrap();
+        Script::load(&path).unwrap()
+    }
+
+    fn config(script: &Script, sets: &[(&str, &str)]) -> Config {
+        let env = EnvSpec {
+            id: "x".to_owned(),
+            height: 2,
+            width: 2,
+            actions: vec!["A".to_owned(), "B".to_owned()],
+            frames_per_step: 1,
+            stack: 1,
+            atari: false,
+        };
+        let wanted = Wanted {
+            env: "x".to_owned(),
+            preset: Preset::Paper,
+            full_action_set: false,
+            seed: 0,
+            device: "cpu".to_owned(),
+            frames: None,
+            sets: sets.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        };
+        Config::resolve(&wanted, script, &env).unwrap()
+    }
+
+    fn said(values: &[(&str, f64)]) -> Values {
+        values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+    }
+
+    #[test]
+    fn whoever_sets_by_hand_comes_first_then_the_script_then_its_defaults() {
+        let script = script("");
+        let config = config(&script, &[("b", "2"), ("learning_rate", "0.5")]);
+        let mut steered = Steered::default();
+        let now = |steered: &Steered| values(&script, &config, steered).unwrap();
+        assert_eq!(now(&steered), said(&[("a", 1.0), ("b", 2.0), ("deep", 0.0)]));
+        steered.on_eval = said(&[("a", 3.0), ("b", 3.0), (LEARNING_RATE, 0.1), (EPSILON, 0.3)]);
+        assert_eq!(now(&steered), said(&[("a", 3.0), ("b", 2.0), ("deep", 0.0)]));
+        steered.schedule = said(&[("a", 4.0)]);
+        assert_eq!(now(&steered)["a"], 4.0);
+        steered.control = said(&[("a", 5.0), ("b", 5.0), ("deep", 1.0)]);
+        assert_eq!(now(&steered), said(&[("a", 5.0), ("b", 5.0), ("deep", 1.0)]));
+        assert_eq!(statics(&script, &now(&steered)), said(&[("deep", 1.0)]));
+        assert_eq!(steered.by_script(EPSILON, &config), Some(0.3));
+        assert_eq!(steered.by_script(LEARNING_RATE, &config), None, "it was set on the command line");
+        let bad = Steered { control: said(&[("a", 10.0)]), ..Steered::default() };
+        let failure = values(&script, &config, &bad).unwrap_err().to_string();
+        assert!(failure.contains("control.toml: a=10 does not fit this version"), "{failure}");
+    }
+
+    #[test]
+    fn what_no_longer_runs_is_forgotten() {
+        let all = said(&[("a", 5.0), ("gone", 1.0), ("b", 99.0), ("deep", 1.0), (EPSILON, 0.1)]);
+        let before = Steered { control: all.clone(), schedule: all.clone(), on_eval: all.clone() };
+        let mut steered = before.clone();
+        steered.adopt(&script("fn schedule(step) { #{} }"));
+        assert_eq!(steered.control, before.control, "the file says what it says");
+        assert_eq!(steered.schedule, said(&[("a", 5.0), (EPSILON, 0.1)]));
+        assert_eq!(steered.on_eval, Values::new());
+    }
+}

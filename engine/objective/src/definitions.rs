@@ -45,7 +45,7 @@ fn comment(indent: &str, doc: &str) -> String {
 fn body(record: Record) -> String {
     let mut fields = String::new();
     for field in FIELDS.iter().filter(|field| field.record == record) {
-        let _ = write!(fields, "{}    {}: {},\n", comment("    ", field.doc), field.name, type_of(field));
+        let _ = writeln!(fields, "{}    {}: {},", comment("    ", field.doc), field.name, type_of(field));
     }
     for &(_, net, state) in OUTPUTS.iter().filter(|(holder, ..)| *holder == record) {
         for &(head, doc) in HEADS {
@@ -55,7 +55,7 @@ fn body(record: Record) -> String {
                 "[step]" => "Steps",
                 _ => "Actions",
             };
-            let _ = write!(fields, "{}    {}: {kind},\n", comment("    ", &doc), head.name());
+            let _ = writeln!(fields, "{}    {}: {kind},", comment("    ", &doc), head.name());
         }
     }
     if fields.is_empty() { "?".to_owned() } else { format!("#{{\n{fields}}}") }

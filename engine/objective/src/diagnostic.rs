@@ -35,7 +35,7 @@ pub struct Diagnostic {
     pub message: String,
     /// How the script comes to a place in an import, innermost first: `called from main.rhai:4:19`, `imported
     /// by main.rhai:3`. Empty in the script itself.
-    pub trail: Vec<String>,
+    pub trail: Box<[String]>,
     /// What to do about it.
     pub hint: Option<String>,
 }
@@ -49,7 +49,7 @@ impl Diagnostic {
             column: 0,
             source_line: String::new(),
             message: message.into(),
-            trail: Vec::new(),
+            trail: Box::default(),
             hint: Some(hint.into()),
         }
     }
@@ -77,7 +77,7 @@ impl Diagnostic {
             column: if line == 0 { 0 } else { column.max(1) },
             source_line: source_line.to_owned(),
             message: message.into(),
-            trail: Vec::new(),
+            trail: Box::default(),
             hint,
         }
     }
@@ -92,12 +92,14 @@ impl Diagnostic {
         let index = Some(usize::from(span.file)).filter(|&index| index < sources.len()).unwrap_or(0);
         let Source { path, text, .. } = &sources[index];
         let mut diagnostic = Self::at(path, text, span.line, span.column, message, hint);
+        let mut trail = Vec::new();
         let mut at = sources[index].imported_by;
         // Each import was met in a source that was there before, so this ends.
         while let Some((source, line)) = at {
-            diagnostic.trail.push(format!("imported by {}:{line}", sources[source].path.display()));
+            trail.push(format!("imported by {}:{line}", sources[source].path.display()));
             at = sources[source].imported_by;
         }
+        diagnostic.trail = trail.into();
         diagnostic
     }
 

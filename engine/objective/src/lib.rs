@@ -55,6 +55,11 @@
 //!
 //! Two axes exist, *action* and *step*, and broadcasting goes by their names.
 //!
+//! What else a script may define ([`Hooks`]): `metrics(net, t, p)`, and `reward(r)` for what is read as
+//! rewards, both traced with the rest; `behave(net, p)`, the policy that acts ([`Script::behaviour`]);
+//! `schedule(step)` and `on_eval(stats)` on plain numbers ([`Script::schedule`], [`Script::on_eval`]).
+//! [`definitions`] and [`reference_tables`] describe all of it from the tables that the host works by.
+//!
 //! # Inside
 //!
 //! `host` is the Rhai side; it alone knows the interpreter. `ops`, `graph` and `composite` are what it

@@ -11,6 +11,7 @@ use crate::host::{self, Complaint, Context, Host, Operand, ParamSpec};
 use crate::imports::Bundle;
 use crate::ops::Span;
 use crate::params::{Param, order};
+use crate::steer::SETTINGS;
 
 /// What to do about a function that returns nothing.
 pub(crate) const NOTHING: &str = "end it with an expression; a `let` or an assignment has no value";
@@ -25,14 +26,14 @@ pub(crate) struct Run<'a> {
 
 /// A call that failed.
 pub(crate) struct Failed {
-    pub diagnostic: Diagnostic,
+    pub diagnostic: Box<Diagnostic>,
     /// Whether it might have gone well with other plain numbers.
     pub about_value: bool,
 }
 
 impl From<Failed> for Diagnostic {
     fn from(failed: Failed) -> Self {
-        failed.diagnostic
+        *failed.diagnostic
     }
 }
 
@@ -63,6 +64,12 @@ impl Run<'_> {
             if !rhai::is_valid_identifier(&name) {
                 let complaint = Complaint::new(format!("{name:?} cannot name a parameter"))
                     .hint("use letters, digits and _, a letter first");
+                return Err(self.fail(spec.span, complaint));
+            }
+            if SETTINGS.iter().any(|(setting, ..)| *setting == name) {
+                let complaint =
+                    Complaint::new(format!("`{name}` is a setting of the run, which schedule() may set"))
+                        .hint(format!("give this parameter another name, such as my_{name}"));
                 return Err(self.fail(spec.span, complaint));
             }
             specs.insert(name.to_string(), spec);
@@ -102,7 +109,7 @@ impl Run<'_> {
                 ),
                 _ => diagnostic,
             };
-            Failed { diagnostic, about_value }
+            Failed { diagnostic: Box::new(diagnostic), about_value }
         })
     }
 

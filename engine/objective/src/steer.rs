@@ -13,7 +13,7 @@ use crate::run::{Failed, Run};
 
 /// What a script may set beside its parameters: the optimizer's step size and the exploration rate, with
 /// their ranges.
-const SETTINGS: [(&str, f64, f64); 2] = [("learning_rate", 0.0, 1.0), ("epsilon", 0.0, 1.0)];
+pub(crate) const SETTINGS: [(&str, f64, f64); 2] = [("learning_rate", 0.0, 1.0), ("epsilon", 0.0, 1.0)];
 
 impl Run<'_> {
     /// Calls `schedule` or `on_eval`; the numbers of the trace say at what time.
@@ -23,10 +23,8 @@ impl Run<'_> {
         read(hook.name(), result, params).map_err(|(key, complaint)| {
             let text = &self.bundle.sources[0].text;
             let at = key.and_then(|key| place_of_key(text, hook.name(), &key));
-            Failed {
-                about_value: complaint.about_value,
-                diagnostic: self.fail(at.unwrap_or_else(|| self.result(hook.name(), 1)), complaint),
-            }
+            let at = at.unwrap_or_else(|| self.result(hook.name(), 1));
+            Failed { about_value: complaint.about_value, diagnostic: Box::new(self.fail(at, complaint)) }
         })
     }
 
@@ -42,7 +40,7 @@ impl Run<'_> {
                 trace.stats = Some(stats);
             });
             match self.steer(hook, params) {
-                Err(failed) if real || !failed.about_value => return Err(failed.diagnostic),
+                Err(failed) if real || !failed.about_value => return Err(failed.into()),
                 _ => {}
             }
         }

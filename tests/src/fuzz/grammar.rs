@@ -54,6 +54,8 @@ struct Writer<'a> {
     place: Place,
     /// Whether `net` may be read.
     online: bool,
+    /// Whether `p` may be.
+    with_params: bool,
     names: usize,
     /// Expressions that the function may still have.
     budget: usize,
@@ -86,6 +88,7 @@ impl<'a> Writer<'a> {
             scope: Vec::new(),
             place: Place::Loss,
             online: true,
+            with_params: true,
             names: 0,
             budget: 0,
             random,
@@ -130,7 +133,9 @@ impl<'a> Writer<'a> {
         parts.push(self.params());
         if self.chance(5) {
             let argument = if self.chance(2) { "r" } else { "r, p" };
+            self.with_params = argument != "r";
             let body = self.body(Place::Reward, SCALAR, &[("r", SCALAR)]);
+            self.with_params = true;
             parts.push(format!("fn reward({argument}) {body}"));
         }
         let target = if self.chance(4) { None } else { Some(self.axes()) };
@@ -188,6 +193,17 @@ impl<'a> Writer<'a> {
         format!("fn {name}({argument}) {{ #{{ {live}: clip({argument}.{field} * {factor}, 0.001, 10.0) }} }}")
     }
 
+    /// Those axes that there is something to read with.
+    fn there(&self, axes: Axes) -> Axes {
+        let outputs = self.place != Place::Reward && self.heads.iter().any(|head| *head != "v");
+        Axes { step: axes.step && self.has_window(), action: axes.action && outputs }
+    }
+
+    /// Whether transitions can be seen here.
+    fn has_window(&self) -> bool {
+        !matches!(self.place, Place::Behave | Place::Reward)
+    }
+
     /// Works on values of any axes.
     fn helper_body(&mut self) -> String {
         match self.below(4) {
@@ -199,12 +215,13 @@ impl<'a> Writer<'a> {
     }
 
     fn axes(&mut self) -> Axes {
-        match self.below(8) {
+        let axes = match self.below(8) {
             0..=3 => SCALAR,
             4 | 5 => STEPS,
             6 => ACTIONS,
             _ => BOTH,
-        }
+        };
+        self.there(axes)
     }
 
     // ---- the body of a function ----
@@ -212,6 +229,7 @@ impl<'a> Writer<'a> {
     fn body(&mut self, place: Place, axes: Axes, scope: &[(&str, Axes)]) -> String {
         self.place = place;
         self.budget = 60;
+        let axes = self.there(axes);
         self.scope = scope.iter().map(|(name, axes)| ((*name).to_owned(), *axes)).collect();
         let mut lines = Vec::new();
         for _ in 0..self.below(5) {
@@ -255,7 +273,7 @@ impl<'a> Writer<'a> {
                 lines.push(format!("let {name} = {start};"));
                 lines.push(format!("for i in 0..{rounds} {{ {name} {op} {more} * 0.5; }}"));
             }
-            2 if self.place != Place::Behave && self.place != Place::Reward => {
+            2 if self.has_window() => {
                 // A list by hand, of one element per step.
                 let element = self.expression(SCALAR, 2);
                 lines.push(format!("let {name} = [];"));
@@ -277,10 +295,10 @@ impl<'a> Writer<'a> {
     }
 
     fn plain_condition(&mut self) -> String {
-        if let (Some(flag), true) = (self.flags.first().cloned(), self.chance(2)) {
+        if let (Some(flag), true) = (self.flags.first().cloned(), self.with_params && self.chance(2)) {
             return format!("p.{flag}");
         }
-        if self.place == Place::Behave || self.place == Place::Reward {
+        if !self.has_window() {
             return "1 < 2".into();
         }
         self.pick(&["t.n > 2", "t.n == 1 || 2 < 1", "!(3 > 4) && true"]).into()
@@ -288,8 +306,7 @@ impl<'a> Writer<'a> {
 
     // ---- expressions ----
 
-    /// An expression with exactly these axes. At the places that have no steps or no actions to read, the axes
-    /// are made out of what there is.
+    /// An expression with exactly these axes, which have to be there.
     fn expression(&mut self, axes: Axes, depth: usize) -> String {
         if depth == 0 || self.budget == 0 {
             return self.leaf(axes);
@@ -331,10 +348,12 @@ impl<'a> Writer<'a> {
     fn operator(&mut self, axes: Axes, depth: usize) -> String {
         let other = self.narrower(axes);
         let (mut a, mut b) = (self.expression(axes, depth), self.expression(other, depth));
-        if self.chance(2) {
+        let form = self.below(8);
+        // A power has the axes of its base.
+        if form > 1 && self.chance(2) {
             (a, b) = (b, a);
         }
-        match self.below(8) {
+        match form {
             0 => {
                 let n = self.pick(&["2", "3", "-1", "0", "1", "0.5", "5", "64", "65", "2.0"]);
                 format!("({a}) ** {n}")
@@ -384,16 +403,16 @@ impl<'a> Writer<'a> {
     }
 
     fn condition(&mut self, axes: Axes, depth: usize) -> String {
-        if axes == SCALAR && self.chance(4) && !matches!(self.place, Place::Behave | Place::Reward) {
-            return self.pick(&["t.terminated", "true", "!t.terminated", "t.action == 1"]).into();
+        if axes == SCALAR && self.chance(4) && self.has_window() {
+            return self.pick(&["t.terminated", "true", "!t.terminated", "(t.action == 1)"]).into();
         }
-        if axes == STEPS && self.chance(3) && !matches!(self.place, Place::Behave | Place::Reward) {
+        if axes == STEPS && self.chance(3) && self.has_window() {
             return self.pick(&["t.steps.terminated", "t.steps.valid", "!t.steps.valid"]).into();
         }
         let other = self.narrower(axes);
         let (a, b) = (self.expression(axes, depth.min(2)), self.expression(other, depth.min(2)));
         let op = self.pick(&["<", "<=", ">", ">=", "==", "!="]);
-        let plain = format!("({a} + 0 * {} {op} {b})", self.traced_scalar());
+        let plain = format!("({a} {op} {b})");
         if depth == 0 || self.chance(2) {
             return plain;
         }
@@ -407,18 +426,18 @@ impl<'a> Writer<'a> {
 
     fn reduction(&mut self, axes: Axes, depth: usize) -> String {
         let plain = self.pick(&["sum", "mean", "max", "min"]);
-        let over_actions = Axes { action: true, ..axes };
-        let over_steps = Axes { step: true, ..axes };
+        let over_actions = self.there(Axes { action: true, ..axes });
+        let over_steps = self.there(Axes { step: true, ..axes });
+        let choose_steps = over_actions == axes || self.chance(2);
         match axes {
-            Axes { action: true, .. } if axes.step => self.operator(axes, depth),
-            Axes { action: true, .. } => {
+            BOTH => self.operator(axes, depth),
+            _ if over_steps == axes && over_actions == axes => self.operator(axes, depth),
+            _ if over_steps != axes && choose_steps => {
                 let x = self.expression(over_steps, depth);
-                format!("{plain}({x}, \"step\")")
+                let axis = if axes == SCALAR && self.chance(2) { "" } else { ", \"step\"" };
+                format!("{plain}({x}{axis})")
             }
-            _ if axes == SCALAR && self.chance(2) => {
-                let x = self.expression(over_steps, depth);
-                format!("{plain}({x})")
-            }
+            _ if over_actions == axes => self.operator(axes, depth),
             _ => {
                 let x = self.expression(over_actions, depth);
                 match self.below(6) {
@@ -438,20 +457,23 @@ impl<'a> Writer<'a> {
 
     fn index(&mut self, axes: Axes, depth: usize) -> String {
         if axes.action {
-            if axes.step {
+            if axes.step || !self.has_window() {
                 return self.leaf(axes);
             }
             let (x, step) = (self.expression(BOTH, depth), self.step());
             return format!("({x})[{step}]");
         }
-        if axes == SCALAR && self.chance(3) {
+        if axes == SCALAR && self.has_window() && self.chance(3) {
             let (x, step) = (self.expression(STEPS, depth), self.step());
             // A list of plain numbers is a list of plain numbers, and takes the same index.
             return format!("({x})[{step}]");
         }
-        let over_actions = Axes { action: true, ..axes };
+        let over_actions = self.there(Axes { action: true, ..axes });
+        if over_actions == axes {
+            return self.function(axes, depth);
+        }
         let (x, y) = (self.expression(over_actions, depth), self.expression(over_actions, depth));
-        let stored = !matches!(self.place, Place::Behave | Place::Reward);
+        let stored = self.has_window();
         match self.below(4) {
             0 if stored && axes.step => format!("({x})[t.steps.action]"),
             0 if stored => format!("({x})[t.action]"),
@@ -470,7 +492,7 @@ impl<'a> Writer<'a> {
 
     /// What belongs to windows and batches.
     fn of_window(&mut self, axes: Axes, depth: usize) -> String {
-        if matches!(self.place, Place::Behave | Place::Reward) || axes.action {
+        if !self.has_window() || axes.action {
             return self.operator(axes, depth);
         }
         let steps = self.expression(STEPS, depth);
@@ -497,7 +519,7 @@ impl<'a> Writer<'a> {
         if !known.is_empty() && self.chance(3) {
             return known[self.below(known.len())].clone();
         }
-        let stored = !matches!(self.place, Place::Behave | Place::Reward);
+        let stored = self.has_window();
         match axes {
             SCALAR if self.chance(4) => self.literal(),
             SCALAR if self.chance(4) => self.scalar_parameter(),
@@ -512,10 +534,6 @@ impl<'a> Writer<'a> {
                     "t.steps.reward",
                 ])
                 .into(),
-            _ if self.place == Place::Reward => {
-                // No network, and no axes: lists by hand. A list of one number stands for the actions' place.
-                "[r, r]".into()
-            }
             _ => self.output(axes),
         }
     }
@@ -525,7 +543,7 @@ impl<'a> Writer<'a> {
     }
 
     fn positive(&mut self) -> String {
-        if self.chance(2) {
+        if self.with_params && self.chance(2) {
             return format!("p.{}", self.live[0]);
         }
         self.pick(&["0.5", "1.0", "2", "0.01"]).into()
@@ -533,8 +551,7 @@ impl<'a> Writer<'a> {
 
     fn scalar_parameter(&mut self) -> String {
         let all: Vec<String> = self.live.iter().chain(&self.whole).cloned().collect();
-        let has_params = self.place != Place::Reward;
-        match has_params && self.chance(2) {
+        match self.with_params && self.chance(2) {
             true => format!("p.{}", all[self.below(all.len())]),
             false => self.pick(&["0.9", "0.5", "1.0", "2"]).into(),
         }
@@ -558,15 +575,6 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A number of the sample, so that what it is added to is one per sample too.
-    fn traced_scalar(&mut self) -> String {
-        match self.place {
-            Place::Reward => "r".into(),
-            Place::Behave => format!("p.{}", self.live[0]),
-            _ => "t.weight".into(),
-        }
-    }
-
     /// An output of a network.
     fn output(&mut self, axes: Axes) -> String {
         let wide: Vec<&str> = self.heads.iter().copied().filter(|head| *head != "v").collect();
@@ -585,8 +593,7 @@ impl<'a> Writer<'a> {
             (false, true, _) => format!("{record}.v"),
             (true, _, false) => format!("{record}.{}", self.pick(&wide)),
             (false, false, false) => format!("max({record}.{}, \"action\")", self.pick(&wide)),
-            // Only a v, and an action axis is wanted: there is none to be had.
-            _ => format!("{record}.v"),
+            _ => format!("{record}.{}", self.heads[0]),
         }
     }
 

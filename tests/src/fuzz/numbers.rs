@@ -169,13 +169,15 @@ pub fn disagreement(
     let sound = |losses: &[f64]| losses.iter().all(|loss| loss.is_finite());
     let with_gradient = sound(&eager.losses) && sound(&written.losses);
     let found = pairs(eager, written);
+    // Numbers below 1e-150 may come from some below 1e-308, which have lost digits.
+    let slack = |x: f64| 1e-13 * x.abs() + 1e-150;
     let wrong = |a: f64, b: f64, tolerance: f64| {
         let same = a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= tolerance;
         !same
     };
     let suspects: Vec<usize> = (0..found.len())
         .filter(|&index| with_gradient || !found[index].0.starts_with("gradient"))
-        .filter(|&index| wrong(found[index].1, found[index].2, 1e-13 * found[index].1.abs() + 1e-300))
+        .filter(|&index| wrong(found[index].1, found[index].2, slack(found[index].1)))
         .collect();
     if suspects.is_empty() || is_extreme(eager) {
         return None;
@@ -192,9 +194,9 @@ pub fn disagreement(
             *most = if moved.is_nan() { f64::INFINITY } else { most.max(moved) };
         }
     }
-    let wrong = suspects.into_iter().find(|&index| {
-        wrong(found[index].1, found[index].2, 4.0 * moves[index] + 1e-13 * found[index].1.abs() + 1e-300)
-    })?;
+    let wrong = suspects
+        .into_iter()
+        .find(|&index| wrong(found[index].1, found[index].2, 4.0 * moves[index] + slack(found[index].1)))?;
     let (name, eager, compiled) = &found[wrong];
     Some(format!("{name}: {eager:e} on numbers, {compiled:e} compiled, ± {:e}", moves[wrong]))
 }

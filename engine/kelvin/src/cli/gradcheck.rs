@@ -17,8 +17,8 @@ use std::sync::Arc;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Every number is compared with the kernel in f64: with the script run on numbers (eager), with finite
-differences, with the kernel in f32, and with its WGSL. `cold 18×5 #3` is sample 3 of a batch of 5 with
-18 actions at a low temperature. What rounding explains is measured and allowed, and no more.")]
+differences of the loss, with the kernel in f32, and with its WGSL. What rounding explains is measured
+and allowed. `cold 18×5 #3` is sample 3 of a batch of 5 with 18 actions, at a low temperature.")]
 pub(super) struct Args {
     /// The scripts
     #[arg(required = true)]
@@ -26,16 +26,16 @@ pub(super) struct Args {
     /// Where the WGSL runs: auto (a GPU, else a software adapter), gpu, cpu (nowhere), or part of an adapter's name
     #[arg(long, default_value = "auto")]
     device: DeviceRequest,
-    /// Numbers of actions, such as 2,6 [default: 3,18]
+    /// Numbers of actions, such as 2,6 [default: 2 and 3 and 18, each with another batch]
     #[arg(long, value_delimiter = ',', value_parser = emit::actions)]
     actions: Vec<usize>,
-    /// Batch sizes [default: 1,5]
+    /// Batch sizes [default: 1 and 33 and 5, likewise]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
     batch: Vec<u32>,
     /// Lengths of the window [default: the script's]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=128))]
     n: Vec<u32>,
-    /// 2, 3 and 18 actions, batches of 1, 5 and 32
+    /// Each of 2, 3 and 18 actions with batches of 1, 5, 32 and 33: 12 shapes in place of 3
     #[arg(long, conflicts_with_all = ["actions", "batch"])]
     full: bool,
     /// Print one JSON object
@@ -94,26 +94,29 @@ fn check_one(path: &Path, args: &Args, device: Option<&Arc<dyn Device>>) -> Resu
     report
 }
 
+/// Actions and batches of the shapes to check. A workgroup has 32 samples; 33 take two.
+fn sizes(args: &Args) -> Vec<(usize, usize)> {
+    let (all_actions, all_batches) = (&[2, 3, 18], &[1, 5, 32, 33]);
+    if args.actions.is_empty() && args.batch.is_empty() && !args.full {
+        return vec![(2, 1), (3, 33), (18, 5)];
+    }
+    let batches: Vec<usize> = args.batch.iter().map(|&batch| batch as usize).collect();
+    let batches = if batches.is_empty() { all_batches.as_slice() } else { &batches };
+    let actions = if args.actions.is_empty() { all_actions.as_slice() } else { &args.actions };
+    actions.iter().flat_map(|&actions| batches.iter().map(move |&batch| (actions, batch))).collect()
+}
+
 fn shapes(script: &Script, args: &Args) -> Result<Vec<Layout>, Failure> {
-    let or = |given: Vec<usize>, few: &[usize], full: &[usize]| match (given.is_empty(), args.full) {
-        (false, _) => given,
-        (true, false) => few.to_vec(),
-        (true, true) => full.to_vec(),
-    };
-    let all_actions = or(args.actions.clone(), &[3, 18], &[2, 3, 18]);
-    let batches = or(args.batch.iter().map(|&batch| batch as usize).collect(), &[1, 5], &[1, 5, 32]);
     let mut windows: Vec<Option<u32>> = args.n.iter().copied().map(Some).collect();
     if windows.is_empty() {
         windows.push(None);
     }
     let mut shapes = Vec::new();
-    for &n in &windows {
-        for &actions in &all_actions {
-            for &batch in &batches {
-                let sets = n.map(|n| ("n".to_owned(), n.to_string())).into_iter();
-                let sets = sets.chain([("batch".to_owned(), batch.to_string())]).collect();
-                shapes.push(staged::layout(&emit::config(script, actions, sets)?, actions));
-            }
+    for n in windows {
+        for (actions, batch) in sizes(args) {
+            let mut sets = vec![("batch".to_owned(), batch.to_string())];
+            sets.extend(n.map(|n| ("n".to_owned(), n.to_string())));
+            shapes.push(staged::layout(&emit::config(script, actions, sets)?, actions));
         }
     }
     Ok(shapes)
@@ -137,15 +140,28 @@ struct Adapter {
 /// Unlike a training run, a check takes a software adapter without being asked by name: it is slow, and right.
 fn adapter(request: &DeviceRequest) -> Result<Adapter, Failure> {
     let none = |why: &str| Ok(Adapter { device: None, description: format!("not run, {why}") });
-    let (request, why) = match request {
+    let here = adapters();
+    let found = match request {
         DeviceRequest::Cpu => return none("as asked for"),
-        DeviceRequest::Auto => match adapters().into_iter().next() {
-            None => return none("since no adapter is here; Mesa's software driver would do"),
-            Some(found) if found.kind.is_gpu() => (DeviceRequest::Named(found.name), ""),
-            Some(found) => (DeviceRequest::Named(found.name), ", since no GPU is here"),
-        },
-        request => (request.clone(), ""),
+        DeviceRequest::Auto => here.first(),
+        DeviceRequest::Gpu => here.iter().find(|adapter| adapter.kind.is_gpu()),
+        DeviceRequest::Named(name) => {
+            let name = name.to_lowercase();
+            here.iter().find(|adapter| adapter.name.to_lowercase().contains(&name))
+        }
     };
-    let device: Arc<dyn Device> = Arc::from(open(&request)?);
-    Ok(Adapter { description: format!("{}{why}", device.describe()), device: Some(device) })
+    match found {
+        Some(adapter) => {
+            let device = Arc::from(open(&DeviceRequest::Named(adapter.name.clone()))?);
+            let alone = *request == DeviceRequest::Auto && !adapter.kind.is_gpu();
+            let why = if alone { ", since no GPU is here" } else { "" };
+            let description = format!("{} ({}){why}", adapter.name, adapter.kind);
+            Ok(Adapter { device: Some(device), description })
+        }
+        None if *request == DeviceRequest::Auto => {
+            none("since no adapter is here; Mesa's software driver would do")
+        }
+        // Fails, and says which adapters there are.
+        None => Ok(Adapter { device: Some(Arc::from(open(request)?)), description: request.to_string() }),
+    }
 }

@@ -162,7 +162,8 @@ impl Search<'_> {
                     let anchored = state == anchor_state && output < anchor_width;
                     let by = written.values[Written::gradient(subject, state, sample, output)]
                         - f64::from(u8::from(anchored));
-                    *slope += by * self.direction[(state * layout.batch + sample) * layout.outputs() + output];
+                    *slope +=
+                        by * self.direction[(state * layout.batch + sample) * layout.outputs() + output];
                     steepest = steepest.max(by.abs());
                 }
             }

@@ -81,13 +81,12 @@ impl Report {
 
     /// As JSON, one object.
     pub fn to_json(&self) -> Value {
-        let all = |of: fn(&Layout) -> usize| json!(self.each(of));
+        let shape = |layout: &Layout| json!({ "window": layout.window, "actions": layout.actions, "batch": layout.batch });
         json!({
             "script": self.script,
             "agrees": self.agrees(),
-            "windows": all(|layout| layout.window),
-            "actions": all(|layout| layout.actions),
-            "batches": all(|layout| layout.batch),
+            "shapes": self.shapes.iter().map(shape).collect::<Vec<_>>(),
+            "batches": self.batches(),
             "seconds": self.took.as_secs_f64(),
             "comparisons": self.rows.iter().map(|row| self.row_to_json(row)).collect::<Vec<_>>(),
         })
@@ -131,8 +130,9 @@ impl Report {
         })
     }
 
-    fn each(&self, of: fn(&Layout) -> usize) -> Vec<usize> {
-        self.shapes.iter().map(of).collect::<BTreeSet<_>>().into_iter().collect()
+    /// How many batches there were.
+    fn batches(&self) -> usize {
+        self.shapes.len() * CIRCUMSTANCES.len()
     }
 
     /// A failed comparison as a diagnostic.
@@ -140,7 +140,9 @@ impl Report {
         let (worst, place) = (row.tally.worst.as_ref()?, row.place.as_ref()?);
         let Worst { what, sample, value, exact, allowed } = worst;
         let found = match exact.is_finite() {
-            true => format!("{} instead of {} ± {}", number(*value), number(*exact), number(*allowed)),
+            true => {
+                format!("{}; the kernel in f64 has {} ± {}", number(*value), number(*exact), number(*allowed))
+            }
             false => exact.to_string(),
         };
         let at = format!("seen at {place}: {what} of sample {sample} is {found}");
@@ -174,16 +176,10 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{}   n = {} · {} actions · batch {} · {} kinds of input · {:.1} s\n",
-            self.script,
-            list(&self.each(|layout| layout.window)),
-            list(&self.each(|layout| layout.actions)),
-            list(&self.each(|layout| layout.batch)),
-            CIRCUMSTANCES.len(),
-            self.took.as_secs_f64(),
-        )?;
+        let windows = self.shapes.iter().map(|layout| layout.window).collect::<BTreeSet<_>>();
+        let windows = windows.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let took = self.took.as_secs_f64();
+        writeln!(f, "{}   window {windows}, {} batches, {took:.1} s\n", self.script, self.batches())?;
         writeln!(f, "      against       compared    worst  allowed  where")?;
         for row in &self.rows {
             let verdict = if row.differs() { "FAIL" } else { "ok" };
@@ -224,14 +220,5 @@ fn number(value: f64) -> String {
         0.0 => "0".to_owned(),
         value if value.is_finite() => format!("{value:.1e}"),
         value => value.to_string(),
-    }
-}
-
-/// `1, 5 and 32`
-fn list(numbers: &[usize]) -> String {
-    let words: Vec<String> = numbers.iter().map(usize::to_string).collect();
-    match words.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => words.concat(),
     }
 }

@@ -48,3 +48,42 @@ impl Pending {
         self.drawn.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::BatchBuffers;
+    use crate::replay::{End, Replay, ReplaySpec, Transition};
+    use rand::SeedableRng;
+
+    #[test]
+    fn batches_are_found_by_the_number_of_their_update() {
+        let spec = ReplaySpec { capacity: 200, lanes: 1, pixels: 1, stack: 1, n: 1 };
+        let mut replay = Replay::new(spec);
+        for step in 0..60 {
+            let (frame, final_frame) = (&[step as u8], &[0]);
+            let (first, end) = (step == 0, End::Continues);
+            let transition =
+                Transition { frame, first, action: 0, behaviour_logp: 0.0, reward: 0.0, end, final_frame };
+            replay.push(0, &transition);
+        }
+        let mut rng = rand_xoshiro::Xoshiro256PlusPlus::seed_from_u64(1);
+        let mut batch = BatchBuffers::new(&spec, vec![0], 3);
+        let mut pending = Pending::new(4, 3);
+        assert_eq!(pending.tick(), 0);
+        let batches: Vec<Vec<Drawn>> = (11..14)
+            .map(|update| {
+                assert!(replay.sample(&mut rng, &mut batch));
+                pending.push(update, &batch.starts);
+                batch.starts.clone()
+            })
+            .collect();
+        for (update, drawn) in (11..14).zip(&batches) {
+            assert_eq!(pending.get(update), Some(&drawn[..]));
+        }
+        assert_eq!((pending.get(10), pending.get(14)), (None, None));
+        assert_eq!((pending.tick(), pending.tick()), (1, 2));
+        pending.clear();
+        assert!(pending.is_empty() && pending.get(11).is_none() && pending.tick() == 0);
+    }
+}

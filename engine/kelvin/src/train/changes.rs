@@ -14,6 +14,7 @@ impl Session {
     /// Takes over what the watcher has ready.
     pub(super) fn take_changes(&mut self, console: &Console) -> Result<(), Failure> {
         while let Some(change) = self.watcher.poll() {
+            self.settle(console)?;
             match change {
                 Change::Swap { swap, edited, took } => self.swap(*swap, edited, took, console)?,
                 Change::Control(control) => self.control(control, console)?,
@@ -37,6 +38,7 @@ impl Session {
             Source::Script => {
                 console.line(format!("{name} reloaded at update {update} ({ms} ms)"));
                 let detail = json!({ "hash": hash, "ms": ms, "params": params });
+                self.check_evaluations(console);
                 self.archive.keep(&self.learner)?;
                 self.recorder.event("reload", &self.learner, detail)?;
             }

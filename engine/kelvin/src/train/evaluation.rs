@@ -1,12 +1,23 @@
 //! Evaluations while a run trains: environments and seeds of their own, nothing of which training notices.
 
 use super::Session;
+use crate::config::OnNan;
 use crate::console::{Console, grouped};
 use crate::evaluate::{Play, Summary, default_epsilon};
 use crate::failure::Failure;
 use kelvin_env::{EnvOptions, VecEnv};
 
 impl Session {
+    /// Warns of an `on_eval` that will never be called.
+    pub(super) fn check_evaluations(&self, console: &Console) {
+        if self.config.eval_every == 0 && self.learner.staged().script.hooks().on_eval {
+            console.line(
+                "warning: the script has `on_eval`, and this run makes no evaluations: eval_every is 0; start a run \
+                 with --set eval_every=…, in agent steps",
+            );
+        }
+    }
+
     /// Evaluates if it is time to. An evaluation that the user's wish to stop cuts off has not happened: the run makes
     /// it when it goes on.
     pub(super) fn evaluate_if_due(&mut self, console: &Console) -> Result<(), Failure> {
@@ -22,7 +33,8 @@ impl Session {
         let seed = self.learner.evaluation_seed();
         let mut envs = VecEnv::new(&self.config.env, &options, count, seed)?;
         let (model, policy) = self.learner.player();
-        let play = Play { episodes, epsilon: default_epsilon(policy), seed };
+        let strict = self.config.on_nan == OnNan::Stop;
+        let play = Play { episodes, epsilon: default_epsilon(policy), seed, strict };
         let Some(returns) = play.run(&mut envs, model, policy)? else { return Ok(()) };
         let summary = Summary::new(returns);
         self.learner.note_evaluation(due, summary.mean);

@@ -24,6 +24,13 @@ pub(super) struct Tally {
 }
 
 impl Session {
+    /// Looks at all updates made so far, and deals with those that were broken: ahead of any change, for afterwards
+    /// they could not be put together again.
+    pub(super) fn settle(&mut self, console: &Console) -> Result<(), Failure> {
+        self.learner.settle()?;
+        self.take_faults(console)
+    }
+
     /// Deals with the broken updates that the learner found, if any. Under `on_nan: stop` this ends the run, with a
     /// checkpoint of the state before them.
     pub(super) fn take_faults(&mut self, console: &Console) -> Result<(), Failure> {
@@ -46,22 +53,32 @@ impl Session {
             "kept": kept,
         });
         self.recorder.event("fault", &self.learner, detail)?;
-        if self.config.on_nan == OnNan::Stop {
-            self.noted = true;
-            self.checkpoint(console)?;
-            return Err(Failure::rendered(format!(
-                "{}\nstopped; the state before that update is saved. Mend the script and go on with: kelvin train \
-                 --resume {}",
-                report.text,
-                self.dir.path().display()
-            )));
-        }
         let goes_on = match self.config.on_nan {
+            OnNan::Stop => {
+                self.noted = true;
+                let end = self.last_good_state(console);
+                return Err(Failure::rendered(format!(
+                    "{}\nits batch is in {}\n{end}",
+                    report.text,
+                    kept.display()
+                )));
+            }
             OnNan::Skip => "it changed nothing, and the run goes on (on_nan: skip)",
-            _ => "the run goes on (on_nan: continue)",
+            OnNan::Continue => "the run goes on (on_nan: continue)",
         };
-        console.line(format!("{}\n{goes_on}", report.text));
+        console.line(format!("{}\nits batch is in {}\n{goes_on}", report.text, kept.display()));
         Ok(())
+    }
+
+    /// Saves the state before a broken update, and says how to go on from it.
+    fn last_good_state(&mut self, console: &Console) -> String {
+        match self.checkpoint(console) {
+            Ok(()) => format!(
+                "stopped; the state before that update is saved. Mend the script and go on with: kelvin train --resume {}",
+                self.dir.path().display()
+            ),
+            Err(failure) => format!("stopped; {failure}"),
+        }
     }
 
     /// Tells of faults anew.
@@ -81,6 +98,7 @@ impl Session {
         self.recorder.event("fault", &self.learner, detail)
     }
 
+    /// Keeps what the first broken update was computed from.
     fn keep(
         &self,
         report: &Report,
@@ -89,32 +107,22 @@ impl Session {
     ) -> Result<PathBuf, Failure> {
         let env = self.learner.env();
         let (batch, outputs) = (self.config.batch, self.config.outputs(env.actions.len()));
-        let shape = |region: &[f32]| [region.len() / (batch * outputs), batch, outputs];
         let mut tensors = Vec::new();
-        let shapes = evidence.map(|evidence| {
-            let regions = [&evidence.outputs.trained, &evidence.outputs.online, &evidence.outputs.target];
-            (
-                [evidence.states.len(), batch, env.stack, env.height, env.width],
-                [evidence.samples.len() / batch, batch],
-                [evidence.uniforms.len()],
-                regions.map(|region| shape(region)),
-            )
-        });
-        if let (Some(evidence), Some((obs, samples, uniforms, [trained, online, target]))) =
-            (evidence, &shapes)
-        {
-            let Evidence { outputs, .. } = evidence;
-            tensors.push(("obs", &obs[..], Elements::U8(&evidence.obs)));
-            tensors.push(("samples", &samples[..], Elements::F32(&evidence.samples)));
-            tensors.push(("uniforms", &uniforms[..], Elements::F32(&evidence.uniforms)));
-            for (name, shape, region) in [
-                ("trained", trained, &outputs.trained),
-                ("online", online, &outputs.online),
-                ("target", target, &outputs.target),
-            ] {
-                tensors.push((name, &shape[..], Elements::F32(region)));
+        if let Some(Evidence { obs, states, samples, uniforms, outputs: regions, .. }) = evidence {
+            tensors = vec![
+                ("obs", vec![states.len(), batch, env.stack, env.height, env.width], Elements::U8(obs)),
+                ("samples", vec![samples.len() / batch, batch], Elements::F32(samples)),
+                ("uniforms", vec![uniforms.len()], Elements::F32(uniforms)),
+            ];
+            for (name, region) in
+                [("trained", &regions.trained), ("online", &regions.online), ("target", &regions.target)]
+            {
+                let shape = vec![region.len() / (batch * outputs), batch, outputs];
+                tensors.push((name, shape, Elements::F32(region)));
             }
         }
+        let tensors: Vec<_> =
+            tensors.iter().map(|(name, shape, elements)| (*name, shape.as_slice(), *elements)).collect();
         Ok(self.dir.record_fault(broken.faults.first, &format!("{}\n", report.text), &tensors)?)
     }
 }

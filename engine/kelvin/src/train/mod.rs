@@ -55,8 +55,6 @@ impl Session {
     pub fn step(&mut self, console: &mut Console) -> Result<(), Failure> {
         self.take_changes(console)?;
         self.follow_schedule(console)?;
-        // A look ahead of those may have found something in the tick before.
-        self.take_faults(console)?;
         let checkpoints = self.checkpoints_due();
         let tick = self.learner.tick()?;
         self.take_faults(console)?;
@@ -86,8 +84,7 @@ impl Session {
     fn check_acting(&mut self, tick: &Tick, console: &Console) -> Result<(), Failure> {
         let Some(reason) = &tick.unsampled else { return Ok(()) };
         // Where weights diverged, that is the better thing to say.
-        self.learner.settle()?;
-        self.take_faults(console)?;
+        self.settle(console)?;
         let script = &self.learner.staged().script;
         let function = if script.hooks().behave { "behave" } else { "loss" };
         let hint = "a policy is finite, never negative, and positive for some action";
@@ -109,15 +106,14 @@ impl Session {
             return Ok(());
         }
         // An update that turns out to be broken is not one to be saved; this may come back here.
-        self.learner.settle()?;
-        self.take_faults(console)?;
+        self.settle(console)?;
         self.saved = Some(now);
         let start = Instant::now();
         self.archive.settle()?;
         self.recorder.sync()?;
         match checkpoint::save(&self.dir, &mut self.learner) {
             Err(failure) if self.config.on_nan == OnNan::Continue => {
-                console.line(format!("warning: {failure}"));
+                console.line(format!("{failure}\nthe run goes on (on_nan: continue)"));
                 let detail = json!({ "diagnostic": failure.to_string() });
                 self.recorder.event("checkpoint_refused", &self.learner, detail)
             }

@@ -156,7 +156,7 @@ impl Teller<'_> {
         let since = self.broken.since;
         if since > 0 && cause != Cause::Unknown {
             let s = if since == 1 { "" } else { "s" };
-            self.add(&mut text, format_args!("found with weights that are {since} update{s} younger"));
+            self.add(&mut text, format_args!("found with the weights of {since} update{s} later"));
         }
         Report { cause, text }
     }
@@ -208,5 +208,26 @@ fn number(value: f64) -> String {
             format!("{value:.6}").trim_end_matches('0').trim_end_matches('.').to_owned()
         }
         _ => format!("{value:.4e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_say_what_matters() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0997620001, "-0.099762"),
+            (1.5, "1.5"),
+            (123_456.0, "123456"),
+            (1e30, "1.0000e30"),
+            (-2.5e-7, "-2.5000e-7"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(number(value), text);
+        }
     }
 }

@@ -115,6 +115,7 @@ impl Session {
                 grouped(self.config.frames.0)
             ));
         }
+        self.check_evaluations(console);
         if !self._lock.enforced() {
             console.line(
                 "warning: this filesystem has no locks: see to it that nobody else trains in this folder",

@@ -50,6 +50,7 @@ impl Session {
         match self.learner.staged().script.schedule(&self.clock()) {
             Ok(schedule) => {
                 self.scheduled = Scheduled::In(now.0 / SCHEDULE_EVERY);
+                self.settle(console)?;
                 self.learner.steer(Steered { schedule, ..self.learner.state().steered.clone() })
             }
             Err(diagnostic) => {
@@ -80,6 +81,7 @@ impl Session {
                 let detail = json!({ "source": "on_eval", "params": &said });
                 let mut steered = self.learner.state().steered.clone();
                 steered.on_eval.extend(said);
+                self.settle(console)?;
                 self.learner.steer(steered)?;
                 self.recorder.event("params", &self.learner, detail)
             }

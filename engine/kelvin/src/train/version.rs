@@ -203,13 +203,13 @@ fn agrees(running: &Script, script: &Script) -> Result<(), Failure> {
         return Err(diagnostic.into());
     }
     if running.hooks().reward != script.hooks().reward {
-        let (does, hint) = match script.hooks().reward {
-            true => ("now has", "the rewards in memory were stored clipped"),
-            false => ("no longer has", "the rewards in memory were stored for it, unclipped"),
+        let (function, does, hint) = match script.hooks().reward {
+            true => ("reward", "now has", "the rewards in memory were stored without it"),
+            false => ("config", "no longer has", "the rewards in memory were stored for it"),
         };
         let message = format!("the script {does} `reward`, which a run cannot change while it goes on");
-        let hint = format!("{hint}: start a new run for it; what `reward` computes can be edited live");
-        return Err(script.diagnostic(message, hint).into());
+        let hint = format!("{hint}: start a new run; what `reward` computes can be edited live");
+        return Err(script.diagnostic_at(function, message, hint).into());
     }
     Ok(())
 }

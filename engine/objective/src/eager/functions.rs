@@ -156,7 +156,7 @@ pub(super) fn stop_gradient(x: &Item) -> Outcome {
     }
     match x.plain() {
         Some(_) => Ok(x.clone()),
-        None => each(&[x.clone()], |x| Ok(stopped(&x[0]))),
+        None => each(std::slice::from_ref(x), |x| Ok(stopped(&x[0]))),
     }
 }
 
@@ -182,7 +182,9 @@ fn scale_gradient(evaluation: &mut Evaluation, x: &[Item]) -> Outcome {
 fn batch_mean(evaluation: &mut Evaluation, x: &Item) -> Outcome {
     match x.plain() {
         Some(_) => Ok(x.clone()),
-        None => each(&[x.clone()], |x| Ok(x[0].over_samples(&mut evaluation.machine, lists::mean))),
+        None => {
+            each(std::slice::from_ref(x), |x| Ok(x[0].over_samples(&mut evaluation.machine, lists::mean)))
+        }
     }
 }
 

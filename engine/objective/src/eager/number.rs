@@ -12,8 +12,11 @@ use super::Shake;
 /// Numbers and entries of tangents that one evaluation may make: 16 bytes each, if all of them were kept.
 const MOST_ENTRIES: u64 = 100_000_000;
 
-/// Derivatives by the index of the output, ascending. `None`: nothing of the online network reaches here.
-pub(super) type Tangent = Option<Rc<[(u32, f64)]>>;
+/// Derivatives by the index of the output, ascending.
+type Entries = Rc<[(u32, f64)]>;
+
+/// `None`: nothing of the online network reaches here.
+pub(super) type Tangent = Option<Entries>;
 
 /// A value and its derivative.
 #[derive(Clone, Debug)]
@@ -101,7 +104,7 @@ impl Machine {
         if self.is_exhausted() {
             return Number::constant(value);
         }
-        let mut parts: Vec<(&'a Rc<[(u32, f64)]>, f64)> = Vec::new();
+        let mut parts: Vec<(&'a Entries, f64)> = Vec::new();
         for (number, slope) in terms {
             if let (Some(tangent), Some(slope)) = (&number.tangent, slope) {
                 parts.push((tangent, self.jitter(slope.factor, slope.rounding)));
@@ -110,13 +113,13 @@ impl Machine {
         let mut entries = match parts[..] {
             [] => return Number::constant(value),
             [(tangent, 1.0)] => return Number { value, tangent: Some(tangent.clone()) },
-            [(tangent, factor)] => tangent.iter().map(|&(index, slope)| (index, factor * slope)).collect(),
-            _ => sum(&parts),
+            _ => sum(&parts, |slope| slope),
         };
         self.entries += entries.len() as u64;
         if rounding != 0.0 && self.shake.is_some() {
-            for (_, slope) in &mut entries {
-                *slope = self.jitter(*slope, slope.abs());
+            // What cancels here may be added up in another order elsewhere, and leave its rounding errors.
+            for ((_, slope), (_, size)) in entries.iter_mut().zip(sum(&parts, f64::abs)) {
+                *slope = self.jitter(*slope, size);
             }
         }
         Number { value, tangent: Some(entries.into()) }
@@ -133,11 +136,11 @@ impl Machine {
     }
 }
 
-/// Σ factor · tangent.
-fn sum(parts: &[(&Rc<[(u32, f64)]>, f64)]) -> Vec<(u32, f64)> {
+/// Σ factor · tangent, of each product what `part` makes of it.
+fn sum(parts: &[(&Entries, f64)], part: fn(f64) -> f64) -> Vec<(u32, f64)> {
     let mut entries = Vec::with_capacity(parts.iter().map(|(tangent, _)| tangent.len()).sum());
     for (tangent, factor) in parts {
-        entries.extend(tangent.iter().map(|&(index, slope)| (index, factor * slope)));
+        entries.extend(tangent.iter().map(|&(index, slope)| (index, part(factor * slope))));
     }
     // Stable, so that equal indices are added in the order of the operands.
     entries.sort_by_key(|(index, _)| *index);

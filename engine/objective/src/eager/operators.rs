@@ -74,7 +74,7 @@ pub(super) fn negate(evaluation: &mut Evaluation, x: &Item) -> Outcome {
     match x {
         Item::Int(int) => int.checked_neg().map(Item::Int).ok_or_else(|| format!("-({int}) is too large")),
         Item::Float(float) => Ok(Item::Float(-float)),
-        x => each(&[x.clone()], |x| Ok(map(&mut evaluation.machine, x, calculus::neg))),
+        x => each(std::slice::from_ref(x), |x| Ok(map(&mut evaluation.machine, x, calculus::neg))),
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn not(evaluation: &mut Evaluation, x: &Item) -> Outcome {
         Item::Bool(truth) => Ok(Item::Bool(!truth)),
         x => {
             let rule = calculus::truth(|[x]: [f64; 1]| x == 0.0);
-            each(&[x.clone()], |x| Ok(map(&mut evaluation.machine, x, &rule)))
+            each(std::slice::from_ref(x), |x| Ok(map(&mut evaluation.machine, x, &rule)))
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn to_diagnostic(error: EvalAltResult, source: usize, context: &Conte
         let path = sources[*source].path.display();
         format!("called from {path}:{}:{}", at.line().unwrap_or(0), at.position().unwrap_or(0))
     });
-    diagnostic.trail.splice(0..0, calls);
+    diagnostic.trail = calls.chain(std::mem::take(&mut diagnostic.trail)).collect();
     diagnostic
 }
 

@@ -48,22 +48,21 @@ fn discounted_return(trace: &mut Trace, at: Span, args: Vec<Operand>) -> Outcome
 }
 
 fn lambda_return(trace: &mut Trace, at: Span, args: Vec<Operand>) -> Outcome {
-    let names = ["rewards", "terminated flags", "next values"];
     let hint =
         "write lambda_return(t.steps.reward, t.steps.terminated, v_next, p.gamma, p.lambda), all per step";
-    let mut lists = Vec::with_capacity(names.len());
-    for (arg, name) in args.iter().zip(names) {
-        lists.push(per_step(trace, at, arg, &format!("lambda_return with {name} from"), hint)?);
-    }
-    let [reward, terminated, v_next] = &lists[..] else { return Err(Complaint::new("lambda_return")) };
+    let list = |trace: &mut Trace, arg: usize, name: &str| {
+        per_step(trace, at, &args[arg], &format!("lambda_return with {name} from"), hint)
+    };
+    let reward = list(trace, 0, "rewards")?;
+    let terminated = list(trace, 1, "terminated flags")?;
+    let v_next = list(trace, 2, "next values")?;
     let length = reward.0.len();
-    for (list, name) in lists.iter().zip(names) {
+    for (list, name) in [(&terminated, "terminated flags"), (&v_next, "next values")] {
         if list.0.len() != length {
-            return Err(Complaint::new(format!(
-                "lambda_return of {length} rewards and {} {name}",
-                list.0.len()
-            ))
-            .hint(hint));
+            let found = list.0.len();
+            return Err(
+                Complaint::new(format!("lambda_return of {length} rewards and {found} {name}")).hint(hint)
+            );
         }
     }
     let gamma = scalar(trace, at, "the discount", &args[3])?.node;

@@ -35,6 +35,51 @@ fn shipped_scripts() {
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// `behave` has a program of its own. Called from `metrics` it is evaluated number by number.
+#[test]
+fn policies_that_act() {
+    let made_up = [
+        "softmax(net.q / p.tau)",
+        "0.9 * softmax(net.logits + net.v * net.q) + 0.1 / len(net.q)",
+        "let best = net.q[argmax(net.q)]; select(net.q >= best, 1, 0)",
+        "let h = entropy(softmax(net.logits)); softmax(select(h > p.k, net.q, 2 * net.logits) - max(net.q))",
+        "abs(net.q) + exp(clip(net.logits, -3, 3)) ** p.whole",
+    ];
+    let scripts = made_up.map(|body| format!("{}\nfn behave(net, p) {{ {body} }}", loss_script("net.v")));
+    let shipped = shipped().into_iter().map(|(_, text)| text).filter(|text| text.contains("fn behave("));
+    for text in shipped.chain(scripts) {
+        let call =
+            "let b = behave(net, p); for a in 0..len(b) { if a < 3 { metric(\"b\" + a, b[a] / sum(b)); } }";
+        let metrics = format!("\nfn metrics(net, t, p) {{ {call} }}\n");
+        let loss_only = text.replace("fn metrics(", "fn other_metrics(").replace("metric(\"", "ignored(\"");
+        let script = load_with(&format!("{loss_only}{metrics}fn ignored(name, x) {{}}\n"), &library());
+        let layout = layout(&script, 4, 5);
+        for spread in SPREADS {
+            let inputs = batch(&layout, spread, 3);
+            let behaviour = script.behaviour(&layout, &BTreeMap::new()).unwrap().expect("a policy");
+            let expected = eager(&script, &layout, &inputs).metrics;
+            let single = |x: &[f64]| x.iter().map(|&x| x as f32).collect::<Vec<f32>>();
+            let uniforms = single(&uniforms(&script, &layout));
+            for sample in 0..layout.batch {
+                let row = &inputs.online[sample * layout.outputs()..][..layout.outputs()];
+                let mut policy = vec![0.0; layout.actions];
+                behaviour.probabilities(&uniforms, &single(row), &mut Vec::new(), &mut policy).unwrap();
+                for (action, (_, expected)) in expected.iter().enumerate() {
+                    // Exponents are sums of a few outputs and their products, up to 1e5 at temperatures down to
+                    // 0.1, rounded to 24 bits each; an exponential turns their errors into its own.
+                    let size = row.iter().fold(1.0, |size: f64, x| x.abs().max(size));
+                    let tolerance = 8.0 * size * size * 10.0 * 6e-8;
+                    let off = (f64::from(policy[action]) - expected[sample]).abs();
+                    assert!(
+                        off <= tolerance.min(1.0),
+                        "{loss_only}\n{spread:?}: off by {off:e} ± {tolerance:e}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// Losses, metrics and gradient of both, one after the other.
 fn numbers(result: &Eager) -> Vec<f64> {
     let metrics = result.metrics.iter().flat_map(|(_, values)| values);

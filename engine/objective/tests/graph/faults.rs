@@ -1,7 +1,7 @@
 //! The place where a NaN or an infinity comes from.
 
 use kelvin_objective::{
-    CmpOp, Fault, FaultKind, Field, Graph, Head, NodeId, Objective, Op, Pass, Span, Traced, UnaryOp,
+    BinaryOp, CmpOp, Fault, FaultKind, Field, Graph, Head, NodeId, Objective, Op, Pass, Span, Traced, UnaryOp,
 };
 
 use crate::losses;
@@ -79,6 +79,29 @@ fn a_broken_slope_of_a_sound_value() {
     assert!(found.inputs.iter().any(|(_, value)| *value == 0.0), "{found:?}");
 }
 
+/// Sample 0 has a broken slope, sample 1 a broken value.
+#[test]
+fn values_come_before_gradients() {
+    let objective = compiled(&|g, v| {
+        let one = g.constant(1.0);
+        let less = g.sub(v, one, line(2));
+        let root = g.unary(UnaryOp::Sqrt, less, line(3));
+        let reward = losses::sample(g, Field::Reward(0));
+        let log = g.unary(UnaryOp::Log, reward, line(4));
+        g.mul(root, log, line(5))
+    });
+    let mut data = data();
+    for sample in 0..4 {
+        data.row_mut(ONLINE, sample)[3] = if sample == 0 { 1.0 } else { 1.5 };
+        data.set(Field::Reward(0), sample, if sample == 1 { -1.0 } else { 2.0 });
+    }
+    let found = fault(&objective, &data);
+    assert_eq!((found.sample, found.span, &found.kind), (1, line(4), &FaultKind::Forward));
+    data.set(Field::Reward(0), 1, 2.0);
+    let found = fault(&objective, &data);
+    assert_eq!((found.sample, found.span, &found.kind), (0, line(3), &FaultKind::Gradient));
+}
+
 /// A side not taken, an index not read and an action not chosen have no part in it.
 #[test]
 fn what_has_no_influence_is_not_blamed() {
@@ -104,6 +127,46 @@ fn what_has_no_influence_is_not_blamed() {
     let found = fault(&objective, &data);
     assert_eq!((found.sample, found.span, found.value), (2, line(8), f64::INFINITY));
     assert!(found.inputs.contains(&("reward_0".into(), 0.0)), "{found:?}");
+}
+
+/// Both sides are broken, the one not taken on an earlier line.
+#[test]
+fn of_two_broken_sides_the_one_taken() {
+    let objective = compiled(&|g, v| {
+        let zero = g.constant(0.0);
+        let minus = g.unary(UnaryOp::Neg, v, line(2));
+        let log = g.unary(UnaryOp::Log, minus, line(3));
+        let reward = losses::sample(g, Field::Reward(0));
+        let quotient = g.div(v, reward, line(4));
+        let above = g.push(Op::Compare(CmpOp::Gt, v, zero), line(5));
+        let chosen = g.select(above, quotient, log, line(6));
+        g.mul(chosen, v, line(7))
+    });
+    let mut data = data();
+    data.set(Field::Reward(0), 1, 0.0);
+    let found = fault(&objective, &data);
+    assert_eq!((found.sample, found.span, found.value), (1, line(4), f64::INFINITY));
+}
+
+/// A maximum is broken by its largest, not by what lies below.
+#[test]
+fn of_two_broken_actions_the_one_that_counts() {
+    let objective = compiled(&|g, v| {
+        let q = output(g, ONLINE, Head::Q);
+        let logs = g.unary(UnaryOp::Log, q, line(2));
+        let best = g.max(logs, line(3));
+        let (zero, one) = (g.constant(0.0), g.constant(1.0));
+        let (first, second) = (g.at(logs, zero, line(4)), g.at(logs, one, line(4)));
+        let larger = g.binary(BinaryOp::Max, first, second, line(5));
+        let sum = g.add(best, larger, line(6));
+        g.mul(sum, v, line(6))
+    });
+    let mut data = data();
+    // Logarithms: -∞, NaN, 0.
+    data.row_mut(ONLINE, 2)[..3].copy_from_slice(&[0.0, -1.0, 1.0]);
+    let found = fault(&objective, &data);
+    assert_eq!(found.inputs, [("net.q[1]".to_string(), -1.0)]);
+    assert!(found.value.is_nan() && found.sample == 2, "{found:?}");
 }
 
 #[test]

@@ -103,14 +103,18 @@ fn row(graph: &Graph, data: &Data, id: NodeId, sample: usize, values: &[Vec<Vec<
     }
 }
 
+/// The first is what a random operation falls back to, and has one number per action.
+const HEADS: [Head; 3] = [Head::Q, Head::V, Head::Logits];
+
 /// Some thirty operations on operands drawn from what is there.
 fn random_graph(random: &mut Random, actions: usize) -> Graph {
     let mut g = Graph::new(actions);
     let mut nodes = Vec::new();
     let mut indices = Vec::new();
     for pass in [ONLINE, TARGET, Pass::target(1), Pass::online(1)] {
-        nodes.push(g.push(Op::Output(pass, Head::Q), line(1)));
-        nodes.push(g.push(Op::Output(pass, Head::V), line(1)));
+        for head in HEADS {
+            nodes.push(g.push(Op::Output(pass, head), line(1)));
+        }
     }
     nodes.extend([Op::Param(0), Op::Param(1), Op::Sample(Field::Reward(0))].map(|op| g.push(op, line(1))));
     nodes.extend([0.0, 1.0, -1.0, 2.0, 0.25, 3.0].map(|k| g.constant(k)));
@@ -160,7 +164,7 @@ fn kernels_compute_what_was_traced() {
             scalars.iter().rev().take(15).map(|&id| (format!("{}", id.index()), id)).collect();
         let q = g.push(Op::Output(ONLINE, Head::Q), line(1));
         let loss = g.sum(q, line(99));
-        let layout = layout(3, actions, 1, &[Head::V, Head::Q]);
+        let layout = layout(3, actions, 1, &HEADS);
         let traced = Traced { graph: g.clone(), loss, metrics: metrics.clone() };
         let objective = match Objective::compile(traced.clone(), &layout) {
             Ok(objective) => objective,
@@ -221,7 +225,7 @@ fn gradients_are_those_of_what_was_traced() {
             let squeezed = g.unary(UnaryOp::Tanh, small, line(50));
             loss = g.add(loss, squeezed, line(51));
         }
-        let layout = layout(3, actions, 1, &[Head::V, Head::Q]);
+        let layout = layout(3, actions, 1, &HEADS);
         let traced = Traced { graph: g, loss, metrics: vec![] };
         let data = Data::random(&layout, &[0.5, 2.0], -2.0, 2.0, round as u64);
         // Nothing to learn, or a constant divided by zero.

@@ -1,6 +1,6 @@
 //! Gradients into several states of a window, and what a kernel reads there.
 
-use kelvin_objective::{Field, Graph, Head, Net, Objective, Op, Pass, Reads, Traced};
+use kelvin_objective::{Field, Graph, Head, Net, NodeId, Objective, Op, Pass, Reads, Traced};
 
 use crate::differences::{assert_none, disagreements};
 use crate::losses::{self, Loss};
@@ -64,6 +64,42 @@ fn regions_are_what_the_gradient_reaches() {
     assert_none(disagreements("regions", &traced, &Data::random(&layout, &[], -2.0, 2.0, 5), 0.1));
 }
 
+/// The loss is NaN where an output of a state that is read is none, whatever the script makes of it.
+#[test]
+fn a_broken_output_shows_in_the_loss_from_every_state() {
+    let window = 3;
+    let layout = layout(2, 3, window, &[Head::V, Head::Q]);
+    let mut g = Graph::new(3);
+    let mut total = output(&mut g, Pass::online(0), Head::V);
+    let zero = g.constant(0.0);
+    for pass in (0..=window).flat_map(|state| [Pass::online(state), Pass::target(state)]) {
+        let q = output(&mut g, pass, Head::Q);
+        let best = g.push(Op::ArgMax(q), line(1));
+        let above = g.push(Op::Compare(kelvin_objective::CmpOp::Gt, best, zero), line(2));
+        total = g.add(total, above, line(3));
+    }
+    let objective = Objective::compile(traced(g, total), &layout).unwrap();
+    let all: Vec<usize> = (0..=window).collect();
+    assert_eq!(objective.reads(), &Reads { trained: vec![0], online: all[1..].to_vec(), target: all });
+    let sound = Data::random(&layout, &[], -1.0, 1.0, 3);
+    assert!(sound.run::<f32>(&objective).loss.iter().all(|loss| loss.is_finite()));
+    for pass in (0..=window).flat_map(|state| [Pass::online(state), Pass::target(state)]) {
+        for (sample, column) in [(0, 0), (1, 3)] {
+            let mut data = sound.clone();
+            data.row_mut(pass, sample)[column] = f64::INFINITY;
+            let loss = data.run::<f32>(&objective).loss;
+            assert_eq!([loss[0].is_nan(), loss[1].is_nan()], [sample == 0, sample == 1], "{pass:?}");
+        }
+    }
+    for (region, states) in [("online", 3), ("target_net", 4)] {
+        let look = format!(
+            "for (var s = 0u; s < {states}u; s++) {{\n        for (var k = 0u; k < OUTPUTS; k++) {{ largest = \
+             max(largest, size_bits({region}[row + s * STATE + k])); }}"
+        );
+        assert!(objective.wgsl().contains(&look), "{}", objective.wgsl());
+    }
+}
+
 /// What simplification removes is not read: no forward pass for it.
 #[test]
 fn a_gradient_that_vanishes_trains_nothing() {
@@ -79,12 +115,31 @@ fn a_gradient_that_vanishes_trains_nothing() {
     // The factor 0 multiplies the adjoint, and 0 · x is kept for the sake of a NaN: still trained.
     assert_eq!(objective.reads(), &Reads { trained: vec![0, 1], ..Reads::default() });
 
-    let mut g = Graph::new(2);
-    let (now, next) = (output(&mut g, Pass::online(0), Head::V), output(&mut g, Pass::online(1), Head::V));
-    let next = g.stop_gradient(next, line(1));
-    let product = g.mul(now, next, line(2));
-    let objective = Objective::compile(traced(g, product), &layout(2, 2, 1, &[Head::V])).unwrap();
-    assert_eq!(objective.reads(), &Reads { trained: vec![0], online: vec![1], ..Reads::default() });
+    type Build = fn(&mut Graph, NodeId, NodeId) -> NodeId;
+    let untrained: [Build; 3] = [
+        |g, now, next| {
+            let next = g.stop_gradient(next, line(1));
+            g.mul(now, next, line(2))
+        },
+        |g, now, next| {
+            let zero = g.constant(0.0);
+            let next = g.push(Op::ScaleGradient(next, zero), line(1));
+            g.add(now, next, line(2))
+        },
+        // Not simplified, because it may be ∞ - ∞; but the two slopes cancel.
+        |g, now, next| {
+            let nothing = g.sub(next, next, line(1));
+            g.add(now, nothing, line(2))
+        },
+    ];
+    for build in untrained {
+        let mut g = Graph::new(2);
+        let (now, next) =
+            (output(&mut g, Pass::online(0), Head::V), output(&mut g, Pass::online(1), Head::V));
+        let loss = build(&mut g, now, next);
+        let objective = Objective::compile(traced(g, loss), &layout(2, 2, 1, &[Head::V])).unwrap();
+        assert_eq!(objective.reads(), &Reads { trained: vec![0], online: vec![1], ..Reads::default() });
+    }
 }
 
 /// Gathers are pushed to the outputs of every state, online and target.

@@ -188,8 +188,8 @@ fn batch_means_are_over_the_samples_and_differentiable() {
     let v = [windows[0].online[0][3], windows[1].online[0][3]];
     let out = run("fn loss(net, t, p) { net.v * batch_mean(net.v) }", &windows);
     let mean = (v[0] + v[1]) / 2.0;
-    for sample in 0..2 {
-        assert_near(out.loss[sample], v[sample] * mean, "v times its mean");
+    for (sample, v) in v.into_iter().enumerate() {
+        assert_near(out.loss[sample], v * mean, "v times its mean");
         // d/dv_i of (mean v)²
         assert_near(out.grad[0][sample][3], mean, "its gradient");
     }

@@ -116,7 +116,7 @@ fn an_error_says_which_import_brought_its_file() {
     write(at, "alone.rhai", "fn config() { #{} }\nfn loss(net, t, p) { net.v.x }");
     let script = Script::load(&at.join("alone.rhai")).expect("it loads");
     let error = script.compile(&layout(1, 1), &BTreeMap::new()).expect_err("it is broken");
-    assert_eq!(error.trail, [String::new(); 0]);
+    assert!(error.trail.is_empty());
 }
 
 /// What is read again and again while a run goes on must be little, and must end.
