@@ -2,6 +2,7 @@
 
 use kelvin::config::Config;
 use kelvin::train::checkpoint::load_model;
+use kelvin_compute::objective::Reads;
 use kelvin_compute::{CpuDevice, Model};
 use kelvin_env::tabular::{self, TabularMdp};
 use kelvin_env::{EnvOptions, make};
@@ -15,8 +16,13 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut suite = Suite::new();
-    for script in ["dqn", "soft_kl", "soft_entropy", "double_dqn", "dqn_nstep"] {
-        suite.test(format!("catch with {script}"), move || catch(script));
+    let replay = ["dqn", "soft_kl", "soft_entropy", "double_dqn", "dqn_nstep", "munchausen"];
+    for script in replay {
+        suite.test(format!("catch with {script}"), move || catch(script, &[]));
+    }
+    // Nobody explores at random in these: a short run needs a policy that comes to a decision.
+    for script in ["soft_nstep", "soft_lambda", "pcl"] {
+        suite.test(format!("catch with {script}"), move || catch(script, &["--set", "tau=0.05"]));
     }
     suite.test_with(&adapter(), "catch with soft_kl through WGSL", |name| catch_through_wgsl(&name));
     suite.test("chain with dqn", || tabular_problem("chain", &tabular::chain()));
@@ -25,10 +31,10 @@ fn main() -> ExitCode {
 }
 
 /// A uniformly random player earns -0.6, a perfect one 1; 1 % of random moves cost at most a few hundredths.
-fn catch(script: &str) {
+fn catch(script: &str, settings: &[&str]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("run");
-    succeed(train(script, "catch", &out).args(["--frames", "40k"]));
+    succeed(train(script, "catch", &out).args(["--frames", "40k"]).args(settings));
     let mean = mean_return(&out);
     assert!((0.9..=1.0).contains(&mean), "{mean}");
 }
@@ -83,7 +89,7 @@ fn learned(run: &Path, mdp: &TabularMdp) -> (Vec<usize>, Vec<f64>) {
     let (_, weights) = load_model(&checkpoint).expect("weights");
     let (states, actions) = (mdp.states, mdp.actions.len());
     let env = make(&config.env, &EnvOptions::default(), 1).expect("a built-in environment");
-    let spec = config.model_spec(env.spec(), states, 0);
+    let spec = config.model_spec(env.spec(), states, Reads::default(), 0);
     let mut model = Model::new(&CpuDevice, spec).expect("a model");
     model.import(&weights).expect("weights of this shape");
     let mut obs = vec![0; states * states];

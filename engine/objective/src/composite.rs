@@ -2,7 +2,7 @@
 //! digits. Every one is differentiated through its parts; none has a rule of its own.
 
 use crate::graph::Graph;
-use crate::ops::{BinaryOp, CmpOp, NodeId, Op, ReduceOp, Span, UnaryOp};
+use crate::ops::{BinaryOp, CmpOp, NodeId, Op, ReduceOp, Shape, Span, UnaryOp};
 
 /// Largest whole exponent written out as products; beyond it `pow` is as exact and shorter.
 const LARGEST_EXPANDED_POWER: f64 = 64.0;
@@ -84,6 +84,11 @@ impl Graph {
         }
         let one = self.constant(1.0);
         match product {
+            // 1 at every action: a scalar would have lost the axis.
+            None if self.shape(x) == Shape::Action => {
+                let either = self.push(Op::Compare(CmpOp::Eq, x, x), span);
+                self.select(either, one, one, span)
+            }
             None => one,
             Some(product) if n < 0 => self.div(one, product, span),
             Some(product) => product,

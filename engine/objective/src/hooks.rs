@@ -153,7 +153,7 @@ const ALIASES: &[(&str, Hook)] = &[
 pub(crate) fn meant(name: &str) -> Option<Hook> {
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|&(_, hook)| hook);
     let near = || {
-        let close = |info: &&HookInfo| strsim::osa_distance(name, info.name) <= 1 + info.name.len() / 5;
+        let close = |info: &&HookInfo| strsim::osa_distance(name, info.name) <= 1 + info.name.len() / 7;
         HOOKS.iter().find(close).map(|info| info.hook)
     };
     alias.or_else(near)

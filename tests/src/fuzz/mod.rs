@@ -8,8 +8,10 @@
 //! `fuzz-scripts` does this for hours; `tests/fuzz.rs` does it again with what was found.
 
 pub mod damage;
+mod expressions;
 pub mod grammar;
 pub mod judge;
+mod mistakes;
 pub mod numbers;
 pub mod shrink;
 

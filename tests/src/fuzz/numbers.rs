@@ -204,7 +204,7 @@ pub fn disagreement(
 /// Whether numbers came so close to the end of their range that the order of operations decides what is left.
 fn is_extreme(eager: &Eager) -> bool {
     let numbers = eager.trail.iter().flat_map(|operation| operation.values.iter().chain(&operation.slopes));
-    numbers.into_iter().any(|x| !x.is_finite() || x.abs() > 1e120 || (*x != 0.0 && x.abs() < 1e-120))
+    numbers.into_iter().any(|x| x.is_finite() && *x != 0.0 && !(1e-120..1e120).contains(&x.abs()))
 }
 
 /// The numbers of a case begin with its seed, so that a smaller script sees the same ones.

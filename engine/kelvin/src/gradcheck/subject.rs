@@ -232,7 +232,7 @@ impl<'a> Allowed<'a> {
 
 fn rounded(inputs: &Inputs<f64>) -> Inputs<Rounded> {
     let outputs = |values: &[f64]| values.iter().map(|&value| Rounded::output(value)).collect();
-    let stored = |values: &[f64]| values.iter().map(|&value| Rounded(value)).collect();
+    let stored = |values: &[f64]| values.iter().map(|&value| Rounded::new(value)).collect();
     Inputs {
         uniforms: stored(&inputs.uniforms),
         samples: stored(&inputs.samples),

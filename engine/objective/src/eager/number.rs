@@ -131,6 +131,8 @@ impl Machine {
             Some(Shake { unit, .. }) if size != 0.0 && size.is_finite() && x.is_finite() => {
                 x + unit * size * signed(splitmix(&mut self.state))
             }
+            // The compiler keeps every bit of a result but this one.
+            Some(_) if x == 0.0 => x.copysign(signed(splitmix(&mut self.state))),
             _ => x,
         }
     }

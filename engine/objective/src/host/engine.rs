@@ -23,8 +23,10 @@ const MAX_OPERATIONS: u64 = 2_000_000;
 const STACK_BYTES: usize = 64 << 20;
 
 /// Syntax that would decide silently on a traced value, hide or postpone errors, or (`curry`, of a function
-/// with itself) double a value that no limit sees.
-const DISABLED: [&str; 5] = ["switch", "try", "catch", "eval", "curry"];
+/// with itself) double a value that no limit sees; and operators on bits, which on plain whole numbers Rhai would
+/// compute in silence: `2 ^ 3` is 1.
+const DISABLED: [&str; 13] =
+    ["switch", "try", "catch", "eval", "curry", "^", "^=", "<<", "<<=", ">>", ">>=", "&=", "|="];
 
 type Failure = Box<EvalAltResult>;
 

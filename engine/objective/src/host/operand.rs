@@ -114,6 +114,7 @@ impl Operand {
             () if value.is_unit() => NOTHING.to_owned(),
             () if value.is_map() => "a map".to_owned(),
             () if value.is_fnptr() => "a function".to_owned(),
+            () if value.type_name().contains("Range") => "a range".to_owned(),
             () => format!("a {}", value.type_name().rsplit("::").next().unwrap_or("value")),
         };
         Self::Other(kind)

@@ -97,7 +97,8 @@ pub(crate) fn negate(trace: &mut Trace, at: Span, x: Operand) -> Outcome {
     match x {
         Operand::Int(int) => match int.checked_neg() {
             Some(int) => Ok(int.into()),
-            None => Err(Complaint::new(format!("-({int}) is too large for a whole number"))),
+            None => Err(Complaint::new(format!("-({int}) is too large for a whole number"))
+                .hint("write it with a fraction, as in 1.0, to compute with such sizes")),
         },
         Operand::Float(float) => Ok((-float).into()),
         x => map(trace, at, "`-`", &[x], |trace, x| trace.graph.unary(UnaryOp::Neg, x[0], at)),

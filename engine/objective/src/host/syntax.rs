@@ -27,7 +27,18 @@ const RESERVED: &[(&str, &str, &str)] = &[
         "write a function with fewer arguments: |x| f(x, 1)",
     ),
     ("eval", "`eval` is not part of objective scripts", "write the expression itself"),
-    ("^", "syntax error: `^` is not expected here", "powers are written x ** y"),
+    (
+        "^",
+        "`^` is not part of objective scripts: on whole numbers it would combine their bits",
+        "powers are written x ** y",
+    ),
+    ("^=", "`^=` is not part of objective scripts", "powers are written x ** y"),
+    ("<<", "`<<` is not part of objective scripts", "write x * 2 ** y"),
+    ("<<=", "`<<=` is not part of objective scripts", "write x * 2 ** y"),
+    (">>", "`>>` is not part of objective scripts", "write x / 2.0 ** y"),
+    (">>=", "`>>=` is not part of objective scripts", "write x / 2.0 ** y"),
+    ("&=", "`&=` is not part of objective scripts", "write a = a & b"),
+    ("|=", "`|=` is not part of objective scripts", "write a = a | b"),
     ("and", "syntax error: `and` is not expected here", "conditions are joined with &"),
     ("or", "syntax error: `or` is not expected here", "conditions are joined with |"),
     ("not", "syntax error: `not` is not expected here", "a condition is negated with !"),
@@ -72,6 +83,7 @@ pub(crate) fn parse_complaint(kind: &ParseErrorType) -> Complaint {
     use ParseErrorType as P;
     match kind {
         P::Reserved(word)
+        | P::UnknownOperator(word)
         | P::BadInput(LexError::ImproperSymbol(word, _) | LexError::UnexpectedInput(word)) => {
             match RESERVED.iter().find(|(reserved, ..)| reserved == word) {
                 Some((_, message, hint)) => Complaint::new(*message).hint(*hint),

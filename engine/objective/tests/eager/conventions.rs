@@ -189,10 +189,10 @@ fn the_batch_is_one_value() {
     let result = eager(&script, &layout, &inputs);
     let v: Vec<f64> = (0..4).map(|sample| inputs.online[sample * 7 + V]).collect();
     let centre = mean(&v);
-    for sample in 0..4 {
-        assert!((result.losses[sample] - (v[sample] - centre).powi(2)).abs() < 1e-15);
+    for (sample, v) in v.into_iter().enumerate() {
+        assert!((result.losses[sample] - (v - centre).powi(2)).abs() < 1e-15);
         // Of the variance Σ (v - m)² / B, in which the part through m cancels.
-        let slope = 2.0 * (v[sample] - centre) / 4.0;
+        let slope = 2.0 * (v - centre) / 4.0;
         assert!((result.grad[sample * 7 + V] - slope).abs() < 1e-15);
     }
 }

@@ -113,7 +113,9 @@ fn random_graph(random: &mut Random, actions: usize) -> Graph {
     let mut indices = Vec::new();
     for pass in [ONLINE, TARGET, Pass::target(1), Pass::online(1)] {
         for head in HEADS {
-            nodes.push(g.push(Op::Output(pass, head), line(1)));
+            let id = g.push(Op::Output(pass, head), line(1));
+            assert_eq!(*g.op(id), Op::Output(pass, head));
+            nodes.push(id);
         }
     }
     nodes.extend([Op::Param(0), Op::Param(1), Op::Sample(Field::Reward(0))].map(|op| g.push(op, line(1))));
@@ -143,6 +145,7 @@ fn random_graph(random: &mut Random, actions: usize) -> Graph {
             _ => [Op::ArgMax(per_action), Op::StopGradient(x)][random.below(2)],
         };
         let id = g.push(op, line(number + 2));
+        assert!(*g.op(id) == op || g.as_constant(id).is_some(), "{op:?} became {:?}", g.op(id));
         if let Op::ArgMax(_) = op {
             indices.push(id);
         }

@@ -127,6 +127,8 @@ fn an_axis_may_be_named_wherever_it_is() {
     assert_value("mean(t.steps.reward, \"step\") - mean(t.steps.reward)", 0.0);
     assert_value("sum(sum([net.q, 2 * net.q], \"step\"))", 4.5);
     assert_value("len(net.steps.q)", 3.0);
+    // Whatever the exponent.
+    assert_value("sum(net.q ** 0) - len(net.q)", 0.0);
 }
 
 #[test]
