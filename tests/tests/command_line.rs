@@ -116,6 +116,14 @@ const MISTAKES: &[Mistake] = &[
         2,
         &["--set batch=many", "a whole number", "hint: "],
     ),
+    ("train $/scripts/good.rhai --env catch --set batchsize=16", 2, &["did you mean `batch`"]),
+    ("train $/scripts/good.rhai --env catch --set lr=1", 2, &["did you mean `learning_rate`"]),
+    (
+        "train $/scripts/good.rhai --env catch --set on_nan=hope",
+        2,
+        &["hope", "hint: ", "stop, skip, continue"],
+    ),
+    ("train $/scripts/good.rhai --env catch --roms $/nowhere", 2, &["--roms", "no such folder"]),
     ("train $/scripts/good.rhai --env catch --set batch=0", 2, &["`batch` is 0", "hint: "]),
     (
         "train $/scripts/good.rhai --env catch --set batch=-4",
@@ -180,6 +188,11 @@ const MISTAKES: &[Mistake] = &[
         1,
         &["differ for 1 of 2 scripts", "hint: "],
     ),
+    // What does not run.
+    ("new $/scripts/good", 1, &["good.rhai is there already", "hint: "]),
+    ("new $/work/some.py", 2, &["ends in .rhai", "hint: "]),
+    ("new $/work/other --from $/scripts/syntax.rhai", 1, &["syntax.rhai:", "hint: "]),
+    ("definitions $/nowhere", 2, &["nowhere", "no such folder"]),
     // Everything else.
     ("trian $/scripts/good.rhai", 2, &["trian", "train"]),
     ("roms", 1, &["no ROM", "hint: "]),

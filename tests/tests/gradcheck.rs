@@ -12,6 +12,7 @@ use kelvin_objective::{
     BinaryOp, CompileError, Graph, Inputs, Layout, NodeId, Objective, Op, Script, Traced, UnaryOp,
 };
 use kelvin_tests::scripts::layout;
+use std::collections::BTreeMap;
 use std::fs;
 
 /// A loss with one operation a line, so that a line is an operation.
@@ -142,7 +143,8 @@ impl Evaluation for Planted {
     }
 
     fn prepare<'a>(&'a self, subject: &'a Subject) -> Result<Prepared<'a>, Failure> {
-        let wrong = Subject::new(subject.traced.clone(), &subject.layout, self.0).map_err(Failure::failed)?;
+        let (traced, statics) = (subject.traced.clone(), subject.statics.clone());
+        let wrong = Subject::new(traced, &subject.layout, statics, self.0).map_err(Failure::failed)?;
         Ok(Box::new(move |case: &Case<'_>| Ok(Reading::all(&wrong.run(case.inputs)))))
     }
 
@@ -207,7 +209,7 @@ fn no_number_that_is_none_ever_passes() {
 fn tolerances_are_a_few_roundings() {
     let Scripted { script, .. } = &scripted();
     let gradcheck = Gradcheck { script, evaluations: vec![&OnCpu], compile: Objective::compile };
-    let subject = gradcheck.stage(&layout(script, 4, 3)).expect("a script that compiles");
+    let subject = gradcheck.stage(&layout(script, 4, 3), &BTreeMap::new()).expect("a script that compiles");
     let inputs = draw(script, &subject.layout, &CIRCUMSTANCES[0]);
     let units = [(Arithmetic::Single, f64::from(f32::EPSILON)), (Arithmetic::Double, f64::EPSILON)];
     for (arithmetic, unit) in units {

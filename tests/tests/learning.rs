@@ -2,8 +2,7 @@
 
 use kelvin::config::Config;
 use kelvin::train::checkpoint::load_model;
-use kelvin_compute::objective::Reads;
-use kelvin_compute::{CpuDevice, Model};
+use kelvin_compute::{CpuDevice, Model, Reads};
 use kelvin_env::tabular::{self, TabularMdp};
 use kelvin_env::{EnvOptions, make};
 use kelvin_run::RunDir;
@@ -89,7 +88,8 @@ fn learned(run: &Path, mdp: &TabularMdp) -> (Vec<usize>, Vec<f64>) {
     let (_, weights) = load_model(&checkpoint).expect("weights");
     let (states, actions) = (mdp.states, mdp.actions.len());
     let env = make(&config.env, &EnvOptions::default(), 1).expect("a built-in environment");
-    let spec = config.model_spec(env.spec(), states, Reads::default(), 0);
+    let reads = Reads { trained: vec![0], ..Reads::default() };
+    let spec = config.model_spec(env.spec(), states, reads, 0);
     let mut model = Model::new(&CpuDevice, spec).expect("a model");
     model.import(&weights).expect("weights of this shape");
     let mut obs = vec![0; states * states];

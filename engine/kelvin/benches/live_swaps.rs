@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 /// Steps after a swap that still count as around it.
 const AFTER: usize = 10;
 /// Steps between two swaps.
-const BETWEEN: usize = 40;
+const BETWEEN: usize = 20;
 
 /// Two versions that are swapped back and forth.
 struct Kind {

@@ -62,7 +62,7 @@
 //!
 //! # Inside
 //!
-//! `host` is the Rhai side; it alone knows the interpreter. `ops`, `graph` and `composite` are what it
+//! `host` is the Rhai side; it alone knows the interpreter. `ops`, `leaf`, `graph` and `composite` are what it
 //! records. `verify`, `simplify`, `gradient` and `lower` are the passes of [`Objective::compile`], `stages`
 //! the rounds that means over the batch need, `wgsl` and `cpu` its two outputs. `interpret` and `fault` read
 //! the same graphs without either.
@@ -87,6 +87,7 @@ mod imports;
 mod inputs;
 mod interpret;
 mod layout;
+mod leaf;
 mod listing;
 mod lower;
 mod mask;

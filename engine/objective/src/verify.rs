@@ -10,8 +10,9 @@ use crate::simplify::Marks;
 use crate::stages::{Mean, Stages};
 
 /// Checks every node that the roots need:
-/// - it fits the layout: parameter slots, window steps, heads;
-/// - reductions and gathers read action-shaped values, indices and gradient factors are scalars;
+/// - it fits the layout: parameter slots, steps and states of the window, heads;
+/// - reductions and gathers read action-shaped values; indices, gradient factors and what a batch mean is taken
+///   of are scalars;
 /// - an index is an action of the sample, an argmax, or a whole constant below the number of actions;
 /// - constants, and what is computed from constants alone, can be held by an `f32`;
 /// - operands precede users, and shapes are as inferred;

@@ -91,8 +91,9 @@ fn line(number: u64, verdict: &Result<Verdict, Finding>) -> String {
     let one_line = |text: &str| text.replace('\n', "⏎");
     match verdict {
         Ok(Verdict::Refused(_)) => format!("end {number} refused"),
-        Ok(Verdict::Compiled { compared: true }) => format!("end {number} compared"),
-        Ok(Verdict::Compiled { compared: false }) => format!("end {number} compiled"),
+        Ok(Verdict::Compared) => format!("end {number} compared"),
+        Ok(Verdict::Undecided) => format!("end {number} undecided"),
+        Ok(Verdict::TooLarge) => format!("end {number} too-large"),
         Err(Finding { kind, detail }) => format!("end {number} {kind:?} {}", one_line(detail)),
     }
 }
@@ -219,7 +220,7 @@ impl Hunt {
 
 fn kind(name: &str) -> Option<Kind> {
     use Kind::*;
-    [Panic, Death, Internal, Place, Hint, Words, Slow, Evaluation, Disagreement]
+    [Panic, Death, Internal, Place, Hint, Words, Slow, Evaluation, Disagreement, Precision, Determinism]
         .into_iter()
         .find(|kind| format!("{kind:?}") == name)
 }

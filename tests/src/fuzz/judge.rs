@@ -1,7 +1,9 @@
 //! Everything that Kelvin does with a script, and what may not happen on the way.
 
-use super::{Case, numbers};
-use kelvin_objective::{Clock, Diagnostic, EvalStats, Inputs, Script};
+use super::Case;
+use super::numbers::{self, Agreement};
+use kelvin_objective::{Clock, Diagnostic, EvalStats, Inputs, Layout, Objective, Script};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,11 +12,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub enum Verdict {
     /// With a diagnostic that says what, where and why.
     Refused(Box<Diagnostic>),
-    /// Compiled; whether it was also evaluated number by number, which very large ones are not.
-    Compiled {
-        /// Both agree.
-        compared: bool,
-    },
+    /// Compiled, and the same number by number.
+    Compared,
+    /// Compiled, and not the same, but no more different than rounding can make it.
+    Undecided,
+    /// Compiled; too large to be evaluated number by number.
+    TooLarge,
 }
 
 /// What is wrong with Kelvin.
@@ -47,6 +50,10 @@ pub enum Kind {
     Evaluation,
     /// Compiled and evaluated number by number it gives different numbers.
     Disagreement,
+    /// The same, in single precision only.
+    Precision,
+    /// Compiled twice it is not the same.
+    Determinism,
 }
 
 impl fmt::Display for Finding {
@@ -122,31 +129,56 @@ fn run(case: &Case) -> Result<Verdict, Finding> {
         Ok(objective) => objective,
         Err(diagnostic) => return refused(diagnostic),
     };
-    let written = numbers::compiled(&objective, &layout, &inputs);
-    let single_precision = Inputs {
+    check_again(&script, &layout, &statics, &objective)?;
+    let single = Inputs {
         uniforms: single(&inputs.uniforms),
         samples: single(&inputs.samples),
         online: single(&inputs.online),
         target: single(&inputs.target),
     };
-    drop((objective.fault(&single_precision), objective.graph_text()));
+    drop(objective.fault(&single));
     let eager = match script.eager(&layout, &params, &inputs) {
         Ok(eager) => eager,
-        Err(diagnostic) if diagnostic.message.contains("too many") => {
-            return Ok(Verdict::Compiled { compared: false });
-        }
+        Err(diagnostic) if diagnostic.message.contains("too many") => return Ok(Verdict::TooLarge),
         Err(diagnostic) => return Err(finding(Kind::Evaluation, diagnostic.to_string())),
     };
     let names: Vec<&String> = eager.metrics.iter().map(|(name, _)| name).collect();
     if names != objective.metric_names().iter().collect::<Vec<_>>() {
-        return Err(finding(
-            Kind::Disagreement,
-            format!("metrics {names:?} and {:?}", objective.metric_names()),
-        ));
+        let detail = format!("metrics {names:?} and {:?}", objective.metric_names());
+        return Err(finding(Kind::Disagreement, detail));
     }
-    match numbers::disagreement(&script, &layout, &params, &inputs, (&eager, &written)) {
-        Some(detail) => Err(finding(Kind::Disagreement, detail)),
-        None => Ok(Verdict::Compiled { compared: true }),
+    let mut verdict = Verdict::Compared;
+    for (precision, written) in [
+        (numbers::DOUBLE, numbers::compiled(&objective, &layout, &inputs)),
+        (numbers::SINGLE, numbers::compiled(&objective, &layout, &single)),
+    ] {
+        match numbers::agreement(&script, &layout, &params, &inputs, (&eager, &written), precision) {
+            Agreement::Same => {}
+            // In single precision many scripts jump or lose their digits; the verdict is about double precision.
+            Agreement::Undecided if precision == numbers::DOUBLE => verdict = Verdict::Undecided,
+            Agreement::Undecided => {}
+            Agreement::Different(detail) if precision == numbers::DOUBLE => {
+                return Err(finding(Kind::Disagreement, detail));
+            }
+            Agreement::Different(detail) => return Err(finding(Kind::Precision, detail)),
+        }
+    }
+    Ok(verdict)
+}
+
+/// A script compiles to the same text every time.
+fn check_again(
+    script: &Script,
+    layout: &Layout,
+    statics: &BTreeMap<String, f64>,
+    objective: &Objective,
+) -> Result<(), Finding> {
+    let again = script.compile(layout, statics).map_err(|diagnostic| {
+        finding(Kind::Determinism, format!("compiled once, then refused: {diagnostic}"))
+    })?;
+    match again.wgsl() == objective.wgsl() && again.graph_text() == objective.graph_text() {
+        true => Ok(()),
+        false => Err(finding(Kind::Determinism, "compiled twice, to different kernels")),
     }
 }
 

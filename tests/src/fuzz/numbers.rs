@@ -2,7 +2,7 @@
 
 use super::{Case, Random};
 use kelvin_objective::{
-    ConfigValue, Eager, Head, Inputs, KernelIo, Layout, Net, Objective, ParamKind, Script, Shake,
+    ConfigValue, Eager, Head, Inputs, KernelIo, Layout, Net, Objective, ParamKind, Real, Script, Shake,
 };
 use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
@@ -68,6 +68,11 @@ pub fn statics(script: &Script, params: &BTreeMap<String, f64>) -> BTreeMap<Stri
     params.iter().filter(|(name, _)| is_static(name)).map(|(name, value)| (name.clone(), *value)).collect()
 }
 
+/// The nearest number that single precision has, so that both precisions are given the same ones.
+fn single(x: f64) -> f64 {
+    f64::from(x as f32)
+}
+
 /// A batch: rewards in -1..1, a third of the samples terminated at some step, outputs ordinary, large, tiny or
 /// full of ties.
 pub fn inputs(
@@ -88,19 +93,22 @@ pub fn inputs(
         let end = if random.random_range(0..3) == 0 { random.random_range(0..n) } else { n };
         for step in 0..n {
             let mut set = |field: usize, value: f64| samples[(field * n + step) * batch + sample] = value;
-            set(0, if step <= end { random.random_range(-1.0..1.0) } else { 0.0 });
+            set(0, if step <= end { single(random.random_range(-1.0..1.0)) } else { 0.0 });
             set(1, f64::from(u8::from(step >= end)));
             set(2, random.random_range(0..layout.actions) as f64);
-            set(3, random.random_range(-3.0..0.0));
+            set(3, single(random.random_range(-3.0..0.0)));
             set(4, f64::from(u8::from(step <= end)));
         }
-        samples[5 * n * batch + sample] = random.random_range(0.1..1.0);
+        samples[5 * n * batch + sample] = single(random.random_range(0.1..1.0));
     }
-    let (kind, size) = (random.random_range(0..4), [1.0, 1.0, 30.0, 1e-3, 1e3][random.random_range(0..5)]);
+    let (kind, size) =
+        (random.random_range(0..6), [1.0, 1.0, 30.0, 1.0 / 1024.0, 1e3][random.random_range(0..5)]);
     let mut outputs = || -> Vec<f64> {
         let one = |_| match kind {
+            // Ties, with zeros among them or without.
             0 => size * f64::from(random.random_range(-1..=1)),
-            _ => size * random.random_range(-1.0..1.0),
+            1 => size * [-1.5, 0.5, 1.0][random.random_range(0..3)],
+            _ => single(size * random.random_range(-1.0..1.0)),
         };
         (0..(n + 1) * batch * layout.outputs()).map(one).collect()
     };
@@ -118,14 +126,14 @@ pub struct Written {
     pub grad: Vec<f64>,
 }
 
-/// Runs the objective on the CPU in `f64`.
-pub fn compiled(objective: &Objective, layout: &Layout, inputs: &Inputs<f64>) -> Written {
+/// Runs the objective on the CPU, in `f32` or `f64`.
+pub fn compiled<T: Real>(objective: &Objective, layout: &Layout, inputs: &Inputs<T>) -> Written {
     let reads = objective.reads();
     let trained = inputs.region(Net::Online, &reads.trained, layout);
     let row = layout.batch * layout.outputs();
     // What is not written shows.
-    let mut grad = vec![f64::NAN; trained.len()];
-    let mut metrics = vec![f64::NAN; layout.batch * layout.metric_slots];
+    let mut grad = vec![T::NAN; trained.len()];
+    let mut metrics = vec![T::NAN; layout.batch * layout.metric_slots];
     objective.cpu().run(KernelIo {
         uniforms: &inputs.uniforms,
         samples: &inputs.samples,
@@ -135,76 +143,116 @@ pub fn compiled(objective: &Objective, layout: &Layout, inputs: &Inputs<f64>) ->
         grad: &mut grad,
         metrics: &mut metrics,
     });
+    let wide = |numbers: &[T]| numbers.iter().map(|x| x.to_f64()).collect::<Vec<_>>();
     let mut all = vec![0.0; (layout.window + 1) * row];
     for (position, state) in reads.trained.iter().enumerate() {
-        all[state * row..][..row].copy_from_slice(&grad[position * row..][..row]);
+        all[state * row..][..row].copy_from_slice(&wide(&grad[position * row..][..row]));
     }
-    let slot = |slot: usize| metrics.iter().skip(slot).step_by(layout.metric_slots).copied().collect();
+    let slot = |slot: usize| wide(&metrics).into_iter().skip(slot).step_by(layout.metric_slots).collect();
     let count = objective.metric_names().len();
     Written { losses: slot(0), metrics: (1..=count).map(slot).collect(), grad: all }
 }
 
-/// Where a compiled objective and the script on numbers part, if they do.
-pub fn disagreement(
+/// What the arithmetic of a kernel gets wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Precision {
+    /// Errors that are put into an evaluation to see what they do: several times those of a rounding.
+    unit: f64,
+    /// Relative error that nobody asks about.
+    close: f64,
+    /// Numbers between this and its reciprocal are far from the ends of the range.
+    small: f64,
+}
+
+/// That of `f64`.
+pub const DOUBLE: Precision = Precision { unit: 16.0 / (1u64 << 53) as f64, close: 1e-13, small: 1e-120 };
+/// That of `f32`, whose exponentials are right to a few units in the last place.
+pub const SINGLE: Precision = Precision { unit: 32.0 / (1 << 24) as f64, close: 2e-5, small: 1e-15 };
+
+/// Whether two evaluations agree.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Agreement {
+    /// To the rounding.
+    Same,
+    /// They do not, but rounding alone may move these numbers as far: a jump, or digits lost in a difference.
+    Undecided,
+    /// They do not: which number, and how.
+    Different(String),
+}
+
+/// Compares a compiled objective with the script on numbers.
+pub fn agreement(
     script: &Script,
     layout: &Layout,
     params: &BTreeMap<String, f64>,
     inputs: &Inputs<f64>,
     (eager, written): (&Eager, &Written),
-) -> Option<String> {
-    let pairs = |eager: &Eager, written: &Written| -> Vec<(String, f64, f64)> {
-        let mut pairs = Vec::new();
-        let mut add = |name: &str, a: &[f64], b: &[f64]| {
-            let both = a.iter().zip(b).enumerate();
-            pairs.extend(both.map(|(index, (a, b))| (format!("{name}[{index}]"), *a, *b)));
-        };
-        add("loss", &eager.losses, &written.losses);
-        for ((name, a), b) in eager.metrics.iter().zip(&written.metrics) {
-            add(name, a, b);
-        }
-        add("gradient", &eager.grad, &written.grad);
-        pairs
-    };
-    // Next to a loss that is none a gradient means nothing.
-    let sound = |losses: &[f64]| losses.iter().all(|loss| loss.is_finite());
-    let with_gradient = sound(&eager.losses) && sound(&written.losses);
-    let found = pairs(eager, written);
-    // Numbers below 1e-150 may come from some below 1e-308, which have lost digits.
-    let slack = |x: f64| 1e-13 * x.abs() + 1e-150;
-    let wrong = |a: f64, b: f64, tolerance: f64| {
+    precision: Precision,
+) -> Agreement {
+    let (names, exact) = (names(eager), flat(eager));
+    let compiled: Vec<f64> =
+        written.losses.iter().chain(written.metrics.iter().flatten()).chain(&written.grad).copied().collect();
+    let differ = |index: usize, tolerance: f64| {
+        let (a, b): (f64, f64) = (exact[index], compiled[index]);
         let same = a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= tolerance;
         !same
     };
-    let suspects: Vec<usize> = (0..found.len())
-        .filter(|&index| with_gradient || !found[index].0.starts_with("gradient"))
-        .filter(|&index| wrong(found[index].1, found[index].2, slack(found[index].1)))
-        .collect();
-    if suspects.is_empty() || is_extreme(eager) {
-        return None;
+    let slack = |index: usize| precision.close * exact[index].abs() + precision.small * precision.small;
+    // Next to a loss that is none a gradient means nothing.
+    let sound = |losses: &[f64]| losses.iter().all(|loss| loss.is_finite());
+    let compared = match sound(&eager.losses) && sound(&written.losses) {
+        true => exact.len(),
+        false => exact.len() - eager.grad.len(),
+    };
+    let suspects: Vec<usize> = (0..compared).filter(|&index| differ(index, slack(index))).collect();
+    if suspects.is_empty() {
+        return Agreement::Same;
     }
-    // What rounding may do here: the largest of some moves by errors 16 times as large as a rounding.
-    let mut moves = vec![0.0_f64; found.len()];
-    for seed in 0..8 {
-        let shake = Shake { unit: 16.0 / (1u64 << 53) as f64, seed };
-        let shaken = script.eager_shaken(layout, params, inputs, shake).ok()?;
-        for (most, ((_, exact, _), (_, shaken, _))) in
-            moves.iter_mut().zip(found.iter().zip(pairs(&shaken, written)))
-        {
-            let moved = (shaken - exact).abs();
+    // What rounding may do here: the largest of some moves.
+    let mut moves = vec![0.0_f64; exact.len()];
+    for seed in 0..9 {
+        let shake = Shake { unit: precision.unit, seed };
+        let Ok(shaken) = script.eager_shaken(layout, params, inputs, shake) else {
+            return Agreement::Undecided;
+        };
+        for (most, (exact, shaken)) in moves.iter_mut().zip(exact.iter().zip(flat(&shaken))) {
+            let same = *exact == shaken || exact.is_nan() && shaken.is_nan();
+            let moved = if same { 0.0 } else { (shaken - exact).abs() };
             *most = if moved.is_nan() { f64::INFINITY } else { most.max(moved) };
         }
     }
-    let wrong = suspects
-        .into_iter()
-        .find(|&index| wrong(found[index].1, found[index].2, 4.0 * moves[index] + slack(found[index].1)))?;
-    let (name, eager, compiled) = &found[wrong];
-    Some(format!("{name}: {eager:e} on numbers, {compiled:e} compiled, ± {:e}", moves[wrong]))
+    // A jump anywhere may be one that the compiled objective made, and these errors did not.
+    let largest = exact.iter().filter(|x| x.is_finite()).fold(0.0_f64, |most, x| most.max(x.abs()));
+    let jump = 1e6 * precision.unit;
+    if is_extreme(eager, precision.small) || moves.iter().any(|moved| *moved > jump * largest) {
+        return Agreement::Undecided;
+    }
+    match suspects.into_iter().find(|&index| differ(index, 4.0 * moves[index] + slack(index))) {
+        None => Agreement::Same,
+        Some(index) => Agreement::Different(format!(
+            "{}: {:e} on numbers, {:e} compiled, ± {:e}",
+            names[index], exact[index], compiled[index], moves[index]
+        )),
+    }
+}
+
+/// Losses, metrics and gradient, one after the other.
+fn flat(eager: &Eager) -> Vec<f64> {
+    let metrics = eager.metrics.iter().flat_map(|(_, values)| values);
+    eager.losses.iter().chain(metrics).chain(&eager.grad).copied().collect()
+}
+
+fn names(eager: &Eager) -> Vec<String> {
+    let metrics = eager.metrics.iter().map(|(name, values)| (name.as_str(), values.len()));
+    let parts =
+        [("loss", eager.losses.len())].into_iter().chain(metrics).chain([("gradient", eager.grad.len())]);
+    parts.flat_map(|(name, count)| (0..count).map(move |index| format!("{name}[{index}]"))).collect()
 }
 
 /// Whether numbers came so close to the end of their range that the order of operations decides what is left.
-fn is_extreme(eager: &Eager) -> bool {
+fn is_extreme(eager: &Eager, small: f64) -> bool {
     let numbers = eager.trail.iter().flat_map(|operation| operation.values.iter().chain(&operation.slopes));
-    numbers.into_iter().any(|x| x.is_finite() && *x != 0.0 && !(1e-120..1e120).contains(&x.abs()))
+    numbers.into_iter().any(|x| x.is_finite() && *x != 0.0 && !(small..1.0 / small).contains(&x.abs()))
 }
 
 /// The numbers of a case begin with its seed, so that a smaller script sees the same ones.

@@ -3,9 +3,7 @@
 use super::emit;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::gradcheck::{
-    CIRCUMSTANCES_PER_SHAPE, Differences, Eager, Evaluation, Gradcheck, OnCpu, OnDevice, Report,
-};
+use crate::gradcheck::{Differences, Eager, Evaluation, Gradcheck, OnCpu, OnDevice, Report};
 use crate::staged;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kelvin_compute::{Device, DeviceRequest, adapters, open};
@@ -87,8 +85,8 @@ fn check_one(path: &Path, args: &Args, device: Option<&Arc<dyn Device>>) -> Resu
     let wgsl = device.map(|device| OnDevice(Arc::clone(device)));
     let mut evaluations: Vec<&dyn Evaluation> = vec![&eager, &Differences, &OnCpu];
     evaluations.extend(wgsl.as_ref().map(|wgsl| wgsl as &dyn Evaluation));
-    let bar = bar(script.name(), shapes.len() * CIRCUMSTANCES_PER_SHAPE);
     let gradcheck = Gradcheck { script: &script, evaluations, compile: Objective::compile };
+    let bar = bar(script.name(), gradcheck.batches(&shapes));
     let report = gradcheck.run(&shapes, || bar.inc(1));
     bar.finish_and_clear();
     report

@@ -97,7 +97,7 @@ pub(super) fn parts(subject: &Subject, id: NodeId) -> Vec<Part> {
         let mut with_anchor = graph.clone();
         let anchor = anchor(&mut with_anchor, subject);
         let both = with_anchor.push(Op::Binary(BinaryOp::Add, scalar, anchor), Span::NONE);
-        let compiled = |traced| Subject::new(traced, &subject.layout, subject.compile).ok();
+        let compiled = |traced| subject.sibling(traced).ok();
         let metrics = vec![("value".to_owned(), scalar)];
         Some(Part {
             of,

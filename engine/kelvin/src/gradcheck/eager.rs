@@ -7,7 +7,6 @@ use super::rounding::Arithmetic;
 use super::subject::{Subject, Written};
 use crate::failure::Failure;
 use kelvin_objective::{Inputs, NodeId, Op, Operation, ParamKind, Script, Shape, Values};
-use std::collections::BTreeMap;
 
 /// Relative distance of numbers that are the same for the search of the operation responsible. It need not be tight:
 /// what is searched for is known to be there.
@@ -23,12 +22,12 @@ pub struct Eager<'a> {
 
 impl Eager<'_> {
     fn evaluate(&self, subject: &Subject, inputs: &Inputs<f64>) -> Result<kelvin_objective::Eager, Failure> {
-        let value = |param: &kelvin_objective::Param| match param.kind {
-            ParamKind::Live { slot } => inputs.uniforms[slot],
-            ParamKind::StaticInt | ParamKind::StaticBool => param.default,
-        };
-        let params: BTreeMap<_, _> =
-            self.script.params().iter().map(|param| (param.name.clone(), value(param))).collect();
+        let mut params = subject.statics.clone();
+        for param in self.script.params() {
+            if let ParamKind::Live { slot } = param.kind {
+                params.insert(param.name.clone(), inputs.uniforms[slot]);
+            }
+        }
         Ok(self.script.eager(&subject.layout, &params, inputs)?)
     }
 }
@@ -128,7 +127,6 @@ impl Search<'_> {
         }
         let batch = self.subject.layout.batch;
         parts(self.subject, id).iter().all(|part| {
-            let written = part.anchored.run(self.inputs);
             let of_sample = |numbers: &[f64], sample: usize| {
                 let row = &numbers[sample * width..][..width];
                 match part.of {
@@ -137,11 +135,16 @@ impl Search<'_> {
                     PartOf::Sum => row.iter().sum(),
                 }
             };
+            // The number is the loss, or else the first metric.
+            let (subject, slot) = match &part.pure {
+                Some(pure) => (pure, 0),
+                None => (&part.anchored, 1),
+            };
+            let written = subject.run(self.inputs);
             let same_values = (0..batch).all(|sample| {
-                let value = written.values[Written::loss(&part.anchored, sample) + 1];
-                same(of_sample(values, sample), value, 1.0)
+                same(of_sample(values, sample), written.values[Written::loss(subject, sample) + slot], 1.0)
             });
-            let (kernel, steepest) = self.slopes(&part.anchored, &written);
+            let (kernel, steepest) = self.slopes(subject, &written, part.pure.is_none());
             let script: Vec<f64> = (0..batch).map(|sample| of_sample(slopes, sample)).collect();
             let same_slopes = match self.mixes_samples {
                 true => same(kernel.iter().sum(), script.iter().sum(), steepest),
@@ -151,17 +154,18 @@ impl Search<'_> {
         })
     }
 
-    /// Derivative of each sample's number along the direction, without that of the anchor; and the largest slope.
-    fn slopes(&self, subject: &Subject, written: &Written) -> (Vec<f64>, f64) {
+    /// Derivative of each sample's loss along the direction, without that of the anchor if there is one; and the
+    /// largest slope.
+    fn slopes(&self, subject: &Subject, written: &Written, anchored: bool) -> (Vec<f64>, f64) {
         let (layout, mut steepest) = (&subject.layout, 1.0f64);
         let (anchor_state, anchor_width) = (anchor_state(self.subject), layout.width(layout.heads[0]));
         let mut slopes = vec![0.0; layout.batch];
         for (sample, slope) in slopes.iter_mut().enumerate() {
             for state in 0..=layout.window {
                 for output in 0..layout.outputs() {
-                    let anchored = state == anchor_state && output < anchor_width;
+                    let of_anchor = anchored && state == anchor_state && output < anchor_width;
                     let by = written.values[Written::gradient(subject, state, sample, output)]
-                        - f64::from(u8::from(anchored));
+                        - f64::from(u8::from(of_anchor));
                     *slope +=
                         by * self.direction[(state * layout.batch + sample) * layout.outputs() + output];
                     steepest = steepest.max(by.abs());

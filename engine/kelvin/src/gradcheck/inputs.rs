@@ -1,6 +1,6 @@
 //! Awkward inputs for an objective: what a kernel must bear, batch by batch.
 
-use kelvin_objective::{Field, Inputs, Layout, ParamKind, Script};
+use kelvin_objective::{Field, Inputs, Layout, Param, ParamKind, Script};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::collections::BTreeMap;
@@ -120,37 +120,45 @@ pub fn draw(script: &Script, layout: &Layout, circumstance: &Circumstance) -> In
         (0..rows).flat_map(|_| row(layout, circumstance, &mut rng)).collect()
     };
     Inputs {
-        uniforms: uniforms(script, layout, &params(script, circumstance)),
+        uniforms: uniforms(script, layout, circumstance.params),
         samples,
         online: outputs(),
         target: outputs(),
     }
 }
 
-/// The value of every parameter of the script, static ones at their defaults.
-pub fn params(script: &Script, circumstance: &Circumstance) -> BTreeMap<String, f64> {
-    let value = |param: &kelvin_objective::Param| {
-        if !matches!(param.kind, ParamKind::Live { .. }) {
-            return param.default;
+/// Static parameters to trace a script with, besides its defaults: every switch turned by itself, every whole number
+/// at both ends of its range.
+pub fn variants(script: &Script) -> Vec<BTreeMap<String, f64>> {
+    let other = |param: &Param| match param.kind {
+        ParamKind::Live { .. } => vec![],
+        ParamKind::StaticBool => vec![1.0 - param.default],
+        ParamKind::StaticInt => {
+            [param.min, param.max].into_iter().filter(|end| *end != param.default).collect()
         }
-        let value = match circumstance.params {
-            Params::Least => param.min,
-            Params::Greatest => param.max,
-            Params::Named { tau, .. } if param.name == "tau" => tau.clamp(param.min, param.max),
-            Params::Named { delta, .. } if param.name == "delta" => delta.clamp(param.min, param.max),
-            Params::Named { gamma, .. } if param.name == "gamma" => gamma.clamp(param.min, param.max),
-            Params::Named { .. } => param.default,
-        };
-        f64::from(value as f32)
     };
-    script.params().iter().map(|param| (param.name.clone(), value(param))).collect()
+    let variants = script.params().iter().flat_map(|param| {
+        other(param)
+            .into_iter()
+            .map(|value| BTreeMap::from([(param.name.clone(), value)]))
+            .collect::<Vec<_>>()
+    });
+    variants.collect()
 }
 
-fn uniforms(script: &Script, layout: &Layout, params: &BTreeMap<String, f64>) -> Vec<f32> {
+fn uniforms(script: &Script, layout: &Layout, params: Params) -> Vec<f32> {
+    let value = |param: &Param| match params {
+        Params::Least => param.min,
+        Params::Greatest => param.max,
+        Params::Named { tau, .. } if param.name == "tau" => tau.clamp(param.min, param.max),
+        Params::Named { delta, .. } if param.name == "delta" => delta.clamp(param.min, param.max),
+        Params::Named { gamma, .. } if param.name == "gamma" => gamma.clamp(param.min, param.max),
+        Params::Named { .. } => param.default,
+    };
     let mut uniforms = vec![0.0; layout.param_slots];
     for param in script.params() {
         if let ParamKind::Live { slot } = param.kind {
-            uniforms[slot] = params[&param.name] as f32;
+            uniforms[slot] = value(param) as f32;
         }
     }
     uniforms

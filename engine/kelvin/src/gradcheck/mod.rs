@@ -38,14 +38,11 @@ pub use subject::{Allowed, Compile, Subject, What, Written};
 pub use tally::{Tally, Worst};
 
 use crate::failure::Failure;
-use inputs::{CIRCUMSTANCES, draw, wide};
+use inputs::{CIRCUMSTANCES, draw, variants, wide};
 use kelvin_objective::{Inputs, Layout, Script, Span};
 use rounding::Arithmetic;
 use std::collections::BTreeMap;
 use std::time::Instant;
-
-/// How many kinds of batch [`Gradcheck::run`] goes through for each shape.
-pub const CIRCUMSTANCES_PER_SHAPE: usize = CIRCUMSTANCES.len();
 
 /// A script and the evaluations that it is compared by.
 pub struct Gradcheck<'a> {
@@ -67,23 +64,25 @@ impl Gradcheck<'_> {
         let mut finite = Row::new("finite");
         let mut rows: Vec<Row> =
             self.evaluations.iter().map(|evaluation| Row::new(evaluation.name())).collect();
-        for layout in shapes {
-            let subject = self.stage(layout)?;
-            let prepared = self.evaluations.iter().map(|evaluation| evaluation.prepare(&subject));
-            let mut prepared = prepared.collect::<Result<Vec<_>, _>>()?;
-            for circumstance in &CIRCUMSTANCES {
-                let inputs = draw(self.script, layout, circumstance);
-                with_case(&subject, &inputs, |case| {
-                    finite.absorb(Tally::of_finiteness(case), layout, circumstance);
-                    let readers = self.evaluations.iter().zip(&mut prepared);
-                    for ((evaluation, prepared), row) in readers.zip(&mut rows) {
-                        let readings = prepared(case)?;
-                        let tally = compare(case, evaluation.arithmetic(), &readings);
-                        row.absorb(tally, layout, circumstance);
-                    }
-                    Ok(())
-                })?;
-                step();
+        for statics in std::iter::once(BTreeMap::new()).chain(variants(self.script)) {
+            for layout in shapes {
+                let subject = self.stage(layout, &statics)?;
+                let prepared = self.evaluations.iter().map(|evaluation| evaluation.prepare(&subject));
+                let mut prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+                for circumstance in &CIRCUMSTANCES {
+                    let inputs = draw(self.script, layout, circumstance);
+                    with_case(&subject, &inputs, |case| {
+                        finite.absorb(Tally::of_finiteness(case), &subject, circumstance);
+                        let readers = self.evaluations.iter().zip(&mut prepared);
+                        for ((evaluation, prepared), row) in readers.zip(&mut rows) {
+                            let readings = prepared(case)?;
+                            let tally = compare(case, evaluation.arithmetic(), &readings);
+                            row.absorb(tally, &subject, circumstance);
+                        }
+                        Ok(())
+                    })?;
+                    step();
+                }
             }
         }
         for (evaluation, row) in self.evaluations.iter().zip(&mut rows) {
@@ -91,13 +90,18 @@ impl Gradcheck<'_> {
         }
         finite.culprit = self.explain(&finite, |subject, inputs| Ok(culprit::of_fault(subject, inputs)))?;
         rows.insert(0, finite);
-        Ok(Report::new(self.script, shapes, rows, start.elapsed()))
+        Ok(Report::new(self, shapes, rows, start.elapsed()))
     }
 
-    /// The script traced and compiled for one shape, its static parameters at their defaults.
-    pub fn stage(&self, layout: &Layout) -> Result<Subject, Failure> {
-        let traced = self.script.trace(layout, &BTreeMap::new())?;
-        Subject::new(traced, layout, self.compile).map_err(|error| {
+    /// How many batches [`Gradcheck::run`] goes through: every kind, for every shape and choice of static parameters.
+    pub fn batches(&self, shapes: &[Layout]) -> usize {
+        shapes.len() * CIRCUMSTANCES.len() * (1 + variants(self.script).len())
+    }
+
+    /// The script traced and compiled for one shape.
+    pub fn stage(&self, layout: &Layout, statics: &BTreeMap<String, f64>) -> Result<Subject, Failure> {
+        let traced = self.script.trace(layout, statics)?;
+        Subject::new(traced, layout, statics.clone(), self.compile).map_err(|error| {
             let span = error.span.unwrap_or(Span::NONE);
             report::diagnostic_at(self.script.sources(), span, error.message, Some(error.hint)).into()
         })
@@ -111,9 +115,8 @@ impl Gradcheck<'_> {
     ) -> Result<Option<Culprit>, Failure> {
         match row.place.as_ref().filter(|_| row.differs()) {
             None => Ok(None),
-            Some(place) => {
-                let inputs = draw(self.script, &place.layout, &place.circumstance);
-                locate(&self.stage(&place.layout)?, &inputs)
+            Some(Place { layout, statics, circumstance }) => {
+                locate(&self.stage(layout, statics)?, &draw(self.script, layout, circumstance))
             }
         }
     }

@@ -1,12 +1,14 @@
 //! What was found, as a table of at most a hundred columns and as JSON.
 
+use super::Gradcheck;
 use super::culprit::Culprit;
-use super::inputs::{CIRCUMSTANCES, Circumstance};
+use super::inputs::Circumstance;
+use super::subject::Subject;
 use super::tally::{Tally, Worst};
 use crate::console::grouped;
-use kelvin_objective::{Diagnostic, Layout, Script, Source, Span};
+use kelvin_objective::{Diagnostic, Layout, Source, Span};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use std::time::Duration;
 pub struct Place {
     /// The shape.
     pub layout: Layout,
+    /// Static parameters that were not at their defaults.
+    pub statics: BTreeMap<String, f64>,
     /// What was put in.
     pub circumstance: Circumstance,
 }
@@ -45,9 +49,10 @@ impl Row {
     }
 
     /// Adds what was found in one place.
-    pub(super) fn absorb(&mut self, tally: Tally, layout: &Layout, circumstance: &Circumstance) {
+    pub(super) fn absorb(&mut self, tally: Tally, subject: &Subject, circumstance: &Circumstance) {
         if self.tally.absorb(tally) {
-            self.place = Some(Place { layout: layout.clone(), circumstance: *circumstance });
+            let (layout, statics) = (subject.layout.clone(), subject.statics.clone());
+            self.place = Some(Place { layout, statics, circumstance: *circumstance });
         }
     }
 }
@@ -58,17 +63,19 @@ pub struct Report {
     script: String,
     sources: Vec<Source>,
     shapes: Vec<Layout>,
+    batches: usize,
     took: Duration,
     /// The comparisons.
     pub rows: Vec<Row>,
 }
 
 impl Report {
-    pub(super) fn new(script: &Script, shapes: &[Layout], rows: Vec<Row>, took: Duration) -> Self {
+    pub(super) fn new(gradcheck: &Gradcheck<'_>, shapes: &[Layout], rows: Vec<Row>, took: Duration) -> Self {
         Self {
-            script: script.path().display().to_string(),
-            sources: script.sources().to_vec(),
+            script: gradcheck.script.path().display().to_string(),
+            sources: gradcheck.script.sources().to_vec(),
             shapes: shapes.to_vec(),
+            batches: gradcheck.batches(shapes),
             took,
             rows,
         }
@@ -86,7 +93,7 @@ impl Report {
             "script": self.script,
             "agrees": self.agrees(),
             "shapes": self.shapes.iter().map(shape).collect::<Vec<_>>(),
-            "batches": self.batches(),
+            "batches": self.batches,
             "seconds": self.took.as_secs_f64(),
             "comparisons": self.rows.iter().map(|row| self.row_to_json(row)).collect::<Vec<_>>(),
         })
@@ -106,6 +113,7 @@ impl Report {
                 "window": place.layout.window,
                 "actions": place.layout.actions,
                 "batch": place.layout.batch,
+                "statics": place.statics,
             })
         });
         let culprit = row.culprit.as_ref().map(|culprit| {
@@ -130,11 +138,6 @@ impl Report {
         })
     }
 
-    /// How many batches there were.
-    fn batches(&self) -> usize {
-        self.shapes.len() * CIRCUMSTANCES.len()
-    }
-
     /// A failed comparison as a diagnostic.
     fn diagnostic(&self, row: &Row) -> Option<Diagnostic> {
         let (worst, place) = (row.tally.worst.as_ref()?, row.place.as_ref()?);
@@ -145,7 +148,9 @@ impl Report {
             }
             false => exact.to_string(),
         };
-        let at = format!("seen at {place}: {what} of sample {sample} is {found}");
+        let statics = place.statics.iter().map(|(name, value)| format!(", {name} = {value}"));
+        let at =
+            format!("seen at {place}{}: {what} of sample {sample} is {found}", statics.collect::<String>());
         let Some(culprit) = &row.culprit else {
             let message = format!("{}: {at}, though no operation by itself does", row.name);
             let hint = "please report it together with the script";
@@ -179,7 +184,7 @@ impl fmt::Display for Report {
         let windows = self.shapes.iter().map(|layout| layout.window).collect::<BTreeSet<_>>();
         let windows = windows.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
         let took = self.took.as_secs_f64();
-        writeln!(f, "{}   window {windows}, {} batches, {took:.1} s\n", self.script, self.batches())?;
+        writeln!(f, "{}   window {windows}, {} batches, {took:.1} s\n", self.script, self.batches)?;
         writeln!(f, "      against       compared    worst  allowed  where")?;
         for row in &self.rows {
             let verdict = if row.differs() { "FAIL" } else { "ok" };

@@ -310,9 +310,9 @@ mod tests {
             let moved = moved(arithmetic, third, 3.0);
             assert!((2.0 * half_unit..=12.0 * half_unit).contains(&moved), "{arithmetic:?}: {moved:e}");
         }
-        // e^-80 on a GPU: 163 units of 2^-23, that is 1.9e-5.
+        // e^-80 on a GPU: 163 units of 2^-23, that is 1.9e-5, exaggerated; two trials are compared.
         let relative = moved(Arithmetic::Shader, |x| x.exp(), -80.0) / (-80f64).exp();
-        assert!((3e-5..1e-4).contains(&relative), "{relative:e}");
+        assert!((3e-5..2e-4).contains(&relative), "{relative:e}");
     }
 
     #[test]

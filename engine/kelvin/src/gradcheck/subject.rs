@@ -4,6 +4,7 @@ use super::rounding::{Arithmetic, Rounded, in_trial};
 use kelvin_objective::{
     CompileError, Head, Inputs, KernelIo, Layout, Net, Objective, Op, Pass, Real, Traced,
 };
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct Subject {
     pub traced: Traced,
     /// Its shape.
     pub layout: Layout,
+    /// The static parameters that it was traced with, where they are not the defaults.
+    pub statics: BTreeMap<String, f64>,
     /// As it was compiled; the evaluations are compared with this one in `f64`.
     pub objective: Arc<Objective>,
     /// By what.
@@ -30,10 +33,20 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Compiles what was traced.
-    pub fn new(traced: Traced, layout: &Layout, compile: Compile) -> Result<Self, CompileError> {
+    /// Compiles what was traced with these static parameters.
+    pub fn new(
+        traced: Traced,
+        layout: &Layout,
+        statics: BTreeMap<String, f64>,
+        compile: Compile,
+    ) -> Result<Self, CompileError> {
         let objective = Arc::new(compile(traced.clone(), layout)?);
-        Ok(Self { traced, layout: layout.clone(), objective, compile })
+        Ok(Self { traced, layout: layout.clone(), statics, objective, compile })
+    }
+
+    /// Another objective of the same shape, made by the same compiler.
+    pub fn sibling(&self, traced: Traced) -> Result<Self, CompileError> {
+        Self::new(traced, &self.layout, self.statics.clone(), self.compile)
     }
 
     /// The kernel on the processor, in `T`.

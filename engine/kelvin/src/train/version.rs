@@ -166,13 +166,22 @@ impl Workshop {
 
     /// A model of its own for a version that reads other states than the one before it.
     fn model(&self, staged: &Staged, reads: Reads) -> Result<Model, Failure> {
-        let spec = ModelSpec { reads: reads.clone(), ..self.model.clone() };
-        let mut model = Model::new(self.device.as_ref(), spec)?;
-        let compiled = model.compiler().compile(&staged.kernel())?;
-        model.set_objective(&reads, compiled)?;
-        model.warm()?;
-        Ok(model)
+        aside(|| {
+            let spec = ModelSpec { reads: reads.clone(), ..self.model.clone() };
+            let mut model = Model::new(self.device.as_ref(), spec)?;
+            let compiled = model.compiler().compile(&staged.kernel())?;
+            model.set_objective(&reads, compiled)?;
+            model.warm()?;
+            Ok(model)
+        })
     }
+}
+
+/// Does what has parallel parts on a thread of its own: in the pool that the training uses, they would stand in its way.
+fn aside<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "warm".to_owned()).build();
+    pool.map_err(|error| Failure::failed(format!("no thread for warming the script up: {error}")))?
+        .install(work)
 }
 
 /// Stages a script with the values that hold for its parameters, once what it says about them is found sound.

@@ -3,14 +3,13 @@
 //! A rule that *chooses* one of its operands sends the whole derivative there and none elsewhere, and rounds
 //! nothing. Ties go to the left.
 
-use super::number::Slope;
+use super::number::{Rounding, Slope};
 
 /// A function at one point.
 #[derive(Debug)]
 pub(super) struct Local<const N: usize> {
     pub value: f64,
-    /// Size of the numbers that the value is computed from, 0 if it is exact.
-    pub rounding: f64,
+    pub rounding: Rounding,
     /// Derivative by each operand; `None` where there is none by convention.
     pub slopes: [Option<Slope>; N],
 }
@@ -18,23 +17,34 @@ pub(super) struct Local<const N: usize> {
 impl<const N: usize> Local<N> {
     /// A value and derivatives that are right to the last digits.
     fn smooth(value: f64, slopes: [f64; N]) -> Self {
-        Self { value, rounding: value.abs(), slopes: slopes.map(|slope| Some(Slope::close(slope))) }
+        Self::of(value, value.abs(), slopes.map(|slope| Some(Slope::close(slope))))
+    }
+
+    /// A value that is computed from numbers of this size.
+    fn of(value: f64, size: f64, slopes: [Option<Slope>; N]) -> Self {
+        Self { value, rounding: Rounding::of(size), slopes }
+    }
+
+    /// A value that has no error if this is 0.
+    fn with_residue(value: f64, residue: f64, slopes: [Slope; N]) -> Self {
+        let rounding = Rounding { size: value.abs(), exact: residue == 0.0 };
+        Self { value, rounding, slopes: slopes.map(Some) }
     }
 
     /// One of the operands.
     fn choice(value: f64, chosen: usize) -> Self {
         let slopes = std::array::from_fn(|operand| (operand == chosen).then_some(Slope::exact(1.0)));
-        Self { value, rounding: 0.0, slopes }
+        Self { value, rounding: Rounding::NONE, slopes }
     }
 
     /// A number that jumps, or stays as it is.
     fn flat(value: f64) -> Self {
-        Self { value, rounding: 0.0, slopes: [None; N] }
+        Self { value, rounding: Rounding::NONE, slopes: [None; N] }
     }
 }
 
 pub(super) fn neg([x]: [f64; 1]) -> Local<1> {
-    Local { value: -x, rounding: 0.0, slopes: [Some(Slope::exact(-1.0))] }
+    Local { value: -x, rounding: Rounding::NONE, slopes: [Some(Slope::exact(-1.0))] }
 }
 
 pub(super) fn exp([x]: [f64; 1]) -> Local<1> {
@@ -56,7 +66,7 @@ pub(super) fn abs([x]: [f64; 1]) -> Local<1> {
         x if x < 0.0 => Some(Slope::exact(-1.0)),
         _ => None,
     };
-    Local { value: x.abs(), rounding: 0.0, slopes: [slope] }
+    Local { value: x.abs(), rounding: Rounding::NONE, slopes: [slope] }
 }
 
 /// -1, 0 or 1: `(x > 0) - (x < 0)`.
@@ -67,7 +77,7 @@ pub(super) fn sign([x]: [f64; 1]) -> Local<1> {
 /// The slope `1 - tanh²` is a difference of numbers of size 1.
 pub(super) fn tanh([x]: [f64; 1]) -> Local<1> {
     let y = x.tanh();
-    Local { value: y, rounding: y.abs(), slopes: [Some(Slope::rounded((1.0 - y) * (1.0 + y), 1.0))] }
+    Local::of(y, y.abs(), [Some(Slope::rounded((1.0 - y) * (1.0 + y), 1.0))])
 }
 
 /// `1 / (1 + e^-x)`; the slope `y (1 - y)` holds a difference of numbers of size 1.
@@ -75,25 +85,33 @@ pub(super) fn sigmoid([x]: [f64; 1]) -> Local<1> {
     let small = (-x.abs()).exp();
     let y = if x < 0.0 { small / (1.0 + small) } else { 1.0 / (1.0 + small) };
     let slope = Slope::rounded(small / ((1.0 + small) * (1.0 + small)), y);
-    Local { value: y, rounding: y, slopes: [Some(slope)] }
+    Local::of(y, y, [Some(slope)])
 }
 
 pub(super) fn add([x, y]: [f64; 2]) -> Local<2> {
-    let slopes = [Some(Slope::exact(1.0)), Some(Slope::exact(1.0))];
-    Local { value: x + y, rounding: (x + y).abs(), slopes }
+    Local::with_residue(x + y, residue_of_sum(x, y), [Slope::exact(1.0), Slope::exact(1.0)])
 }
 
 pub(super) fn sub([x, y]: [f64; 2]) -> Local<2> {
-    let slopes = [Some(Slope::exact(1.0)), Some(Slope::exact(-1.0))];
-    Local { value: x - y, rounding: (x - y).abs(), slopes }
+    Local::with_residue(x - y, residue_of_sum(x, -y), [Slope::exact(1.0), Slope::exact(-1.0)])
 }
 
 pub(super) fn mul([x, y]: [f64; 2]) -> Local<2> {
-    Local::smooth(x * y, [y, x])
+    let product = x * y;
+    Local::with_residue(product, x.mul_add(y, -product), [Slope::exact(y), Slope::exact(x)])
 }
 
 pub(super) fn div([x, y]: [f64; 2]) -> Local<2> {
-    Local::smooth(x / y, [1.0 / y, -(x / y) / y])
+    let quotient = x / y;
+    let slopes = [Slope::close(1.0 / y), Slope::close(-quotient / y)];
+    Local::with_residue(quotient, quotient.mul_add(y, -x), slopes)
+}
+
+/// What a sum is off by (Knuth's two-sum); not a number where it is not finite.
+pub(super) fn residue_of_sum(x: f64, y: f64) -> f64 {
+    let sum = x + y;
+    let rest = sum - x;
+    (x - (sum - rest)) + (y - rest)
 }
 
 /// `x^n` for a whole `n` that the script knows, whatever the sign of `x`.
@@ -107,7 +125,7 @@ pub(super) fn whole_power(n: i32) -> impl Fn([f64; 2]) -> Local<2> {
         let slope = f64::from(n) * x.powi(n - 1);
         let errors = f64::from(n.unsigned_abs());
         let slopes = [Some(Slope::rounded(slope, errors * slope.abs())), None];
-        Local { value, rounding: errors * value.abs(), slopes }
+        Local::of(value, errors * value.abs(), slopes)
     }
 }
 
@@ -120,7 +138,7 @@ pub(super) fn power([x, y]: [f64; 2]) -> Local<2> {
     let by_base = y * x.powf(y - 1.0);
     // x^y log x tends to 0 with x; at 0 itself the product would be 0 · ∞.
     let by_exponent = if x > 0.0 { Some(Slope::close(value * x.ln())) } else { None };
-    Local { value, rounding: value.abs(), slopes: [Some(Slope::close(by_base)), by_exponent] }
+    Local::of(value, value.abs(), [Some(Slope::close(by_base)), by_exponent])
 }
 
 /// The smaller of two; not a number if one of them is not.
@@ -145,13 +163,13 @@ pub(super) fn huber([x, delta]: [f64; 2]) -> Local<2> {
     let size = x.abs();
     if size <= delta {
         let value = 0.5 * x * x;
-        return Local { value, rounding: value, slopes: [Some(Slope::close(x)), None] };
+        return Local::of(value, value, [Some(Slope::close(x)), None]);
     }
     // As in `abs`: no slope at 0, where a threshold below 0 leads.
     let by_x = (x != 0.0).then_some(Slope::close(delta * x.signum()));
     let by_delta = Slope::rounded(size - delta, size + delta.abs());
-    let rounding = (delta * size).abs() + (delta * delta).abs();
-    Local { value: delta * (size - 0.5 * delta), rounding, slopes: [by_x, Some(by_delta)] }
+    let largest = (delta * size).abs() + (delta * delta).abs();
+    Local::of(delta * (size - 0.5 * delta), largest, [by_x, Some(by_delta)])
 }
 
 /// `yes` where the condition is not 0.
@@ -168,7 +186,7 @@ pub(super) fn truth<const N: usize>(holds: impl Fn([f64; N]) -> bool) -> impl Fn
 pub(super) fn discounted([reward, later, gamma]: [f64; 3]) -> Local<3> {
     let value = reward + gamma * later;
     let slopes = [Some(Slope::exact(1.0)), Some(Slope::close(gamma)), Some(Slope::close(later))];
-    Local { value, rounding: reward.abs() + (gamma * later).abs(), slopes }
+    Local::of(value, reward.abs() + (gamma * later).abs(), slopes)
 }
 
 /// `(1 - λ) v + λ later`
@@ -176,8 +194,7 @@ pub(super) fn mixed([v, later, lambda]: [f64; 3]) -> Local<3> {
     let slopes =
         [Slope::close(1.0 - lambda), Slope::close(lambda), Slope::rounded(later - v, later.abs() + v.abs())];
     let value = (1.0 - lambda) * v + lambda * later;
-    let rounding = ((1.0 - lambda) * v).abs() + (lambda * later).abs();
-    Local { value, rounding, slopes: slopes.map(Some) }
+    Local::of(value, ((1.0 - lambda) * v).abs() + (lambda * later).abs(), slopes.map(Some))
 }
 
 /// `r + γ (1 - terminated) ahead`
@@ -189,6 +206,6 @@ pub(super) fn backup([reward, terminated, ahead, gamma]: [f64; 4]) -> Local<4> {
         Slope::close(discount),
         Slope::close((1.0 - terminated) * ahead),
     ];
-    let rounding = reward.abs() + (discount * ahead).abs();
-    Local { value: reward + discount * ahead, rounding, slopes: slopes.map(Some) }
+    let size = reward.abs() + (discount * ahead).abs();
+    Local::of(reward + discount * ahead, size, slopes.map(Some))
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::calculus::{self, Local};
 use super::evaluation::{Evaluation, Outcome};
 use super::lists::{self, Summary};
-use super::number::{Machine, Number, Slope};
+use super::number::{Machine, Number, Rounding, Slope};
 use super::value::{Item, Value, across, each, map};
 
 /// Name, number of arguments, what it does.
@@ -165,7 +165,7 @@ fn scale_gradient(evaluation: &mut Evaluation, x: &[Item]) -> Outcome {
     fn scaled(machine: &mut Machine, value: &Value, factor: &Value) -> Value {
         let mut result = map(machine, &[value.clone(), factor.clone()], |[x, factor]| Local {
             value: x,
-            rounding: 0.0,
+            rounding: Rounding::NONE,
             slopes: [Some(Slope::close(factor)), None],
         });
         result.known = value.known;

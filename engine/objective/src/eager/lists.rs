@@ -3,12 +3,13 @@
 //!
 //! Exponentials are taken of differences from the largest number, so that none of them overflows.
 
-use super::number::{Machine, Number, Slope};
+use super::calculus::residue_of_sum;
+use super::number::{Machine, Number, Rounding, Slope};
 
 /// A function of a list at one point.
 pub(super) struct Summary {
     value: f64,
-    rounding: f64,
+    rounding: Rounding,
     /// One for each number of the list.
     slopes: Vec<Option<Slope>>,
 }
@@ -16,7 +17,7 @@ pub(super) struct Summary {
 impl Summary {
     /// A number that jumps, or stays as it is.
     pub fn flat(value: f64, length: usize) -> Self {
-        Self { value, rounding: 0.0, slopes: vec![None; length] }
+        Self { value, rounding: Rounding::NONE, slopes: vec![None; length] }
     }
 }
 
@@ -32,14 +33,20 @@ fn values(list: &[Number]) -> Vec<f64> {
 
 pub(super) fn sum(x: &[f64]) -> Summary {
     let size = x.iter().map(|x| x.abs()).sum();
-    Summary { value: x.iter().sum(), rounding: size, slopes: vec![Some(Slope::exact(1.0)); x.len()] }
+    let mut exact = true;
+    let value = x.iter().fold(0.0, |sum, &x| {
+        exact &= residue_of_sum(sum, x) == 0.0;
+        sum + x
+    });
+    Summary { value, rounding: Rounding { size, exact }, slopes: vec![Some(Slope::exact(1.0)); x.len()] }
 }
 
 pub(super) fn mean(x: &[f64]) -> Summary {
-    let count = x.len() as f64;
-    let total = sum(x);
-    let slopes = vec![Some(Slope::close(1.0 / count)); x.len()];
-    Summary { value: total.value / count, rounding: total.rounding / count, slopes }
+    let (count, total) = (x.len() as f64, sum(x));
+    let value = total.value / count;
+    let exact = total.rounding.exact && value.mul_add(count, -total.value) == 0.0;
+    let rounding = Rounding { size: total.rounding.size / count, exact };
+    Summary { value, rounding, slopes: vec![Some(Slope::close(1.0 / count)); x.len()] }
 }
 
 /// The first of the largest.
@@ -55,7 +62,7 @@ pub(super) fn min(x: &[f64]) -> Summary {
 
 fn choice(x: &[f64], chosen: usize) -> Summary {
     let slopes = (0..x.len()).map(|index| (index == chosen).then_some(Slope::exact(1.0))).collect();
-    Summary { value: x[chosen], rounding: 0.0, slopes }
+    Summary { value: x[chosen], rounding: Rounding::NONE, slopes }
 }
 
 /// What is not a number counts as the largest of all.
@@ -91,7 +98,7 @@ pub(super) fn entropy(x: &[f64]) -> Summary {
         .zip(&log_p)
         .map(|(p, log_p)| Some(Slope::rounded(-p * (log_p + value), p * (1.0 + log_p.abs() + value))));
     // Every logarithm is off by a unit in proportion to itself and to 1.
-    Summary { value, rounding: 1.0 + value, slopes: slopes.collect() }
+    Summary { value, rounding: Rounding::of(1.0 + value), slopes: slopes.collect() }
 }
 
 /// `Σ p log (p / q)` of two policies, whose logits follow one another.
@@ -101,14 +108,14 @@ pub(super) fn kl(x: &[f64]) -> Summary {
     let ratios: Vec<f64> = of.log_p.iter().zip(&from.log_p).map(|(p, q)| p - q).collect();
     let sizes: Vec<f64> = of.log_p.iter().zip(&from.log_p).map(|(p, q)| 1.0 + p.abs() + q.abs()).collect();
     let value: f64 = of.p.iter().zip(&ratios).map(|(p, ratio)| p * ratio).sum();
-    let rounding = of.p.iter().zip(&sizes).map(|(p, size)| p * size).sum();
+    let size = of.p.iter().zip(&sizes).map(|(p, size)| p * size).sum();
     let by_first =
         of.p.iter()
             .zip(&ratios)
             .zip(&sizes)
             .map(|((p, ratio), size)| Some(Slope::rounded(p * (ratio - value), p * (size + value.abs()))));
     let by_second = from.p.iter().zip(&of.p).map(|(q, p)| Some(Slope::rounded(q - p, q + p)));
-    Summary { value, rounding, slopes: by_first.chain(by_second).collect() }
+    Summary { value, rounding: Rounding::of(size), slopes: by_first.chain(by_second).collect() }
 }
 
 /// `log p` for every action, with the derivative `δ - p`.
@@ -120,7 +127,7 @@ pub(super) fn log_softmax(machine: &mut Machine, x: &[Number]) -> Vec<Number> {
     terms
         .map(|(x, &log_p)| {
             let terms = [(x, Some(Slope::exact(1.0))), (&log_total, Some(Slope::exact(-1.0)))];
-            machine.number(log_p, 1.0 + log_p.abs() + size, terms)
+            machine.number(log_p, Rounding::of(1.0 + log_p.abs() + size), terms)
         })
         .collect()
 }
@@ -133,7 +140,7 @@ pub(super) fn softmax(machine: &mut Machine, x: &[Number]) -> Vec<Number> {
     terms
         .map(|((x, &p), log_p)| {
             let terms = [(x, Some(Slope::close(p))), (&log_total, Some(Slope::close(-p)))];
-            machine.number(p, p * (1.0 + log_p.abs()), terms)
+            machine.number(p, Rounding::of(p * (1.0 + log_p.abs())), terms)
         })
         .collect()
 }
@@ -167,7 +174,7 @@ impl Policy {
     fn log_of_total(&self, log: f64) -> Summary {
         let slopes = self.p.iter().zip(&self.log_p);
         let slopes = slopes.map(|(p, log_p)| Some(Slope::rounded(*p, p * (1.0 + log_p.abs()))));
-        let rounding = 1.0 + self.largest.abs() + log.abs();
+        let rounding = Rounding::of(1.0 + self.largest.abs() + log.abs());
         Summary { value: self.largest + log, rounding, slopes: slopes.collect() }
     }
 }

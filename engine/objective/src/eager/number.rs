@@ -41,6 +41,25 @@ impl Number {
     }
 }
 
+/// What a result may be off by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rounding {
+    /// Size of the numbers that it is computed from, 0 if it is one of them.
+    pub size: f64,
+    /// Whether it has no error all the same: small whole numbers, and their ties, stay what they are.
+    pub exact: bool,
+}
+
+impl Rounding {
+    /// None at all.
+    pub const NONE: Self = Self { size: 0.0, exact: true };
+
+    /// In proportion to numbers of this size.
+    pub fn of(size: f64) -> Self {
+        Self { size, exact: false }
+    }
+}
+
 /// The derivative by one operand.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slope {
@@ -91,16 +110,16 @@ impl Machine {
         self.entries += entries as u64;
     }
 
-    /// A number with this value, computed from numbers of the size `rounding` (0: exact), that changes with
-    /// each of `terms` by its slope.
+    /// A number with this value that changes with each of `terms` by its slope.
     pub fn number<'a>(
         &mut self,
         value: f64,
-        rounding: f64,
+        rounding: Rounding,
         terms: impl IntoIterator<Item = (&'a Number, Option<Slope>)>,
     ) -> Number {
         self.entries += 1;
-        let value = self.jitter(value, rounding);
+        let exact = rounding.exact && self.holds(value);
+        let value = self.jitter(value, if exact { 0.0 } else { rounding.size });
         if self.is_exhausted() {
             return Number::constant(value);
         }
@@ -116,7 +135,7 @@ impl Machine {
             _ => sum(&parts, |slope| slope),
         };
         self.entries += entries.len() as u64;
-        if rounding != 0.0 && self.shake.is_some() {
+        if rounding.size != 0.0 && self.shake.is_some() {
             // What cancels here may be added up in another order elsewhere, and leave its rounding errors.
             for ((_, slope), (_, size)) in entries.iter_mut().zip(sum(&parts, f64::abs)) {
                 *slope = self.jitter(*slope, size);
@@ -127,14 +146,26 @@ impl Machine {
 
     /// `x`, off by as much as a computation on numbers of this size may be.
     fn jitter(&mut self, x: f64, size: f64) -> f64 {
-        match self.shake {
-            Some(Shake { unit, .. }) if size != 0.0 && size.is_finite() && x.is_finite() => {
-                x + unit * size * signed(splitmix(&mut self.state))
-            }
-            // The compiler keeps every bit of a result but this one.
-            Some(_) if x == 0.0 => x.copysign(signed(splitmix(&mut self.state))),
-            _ => x,
+        let Some(Shake { unit, seed }) = self.shake else { return x };
+        if x == 0.0 && size == 0.0 {
+            // The compiler keeps every bit of a result but this one; its zeros may be all of one sign.
+            return match seed % 3 {
+                0 => 0.0,
+                1 => -0.0,
+                _ => x.copysign(signed(splitmix(&mut self.state))),
+            };
         }
+        if size == 0.0 || !size.is_finite() || !x.is_finite() {
+            return x;
+        }
+        x + unit * size * signed(splitmix(&mut self.state))
+    }
+
+    /// Whether numbers of the precision that is played have the digits for `x`.
+    fn holds(&self, x: f64) -> bool {
+        let Some(shake) = self.shake else { return true };
+        let digits = 53 - i64::from((x.to_bits() | 1 << 52).trailing_zeros());
+        digits as f64 <= -shake.unit.log2()
     }
 }
 
@@ -183,11 +214,15 @@ mod tests {
     fn tangents_add_by_index() {
         let [a, b, c] = &outputs(3)[..] else { unreachable!() };
         let mut machine = Machine::new(None);
-        let ab = machine.number(0.0, 1.0, [(b, Some(Slope::exact(2.0))), (a, Some(Slope::exact(3.0)))]);
+        let ab = machine.number(
+            0.0,
+            Rounding::of(1.0),
+            [(b, Some(Slope::exact(2.0))), (a, Some(Slope::exact(3.0)))],
+        );
         assert_eq!(ab.slopes(), [(0, 3.0), (1, 2.0)]);
         let all = machine.number(
             0.0,
-            1.0,
+            Rounding::of(1.0),
             [(c, Some(Slope::exact(1.0))), (&ab, Some(Slope::exact(-1.0))), (b, Some(Slope::exact(0.5)))],
         );
         assert_eq!(all.slopes(), [(0, -3.0), (1, -1.5), (2, 1.0)]);
@@ -197,11 +232,11 @@ mod tests {
     fn what_is_not_there_survives_an_infinite_slope() {
         let [a, ..] = &outputs(1)[..] else { unreachable!() };
         let mut machine = Machine::new(None);
-        let dropped = machine.number(1.0, 0.0, [(a, None)]);
-        let steep = machine.number(0.0, 0.0, [(&dropped, Some(Slope::exact(f64::INFINITY)))]);
+        let dropped = machine.number(1.0, Rounding::NONE, [(a, None)]);
+        let steep = machine.number(0.0, Rounding::NONE, [(&dropped, Some(Slope::exact(f64::INFINITY)))]);
         assert!(steep.slopes().is_empty());
-        let computed = machine.number(1.0, 0.0, [(a, Some(Slope::exact(0.0)))]);
-        let steep = machine.number(0.0, 0.0, [(&computed, Some(Slope::exact(f64::INFINITY)))]);
+        let computed = machine.number(1.0, Rounding::NONE, [(a, Some(Slope::exact(0.0)))]);
+        let steep = machine.number(0.0, Rounding::NONE, [(&computed, Some(Slope::exact(f64::INFINITY)))]);
         assert!(steep.slopes()[0].1.is_nan());
     }
 
@@ -210,11 +245,11 @@ mod tests {
         let [a, ..] = &outputs(1)[..] else { unreachable!() };
         let mut machine = Machine::new(Some(Shake { unit: 1e-3, seed: 5 }));
         for _ in 0..100 {
-            let rounded = machine.number(2.0, 2.0, [(a, Some(Slope::close(4.0)))]);
+            let rounded = machine.number(2.0, Rounding::of(2.0), [(a, Some(Slope::close(4.0)))]);
             assert!(rounded.value != 2.0 && (rounded.value - 2.0).abs() <= 2e-3);
             let slope = rounded.slopes()[0].1;
             assert!(slope != 4.0 && (slope - 4.0).abs() <= 8.01e-3);
-            let exact = machine.number(2.0, 0.0, [(a, Some(Slope::exact(-1.0)))]);
+            let exact = machine.number(2.0, Rounding::NONE, [(a, Some(Slope::exact(-1.0)))]);
             assert!(exact.value == 2.0 && exact.slopes()[0].1 == -1.0);
         }
     }

@@ -305,12 +305,13 @@ fn shaking_shows_what_rounding_may_do() {
         });
         off.fold(0.0, f64::max)
     };
-    // A choice rounds nothing, a product in proportion to itself, and a difference of large numbers in
-    // proportion to those.
+    // A choice rounds nothing, and neither does arithmetic of small whole numbers; a product rounds in proportion
+    // to itself, and a difference of large numbers in proportion to those.
     assert_eq!(spread("max(net.q)", &[1.0, 3.0, 2.0]), 0.0);
-    let product = spread("net.q[0] * net.q[1]", &[3.0, 5.0]);
-    assert!((1e-12..16e-12).contains(&product), "{product}");
-    let difference = spread("(net.q[0] + 1e6) - 1e6", &[3.0]);
+    assert_eq!(spread("net.q[0] * net.q[1] / 5 - 7", &[3.0, 5.0]), 0.0);
+    let product = spread("net.q[0] * net.q[1]", &[3.1, 5.3]);
+    assert!((1e-12..17e-12).contains(&product), "{product}");
+    let difference = spread("(net.q[0] + 1e6) - 1e6", &[3.1]);
     assert!((1e-7..2e-6).contains(&difference), "{difference}");
 }
 
