@@ -160,14 +160,18 @@ pub struct Precision {
     unit: f64,
     /// Relative error that nobody asks about.
     close: f64,
+    /// Relative move that is no rounding error any more.
+    jump: f64,
     /// Numbers between this and its reciprocal are far from the ends of the range.
     small: f64,
 }
 
 /// That of `f64`.
-pub const DOUBLE: Precision = Precision { unit: 16.0 / (1u64 << 53) as f64, close: 1e-13, small: 1e-120 };
+pub const DOUBLE: Precision =
+    Precision { unit: 16.0 / (1u64 << 53) as f64, close: 1e-13, jump: 1e-6, small: 1e-120 };
 /// That of `f32`, whose exponentials are right to a few units in the last place.
-pub const SINGLE: Precision = Precision { unit: 32.0 / (1 << 24) as f64, close: 2e-5, small: 1e-15 };
+pub const SINGLE: Precision =
+    Precision { unit: 32.0 / (1 << 24) as f64, close: 2e-5, jump: 1e-2, small: 1e-15 };
 
 /// Whether two evaluations agree.
 #[derive(Clone, Debug, PartialEq)]
@@ -223,12 +227,12 @@ pub fn agreement(
     }
     // A jump anywhere may be one that the compiled objective made, and these errors did not.
     let largest = exact.iter().filter(|x| x.is_finite()).fold(0.0_f64, |most, x| most.max(x.abs()));
-    let jump = 1e6 * precision.unit;
-    if is_extreme(eager, precision.small) || moves.iter().any(|moved| *moved > jump * largest) {
+    if is_extreme(eager, precision.small) || moves.iter().any(|moved| *moved > precision.jump * largest) {
         return Agreement::Undecided;
     }
     match suspects.into_iter().find(|&index| differ(index, 4.0 * moves[index] + slack(index))) {
         None => Agreement::Same,
+        Some(index) if moves[index] > 0.1 * exact[index].abs() => Agreement::Undecided,
         Some(index) => Agreement::Different(format!(
             "{}: {:e} on numbers, {:e} compiled, ± {:e}",
             names[index], exact[index], compiled[index], moves[index]

@@ -148,7 +148,7 @@ impl<'a> Field<'a> {
             Some(_) => 0..case.subject.layout.batch,
             None => sample..sample + 1,
         };
-        let noise: f64 =
+        let rounding: f64 =
             touched.clone().map(|sample| case.double.at(Written::loss(case.subject, sample))).sum();
         // Differences of samples are summed, and not sums subtracted, so that samples that the output does not touch
         // add exact zeros and no rounding.
@@ -160,6 +160,9 @@ impl<'a> Field<'a> {
             // The steps that were made, after rounding.
             let (width, half_width) = ((x + h) - (x - h), (x + half) - (x - half));
             let (whole, halved) = (between(up, down) / width, between(half_up, half_down) / half_width);
+            // The loss may be 0 here and is rounded beside it.
+            let largest = touched.clone().map(|sample| up[sample].abs().max(down[sample].abs()));
+            let noise = rounding.max(4.0 * f64::EPSILON * largest.sum::<f64>());
             let bend = |up: &[f64], down: &[f64], h: f64| {
                 (between(up, &self.here) / ((x + h) - x) - between(&self.here, down) / (x - (x - h))).abs()
             };
@@ -179,15 +182,32 @@ impl<'a> Field<'a> {
                 best = Some(rung);
             }
         }
-        match best {
-            Some(Rung { slope, error, .. })
-                if error <= WORTH_COMPARING * slope.abs().max(self.steepest(sample)) =>
-            {
-                Reading::Estimate { value: slope, error }
-            }
-            _ if bent => Reading::Kink,
-            _ => Reading::Unclear,
+        let Some(Rung { slope, error, .. }) = best else {
+            return if bent { Reading::Kink } else { Reading::Unclear };
+        };
+        if error > WORTH_COMPARING * slope.abs().max(self.steepest(sample)) {
+            return if bent { Reading::Kink } else { Reading::Unclear };
         }
+        if self.kinks_cancel(sample, slope, error) {
+            return Reading::Kink;
+        }
+        Reading::Estimate { value: slope, error }
+    }
+
+    /// Whether the loss is smooth here though its parts are not: `max(x, y) + min(x, y)` where both are equal. The
+    /// kernel takes a side in each part, and together these are no slope; next to this point it has the right one.
+    fn kinks_cancel(&self, sample: usize, slope: f64, error: f64) -> bool {
+        let (case, subject) = (self.case, self.case.subject);
+        let position = Written::gradient(subject, self.probe.state, sample, self.probe.output);
+        let tolerance = error + case.double.at(position);
+        let off = (case.exact.values[position] - slope).abs();
+        let nearly_right = |gradient: f64| (gradient - slope).abs() <= tolerance + 0.01 * off;
+        off > tolerance
+            && [1.0, -1.0].into_iter().all(|side| {
+                let mut inputs: Inputs<f64> = case.wide.clone();
+                inputs.online[index(subject, self.probe, sample)] += side * STEPS[STEPS.len() - 1];
+                nearly_right(subject.run(&inputs).values[position])
+            })
     }
 
     /// The largest slope of the sample by the kernel, at least the size of a slope that would matter.

@@ -166,10 +166,11 @@ impl Workshop {
 
     /// A model of its own for a version that reads other states than the one before it.
     fn model(&self, staged: &Staged, reads: Reads) -> Result<Model, Failure> {
+        let (device, kernel) = (self.device.as_ref(), staged.kernel());
+        let spec = ModelSpec { reads: reads.clone(), ..self.model.clone() };
         aside(|| {
-            let spec = ModelSpec { reads: reads.clone(), ..self.model.clone() };
-            let mut model = Model::new(self.device.as_ref(), spec)?;
-            let compiled = model.compiler().compile(&staged.kernel())?;
+            let mut model = Model::new(device, spec)?;
+            let compiled = model.compiler().compile(&kernel)?;
             model.set_objective(&reads, compiled)?;
             model.warm()?;
             Ok(model)
