@@ -88,6 +88,10 @@ pub fn restore(checkpoint: &Checkpoint, learner: &mut ReplayLearner) -> Result<(
             _ => Err(std::io::Error::other("it is longer than it should be")),
         }
     });
-    read.map_err(|error| Failure::failed(format!("the replay memory cannot be restored: {error}")))?;
+    read.map_err(|error| {
+        Failure::failed(format!("the replay memory cannot be restored: {error}")).hint(
+            "start a new run with another --out; what this one learned can still be evaluated: kelvin eval",
+        )
+    })?;
     learner.restore(state, &model)
 }
