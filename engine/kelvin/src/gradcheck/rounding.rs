@@ -1,7 +1,7 @@
 //! A number that rounds on purpose: how far a result may move when every operation errs as its arithmetic allows.
 //!
 //! A tolerance must know how well conditioned what it judges is: an entropy at `Q/τ = 10⁷` has no correct digit in
-//! `f32`, and a target at the same `Q` has seven. So the compiled kernel is run in [`Rounded`], an `f64` that moves
+//! `f32`, and a target at the same `Q` has seven. So the compiled kernel is run in `Rounded`, an `f64` that moves
 //! each result by a few of the roundings of the arithmetic in question, several times with other errors; what the
 //! outputs move by is what that arithmetic explains.
 //!
