@@ -4,7 +4,8 @@
 
 use kelvin::gradcheck::{Differences, Eager, Evaluation, Gradcheck, OnCpu, OnDevice};
 use kelvin_compute::{Device, DeviceRequest, open};
-use kelvin_objective::{Layout, Objective, Script};
+use kelvin_objective::{Layout, Objective, Script, reference_tables};
+use kelvin_tests::command::repository;
 use kelvin_tests::scripts::{layout, load, shipped};
 use kelvin_tests::suite::{Suite, adapter};
 use std::path::Path;
@@ -22,12 +23,14 @@ fn main() -> ExitCode {
     let gpu = adapter().map(|name| -> Arc<dyn Device> {
         Arc::from(open(&DeviceRequest::Named(name)).unwrap_or_else(|error| panic!("{error}")))
     });
-    for path in shipped() {
+    let vocabulary = repository().join("tests/objectives/vocabulary.rhai");
+    for path in shipped().into_iter().chain([vocabulary.clone()]) {
         let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
         let script = path.clone();
         suite.test(format!("{name}: on the processor"), move || on_the_processor(&script));
         suite.test_with(&gpu, format!("{name}: WGSL"), move |gpu| on_an_adapter(&path, gpu));
     }
+    suite.test("vocabulary: no function is missing", move || names_every_function(&vocabulary));
     suite.run()
 }
 
@@ -48,4 +51,13 @@ fn agrees(script: &Script, evaluations: Vec<&dyn Evaluation>, shapes: &[(usize, 
     for row in &report.rows {
         assert!(row.tally.compared > 0, "nothing was compared:\n{report}");
     }
+}
+
+fn names_every_function(path: &Path) {
+    let text = std::fs::read_to_string(path).expect("the script");
+    let tables = reference_tables();
+    let rows = tables.functions.lines().skip(2);
+    let names = rows.filter_map(|row| row.trim_start_matches("| `").split('(').next());
+    let missing: Vec<&str> = names.filter(|name| !text.contains(&format!("{name}("))).collect();
+    assert!(missing.is_empty(), "not in {}: {missing:?}", path.display());
 }

@@ -1,7 +1,7 @@
 //! Everything that Kelvin does with a script, and what may not happen on the way.
 
-use super::Case;
-use super::numbers::{self, Agreement};
+use super::agreement::{Agreement, DOUBLE, SINGLE, agreement};
+use super::{Case, numbers};
 use kelvin_objective::{Clock, Diagnostic, EvalStats, Inputs, Layout, Objective, Script};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -149,15 +149,16 @@ fn run(case: &Case) -> Result<Verdict, Finding> {
     }
     let mut verdict = Verdict::Compared;
     for (precision, written) in [
-        (numbers::DOUBLE, numbers::compiled(&objective, &layout, &inputs)),
-        (numbers::SINGLE, numbers::compiled(&objective, &layout, &single)),
+        (DOUBLE, numbers::compiled(&objective, &layout, &inputs)),
+        (SINGLE, numbers::compiled(&objective, &layout, &single)),
     ] {
-        match numbers::agreement(&script, &layout, &params, &inputs, (&eager, &written), precision) {
+        let shaken = |shake| script.eager_shaken(&layout, &params, &inputs, shake);
+        match agreement(&eager, &written, precision, shaken) {
             Agreement::Same => {}
             // In single precision many scripts jump or lose their digits; the verdict is about double precision.
-            Agreement::Undecided if precision == numbers::DOUBLE => verdict = Verdict::Undecided,
+            Agreement::Undecided if precision == DOUBLE => verdict = Verdict::Undecided,
             Agreement::Undecided => {}
-            Agreement::Different(detail) if precision == numbers::DOUBLE => {
+            Agreement::Different(detail) if precision == DOUBLE => {
                 return Err(finding(Kind::Disagreement, detail));
             }
             Agreement::Different(detail) => return Err(finding(Kind::Precision, detail)),

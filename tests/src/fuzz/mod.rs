@@ -7,6 +7,7 @@
 //! the script evaluated number by number. [`shrink`] makes the script that shows it small. The program
 //! `fuzz-scripts` does this for hours; `tests/fuzz.rs` does it again with what was found.
 
+pub mod agreement;
 pub mod damage;
 mod expressions;
 pub mod grammar;

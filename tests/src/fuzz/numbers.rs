@@ -1,8 +1,8 @@
-//! The numbers that a case is run on, and whether two evaluations of them agree.
+//! The numbers that a case is run on, and what a kernel makes of them.
 
 use super::{Case, Random};
 use kelvin_objective::{
-    ConfigValue, Eager, Head, Inputs, KernelIo, Layout, Net, Objective, ParamKind, Real, Script, Shake,
+    ConfigValue, Head, Inputs, KernelIo, Layout, Net, Objective, ParamKind, Real, Script,
 };
 use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
@@ -151,112 +151,6 @@ pub fn compiled<T: Real>(objective: &Objective, layout: &Layout, inputs: &Inputs
     let slot = |slot: usize| wide(&metrics).into_iter().skip(slot).step_by(layout.metric_slots).collect();
     let count = objective.metric_names().len();
     Written { losses: slot(0), metrics: (1..=count).map(slot).collect(), grad: all }
-}
-
-/// What the arithmetic of a kernel gets wrong.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Precision {
-    /// Errors that are put into an evaluation to see what they do: several times those of a rounding.
-    unit: f64,
-    /// Relative error that nobody asks about.
-    close: f64,
-    /// Relative move that is no rounding error any more.
-    jump: f64,
-    /// Numbers between this and its reciprocal are far from the ends of the range.
-    small: f64,
-}
-
-/// That of `f64`.
-pub const DOUBLE: Precision =
-    Precision { unit: 16.0 / (1u64 << 53) as f64, close: 1e-13, jump: 1e-6, small: 1e-120 };
-/// That of `f32`, whose exponentials are right to a few units in the last place.
-pub const SINGLE: Precision =
-    Precision { unit: 32.0 / (1 << 24) as f64, close: 2e-5, jump: 1e-2, small: 1e-15 };
-
-/// Whether two evaluations agree.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Agreement {
-    /// To the rounding.
-    Same,
-    /// They do not, but rounding alone may move these numbers as far: a jump, or digits lost in a difference.
-    Undecided,
-    /// They do not: which number, and how.
-    Different(String),
-}
-
-/// Compares a compiled objective with the script on numbers.
-pub fn agreement(
-    script: &Script,
-    layout: &Layout,
-    params: &BTreeMap<String, f64>,
-    inputs: &Inputs<f64>,
-    (eager, written): (&Eager, &Written),
-    precision: Precision,
-) -> Agreement {
-    let (names, exact) = (names(eager), flat(eager));
-    let compiled: Vec<f64> =
-        written.losses.iter().chain(written.metrics.iter().flatten()).chain(&written.grad).copied().collect();
-    let differ = |index: usize, tolerance: f64| {
-        let (a, b): (f64, f64) = (exact[index], compiled[index]);
-        let same = a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= tolerance;
-        !same
-    };
-    let slack = |index: usize| precision.close * exact[index].abs() + precision.small * precision.small;
-    // Next to a loss that is none a gradient means nothing.
-    let sound = |losses: &[f64]| losses.iter().all(|loss| loss.is_finite());
-    let compared = match sound(&eager.losses) && sound(&written.losses) {
-        true => exact.len(),
-        false => exact.len() - eager.grad.len(),
-    };
-    let suspects: Vec<usize> = (0..compared).filter(|&index| differ(index, slack(index))).collect();
-    if suspects.is_empty() {
-        return Agreement::Same;
-    }
-    // What rounding may do here: the largest of some moves.
-    let mut moves = vec![0.0_f64; exact.len()];
-    for seed in 0..9 {
-        let shake = Shake { unit: precision.unit, seed };
-        let Ok(shaken) = script.eager_shaken(layout, params, inputs, shake) else {
-            return Agreement::Undecided;
-        };
-        for (most, (exact, shaken)) in moves.iter_mut().zip(exact.iter().zip(flat(&shaken))) {
-            let same = *exact == shaken || exact.is_nan() && shaken.is_nan();
-            let moved = if same { 0.0 } else { (shaken - exact).abs() };
-            *most = if moved.is_nan() { f64::INFINITY } else { most.max(moved) };
-        }
-    }
-    // A jump anywhere may be one that the compiled objective made, and these errors did not.
-    let largest = exact.iter().filter(|x| x.is_finite()).fold(0.0_f64, |most, x| most.max(x.abs()));
-    if is_extreme(eager, precision.small) || moves.iter().any(|moved| *moved > precision.jump * largest) {
-        return Agreement::Undecided;
-    }
-    match suspects.into_iter().find(|&index| differ(index, 4.0 * moves[index] + slack(index))) {
-        None => Agreement::Same,
-        Some(index) if moves[index] > 0.1 * exact[index].abs() => Agreement::Undecided,
-        Some(index) => Agreement::Different(format!(
-            "{}: {:e} on numbers, {:e} compiled, ± {:e}",
-            names[index], exact[index], compiled[index], moves[index]
-        )),
-    }
-}
-
-/// Losses, metrics and gradient, one after the other.
-fn flat(eager: &Eager) -> Vec<f64> {
-    let metrics = eager.metrics.iter().flat_map(|(_, values)| values);
-    eager.losses.iter().chain(metrics).chain(&eager.grad).copied().collect()
-}
-
-fn names(eager: &Eager) -> Vec<String> {
-    let metrics = eager.metrics.iter().map(|(name, values)| (name.as_str(), values.len()));
-    let parts =
-        [("loss", eager.losses.len())].into_iter().chain(metrics).chain([("gradient", eager.grad.len())]);
-    parts.flat_map(|(name, count)| (0..count).map(move |index| format!("{name}[{index}]"))).collect()
-}
-
-/// Whether numbers came so close to the end of their range that the order of operations decides what is left.
-fn is_extreme(eager: &Eager, small: f64) -> bool {
-    let numbers = eager.trail.iter().flat_map(|operation| operation.values.iter().chain(&operation.slopes));
-    numbers.into_iter().any(|x| x.is_finite() && *x != 0.0 && !(small..1.0 / small).contains(&x.abs()))
 }
 
 /// The numbers of a case begin with its seed, so that a smaller script sees the same ones.

@@ -154,8 +154,7 @@ impl<'a> Field<'a> {
         // add exact zeros and no rounding.
         let between = |a: &[f64], b: &[f64]| touched.clone().map(|sample| a[sample] - b[sample]).sum::<f64>();
         let x = case.wide.online[index(case.subject, self.probe, sample)];
-        let (mut best, mut bent): (Option<Rung>, bool) = (None, false);
-        for (steps, [up, down, half_up, half_down]) in &self.rungs {
+        let rungs = self.rungs.iter().map(|(steps, [up, down, half_up, half_down])| {
             let (h, half) = (steps[sample], 0.5 * steps[sample]);
             // The steps that were made, after rounding.
             let (width, half_width) = ((x + h) - (x - h), (x + half) - (x - half));
@@ -166,23 +165,24 @@ impl<'a> Field<'a> {
             let bend = |up: &[f64], down: &[f64], h: f64| {
                 (between(up, &self.here) / ((x + h) - x) - between(&self.here, down) / (x - (x - h))).abs()
             };
-            let rung = Rung {
+            Rung {
+                step: h,
                 // Errors of a central difference fall with the square of the step.
                 slope: (4.0 * halved - whole) / 3.0,
                 error: (whole - halved).abs() + 4.0 * noise / h,
                 bend: bend(up, down, h),
                 half_bend: bend(half_up, half_down, half),
                 noise: 8.0 * noise / h,
-            };
-            // Where a step leaves the loss's domain, its error is NaN.
-            let better = best.as_ref().is_none_or(|best| rung.error < best.error);
-            if rung.is_bent() {
-                bent = true;
-            } else if rung.error.is_finite() && better {
-                best = Some(rung);
             }
-        }
-        let Some(Rung { slope, error, .. }) = best else {
+        });
+        let mut rungs: Vec<Rung> = rungs.collect();
+        rungs.sort_by(|a, b| a.step.total_cmp(&b.step));
+        // A bend within one step is within all larger ones, where a curve may hide it.
+        let smooth = rungs.iter().take_while(|rung| !rung.is_bent()).count();
+        let bent = smooth < rungs.len();
+        // Where a step leaves the loss's domain, its error is NaN.
+        let known = rungs[..smooth].iter().filter(|rung| rung.error.is_finite());
+        let Some(&Rung { slope, error, .. }) = known.min_by(|a, b| a.error.total_cmp(&b.error)) else {
             return if bent { Reading::Kink } else { Reading::Unclear };
         };
         if error > WORTH_COMPARING * slope.abs().max(self.steepest(sample)) {
@@ -225,6 +225,7 @@ impl<'a> Field<'a> {
 
 /// What one step size says.
 struct Rung {
+    step: f64,
     slope: f64,
     error: f64,
     /// How far the slopes to both sides differ, for the step and for half of it.
