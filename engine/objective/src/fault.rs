@@ -41,8 +41,7 @@ pub struct Fault {
 pub enum FaultKind {
     /// It came with the inputs.
     Input {
-        /// How a script reads the number, such as `net.q[3]` or `t.reward`; `param_2` is the live parameter in
-        /// slot 2.
+        /// How a script reads the number, such as `net.q[3]`, `t.reward` or `p.tau`.
         what: String,
     },
     /// In the values of loss and metrics.

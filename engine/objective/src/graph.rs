@@ -5,6 +5,7 @@
 //! spot. Operands always precede their users, which makes arena order an evaluation order.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::error::CompileError;
 use crate::fold::fold;
@@ -19,6 +20,8 @@ pub(crate) const MAX_NODES: usize = 100_000;
 #[derive(Clone, Debug)]
 pub struct Graph {
     actions: usize,
+    /// Names of the live parameters, by slot.
+    params: Arc<[String]>,
     nodes: Vec<Node>,
     known: HashMap<Op, NodeId>,
 }
@@ -33,7 +36,22 @@ struct Node {
 impl Graph {
     /// An empty graph for an environment with this many actions.
     pub fn new(actions: usize) -> Self {
-        Graph { actions, nodes: Vec::new(), known: HashMap::new() }
+        Graph { actions, params: Arc::default(), nodes: Vec::new(), known: HashMap::new() }
+    }
+
+    /// The graph with names for the live parameters, by slot: what listings, kernels and reports call them.
+    pub(crate) fn with_params(self, names: impl IntoIterator<Item = String>) -> Self {
+        Graph { params: names.into_iter().collect(), ..self }
+    }
+
+    /// An empty graph for the same environment and parameters.
+    pub(crate) fn emptied(&self) -> Self {
+        Graph { params: self.params.clone(), ..Self::new(self.actions) }
+    }
+
+    /// Name of the live parameter in a slot, where it is known.
+    pub(crate) fn param(&self, slot: usize) -> Option<&str> {
+        self.params.get(slot).map(String::as_str)
     }
 
     /// Length of the action axis.

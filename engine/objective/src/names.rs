@@ -3,12 +3,16 @@
 use crate::graph::Graph;
 use crate::ops::{Field, NodeId, Op};
 
-/// Name of a node in listings and reports: a constant's value, a network output as a script writes it, else
-/// its [`identifier`].
+/// Name of a node in listings and reports: a constant's value, a network output or a parameter as a script
+/// writes it, else its [`identifier`].
 pub(crate) fn name(graph: &Graph, id: NodeId, window: usize) -> String {
     match *graph.op(id) {
         Op::Const(bits) => format!("{:?}", f64::from_bits(bits)),
         Op::Output(pass, head) => pass.script_name(head, window),
+        Op::Param(slot) => match graph.param(slot) {
+            Some(name) => format!("p.{name}"),
+            None => identifier(graph, id, window),
+        },
         _ => identifier(graph, id, window),
     }
 }
@@ -16,7 +20,10 @@ pub(crate) fn name(graph: &Graph, id: NodeId, window: usize) -> String {
 /// Name of a node in a kernel; `net.steps.q[3]` is `net_steps_q_3` there.
 pub(crate) fn identifier(graph: &Graph, id: NodeId, window: usize) -> String {
     match *graph.op(id) {
-        Op::Param(slot) => format!("param_{slot}"),
+        Op::Param(slot) => match graph.param(slot) {
+            Some(name) if is_word(name) => format!("p_{name}"),
+            _ => format!("param_{slot}"),
+        },
         Op::Sample(Field::Reward(step)) => format!("reward_{step}"),
         Op::Sample(Field::Terminated(step)) => format!("terminated_{step}"),
         Op::Sample(Field::Action(step)) => format!("action_{step}"),
@@ -28,6 +35,11 @@ pub(crate) fn identifier(graph: &Graph, id: NodeId, window: usize) -> String {
         }
         _ => format!("x{}", id.index()),
     }
+}
+
+/// Whether a name can be part of one in a kernel. Keys of a map in a script may be any text.
+fn is_word(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The operation of a node on its operands, such as `log x11`.

@@ -42,6 +42,14 @@ pub enum ParamKind {
 }
 
 impl Param {
+    /// The default as a script writes it.
+    pub fn default_text(&self) -> String {
+        match self.kind {
+            ParamKind::StaticBool => (self.default != 0.0).to_string(),
+            ParamKind::Live { .. } | ParamKind::StaticInt => self.default.to_string(),
+        }
+    }
+
     /// Checks a value against kind and range; the error says what is allowed.
     pub fn check(&self, value: f64) -> Result<(), String> {
         let Self { name, min, max, .. } = self;

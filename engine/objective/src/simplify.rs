@@ -34,7 +34,7 @@ pub(crate) fn simplify(
     marks: Marks,
 ) -> Result<(Graph, Vec<NodeId>), CompileError> {
     let mut rewriter =
-        Rewriter { graph: Graph::new(graph.actions()), gathered: HashMap::new(), varying: Vec::new(), marks };
+        Rewriter { graph: graph.emptied(), gathered: HashMap::new(), varying: Vec::new(), marks };
     let live = graph.live(roots);
     // Operands precede users, so a live node's operands have all been moved before it.
     let mut moved = vec![NodeId(0); graph.len()];
@@ -51,7 +51,7 @@ impl Graph {
     /// Drops what the roots do not need; rewriting leaves the operands of replaced nodes behind.
     fn sweep(&self, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
         let live = self.live(roots);
-        let mut kept = Graph::new(self.actions());
+        let mut kept = self.emptied();
         let mut moved = vec![NodeId(0); self.len()];
         for id in self.ids().filter(|id| live[id.index()]) {
             let op = self.op(id).map(|operand| moved[operand.index()]);

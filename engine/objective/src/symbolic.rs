@@ -16,14 +16,17 @@ impl Run<'_> {
         }
         let [net, t, p] = [Record::Net, Record::Transition, Record::Params].map(Dynamic::from);
         let mut arguments = vec![net, t, p];
+        let mut y = None;
         if let Some(count) = entry.target {
-            let y = self.call("target", arguments[3 - count..].to_vec())?;
-            arguments.insert(1, self.stopped(y, count)?);
+            let target = self.stopped(self.call("target", arguments[3 - count..].to_vec())?, count)?;
+            y = Some(Operand::read(target.clone()));
+            arguments.insert(1, target);
         }
         let value = self.call("loss", arguments.clone())?;
         let at = self.result("loss", entry.loss);
-        let loss =
-            self.check_loss(&Operand::read(value), at).map_err(|complaint| self.fail(at, complaint))?;
+        let loss = self
+            .check_loss(&Operand::read(value), y.as_ref(), at)
+            .map_err(|complaint| self.fail(at, complaint))?;
         if let Some(count) = entry.metrics {
             // Without y, where there is one.
             arguments.drain(1..1 + arguments.len() - count);
@@ -82,7 +85,7 @@ impl Run<'_> {
         })
     }
 
-    fn check_loss(&self, value: &Operand, at: Span) -> Result<NodeId, Complaint> {
+    fn check_loss(&self, value: &Operand, y: Option<&Operand>, at: Span) -> Result<NodeId, Complaint> {
         let wrong = |message: String, hint: &str| Err(Complaint::new(message).hint(hint));
         let shape = "the loss has the wrong shape:";
         let is_condition = |kind| matches!(kind, Kind::Condition | Kind::Flag);
@@ -93,11 +96,17 @@ impl Run<'_> {
             Operand::One(Value { node, shape: Shape::Scalar, .. }) => Ok(*node),
             Operand::One(_) => wrong(
                 format!("{shape} one number per action, and it must be one per sample or step"),
-                "index by the action taken, net.q[t.action], or reduce with sum(x) or mean(x)",
+                match y {
+                    Some(Operand::One(Value { shape: Shape::Action, .. })) => {
+                        "y has one number per action, since `target` returns that: reduce it there, max(t.next.q), \
+                         or take y[t.action]"
+                    }
+                    _ => "index by the action taken, net.q[t.action], or reduce with sum(x) or mean(x)",
+                },
             ),
             Operand::List(_) => {
                 let steps = self.host.with(|trace| host::list_to_steps(trace, at, value))?;
-                self.check_loss(&steps, at)
+                self.check_loss(&steps, y, at)
             }
             Operand::Steps(steps) if steps.shape() == Shape::Action => wrong(
                 format!("{shape} one number per step and action, and it must be one per sample or step"),

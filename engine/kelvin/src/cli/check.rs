@@ -46,8 +46,11 @@ fn description(staged: &Staged) -> Vec<String> {
     let params = staged.script.params();
     let rows = params.iter().map(|param| {
         let kind = if matches!(param.kind, ParamKind::Live { .. }) { "live" } else { "static" };
-        let range = format!("{} to {}", param.min, param.max);
-        [param.name.clone(), param.default.to_string(), range, kind.to_owned(), param.doc.clone()]
+        let range = match param.kind {
+            ParamKind::StaticBool => "true, false".to_owned(),
+            ParamKind::StaticInt | ParamKind::Live { .. } => format!("{} to {}", param.min, param.max),
+        };
+        [param.name.clone(), param.default_text(), range, kind.to_owned(), param.doc.clone()]
     });
     let mut lines = aligned(rows.collect());
     lines.push(format!("reads    {}", reads(&staged.reads())));

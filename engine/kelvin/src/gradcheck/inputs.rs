@@ -106,8 +106,8 @@ pub const CIRCUMSTANCES: [Circumstance; 16] = [
     Circumstance { name: "all terminate", ends: Ends::All, params: named(0.1, 0.01, 0.99), ..ORDINARY },
     Circumstance { name: "no discount", ends: Ends::None, params: named(0.1, 1.0, 1.0), ..ORDINARY },
     Circumstance { name: "no future", params: named(0.1, 1.0, 0.0), ..ORDINARY },
-    Circumstance { name: "least parameters", params: Params::Least, ..ORDINARY },
-    Circumstance { name: "most parameters", params: Params::Greatest, ..ORDINARY },
+    Circumstance { name: "parameters at their least", params: Params::Least, ..ORDINARY },
+    Circumstance { name: "parameters at their greatest", params: Params::Greatest, ..ORDINARY },
 ];
 
 /// Draws a batch; the same for the same arguments. Every number is one that `f32` holds, so that all precisions read

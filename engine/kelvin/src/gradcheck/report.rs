@@ -151,6 +151,10 @@ impl Report {
         let statics = place.statics.iter().map(|(name, value)| format!(", {name} = {value}"));
         let at =
             format!("seen at {place}{}: {what} of sample {sample} is {found}", statics.collect::<String>());
+        let at = match exact.is_finite() && !value.is_finite() {
+            true => format!("{at}. 32 bits end at 3.4e38: narrow a range in params(), or scale what grows"),
+            false => at,
+        };
         let Some(culprit) = &row.culprit else {
             let message = format!("{}: {at}, though no operation by itself does", row.name);
             let hint = "please report it together with the script";

@@ -77,7 +77,11 @@ fn told(before: &Values, now: &Values) -> String {
     let set = set.map(|(name, value)| format!("{name} = {value}"));
     let released = before.keys().filter(|name| !now.contains_key(*name));
     let released = released.map(|name| format!("{name} no longer set"));
-    format!("control.toml: {}", set.chain(released).collect::<Vec<_>>().join(", "))
+    let changed: Vec<String> = set.chain(released).collect();
+    match changed.is_empty() {
+        true => "control.toml: sound again, with the values in force".to_owned(),
+        false => format!("control.toml: {}", changed.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -92,5 +96,6 @@ mod tests {
         let before = values(&[("delta", 1.0), ("gamma", 0.9), ("tau", 0.1)]);
         let now = values(&[("delta", 1.0), ("tau", 0.05)]);
         assert_eq!(told(&before, &now), "control.toml: tau = 0.05, gamma no longer set");
+        assert!(told(&now, &now).contains("sound again"));
     }
 }

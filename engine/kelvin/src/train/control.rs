@@ -15,13 +15,14 @@ use toml::de::{DeTable, DeValue};
 /// The one table there is.
 const PARAMS: &str = "params";
 
-/// Reads the file's text against the parameters of the script that runs. A mistake is an error with its place, and
-/// then nothing of the file counts.
-pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Result<Values, Diagnostic> {
+/// Reads the file's text against the parameters of the script that runs. Each mistake is an error with its place, and
+/// with one nothing of the file counts.
+pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Result<Values, Vec<Diagnostic>> {
     let file = File { path, text };
+    let mut mistakes = Vec::new();
     let table = DeTable::parse(text).map_err(|error| {
         let hint = "it is written in TOML: a line [params], and below it lines like tau = 0.05";
-        file.mistake(error.span().unwrap_or(0..0), error.message().to_owned(), hint)
+        vec![file.mistake(error.span().unwrap_or(0..0), error.message().to_owned(), hint)]
     })?;
     let mut values = Values::new();
     for (key, value) in table.get_ref() {
@@ -31,17 +32,24 @@ pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Result<Values,
                 true => format!("put a line [params] above it, and then {} = …", key.get_ref()),
                 false => "parameters of the script are set under [params]".to_owned(),
             };
-            return Err(file.mistake(key.span(), format!("there is no setting `{}`", key.get_ref()), hint));
+            mistakes.push(file.mistake(key.span(), format!("there is no setting `{}`", key.get_ref()), hint));
+            continue;
         };
         if key.get_ref() != PARAMS {
             let hint = "parameters of the script are set under [params]";
-            return Err(file.mistake(key.span(), format!("there is no table [{}]", key.get_ref()), hint));
+            mistakes.push(file.mistake(key.span(), format!("there is no table [{}]", key.get_ref()), hint));
+            continue;
         }
         for (name, value) in entries {
-            values.insert(name.get_ref().to_string(), file.value(name, value, params)?);
+            match file.value(name, value, params) {
+                Ok(value) => drop(values.insert(name.get_ref().to_string(), value)),
+                Err(mistake) => mistakes.push(mistake),
+            }
         }
     }
-    Ok(values)
+    // The parser goes by name.
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    if mistakes.is_empty() { Ok(values) } else { Err(mistakes) }
 }
 
 struct File<'a> {
@@ -78,7 +86,8 @@ impl File<'_> {
             let message = format!("`{name}` is a number, not {}", value.get_ref().type_str());
             return Err(self.mistake(value.span(), message, &param.doc));
         };
-        param.check(number).map_err(|message| self.mistake(value.span(), message, &param.doc))?;
+        let hint = || format!("{}; it is {} where nothing sets it", param.doc, param.default_text());
+        param.check(number).map_err(|message| self.mistake(value.span(), message, hint()))?;
         Ok(number)
     }
 
@@ -139,10 +148,17 @@ mod tests {
             ("[params]\ntau = 0.1\ntau = 0.2", 3, 1, "duplicate key", "written in TOML"),
             ("[params", 1, 8, "", "written in TOML"),
         ] {
-            let mistake = parse(Path::new("control.toml"), text, &params).expect_err(text);
+            let mistakes = parse(Path::new("control.toml"), text, &params).expect_err(text);
+            let [mistake] = &mistakes[..] else { panic!("{mistakes:?}") };
             assert_eq!((mistake.line, mistake.column), (line, column), "{mistake}");
             let rendered = mistake.to_string();
             assert!(rendered.contains(message) && rendered.contains(hint), "{rendered}");
         }
+    }
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let text = "speed = 1\n[params]\ntua = 1\ntau = 50\ndeep = true\n";
+        let mistakes = parse(Path::new("control.toml"), text, &params()).expect_err("three mistakes");
+        assert_eq!(mistakes.iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [1, 3, 4]);
     }
 }

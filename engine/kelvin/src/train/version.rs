@@ -34,6 +34,8 @@ pub struct Workshop {
     control_path: PathBuf,
     /// What `control.toml` holds.
     control_text: Option<String>,
+    /// Whether there is a mistake in it.
+    control_refused: bool,
 }
 
 impl Workshop {
@@ -55,6 +57,7 @@ impl Workshop {
             config: config.clone(),
             control_path,
             control_text: None,
+            control_refused: false,
         }
     }
 
@@ -100,6 +103,7 @@ impl Workshop {
         match agrees(&self.staged.script, &script).and_then(|()| self.version(script, control)) {
             Err(failure) => vec![refused(edited, failure)],
             Ok(swap) => {
+                self.control_refused = complaint.is_some();
                 let swap = Change::Swap { swap: Box::new(swap), edited, took: start.elapsed() };
                 let complaint = complaint.map(|failure| refused(Source::Control, failure));
                 std::iter::once(swap).chain(complaint).collect()
@@ -114,7 +118,10 @@ impl Workshop {
             self.control_text = text;
             self.control_change()
         });
+        let was_refused = std::mem::replace(&mut self.control_refused, read.is_err());
         match read {
+            // Whoever was told of a mistake is told that it is gone.
+            Ok(None) if was_refused => vec![Change::Control(self.control.clone())],
             Ok(change) => change.into_iter().collect(),
             Err(failure) => vec![Change::Refused { edited, failure }],
         }
@@ -141,7 +148,10 @@ impl Workshop {
 
     fn read_control(&self, script: &Script) -> Result<Values, Failure> {
         let text = self.control_text.as_deref().unwrap_or("");
-        Ok(control::parse(&self.control_path, text, script.params())?)
+        control::parse(&self.control_path, text, script.params()).map_err(|mistakes| {
+            let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            Failure::rendered(all.join("\n"))
+        })
     }
 
     /// Stages, compiles and warms up; from here on this version counts as the one that runs.

@@ -311,7 +311,10 @@ fn unknown_variable(name: &str, source: usize, context: &Context) -> Complaint {
         "t" if context.host.with(|trace| trace.phase == Phase::Behave) => {
             complaint.hint("behave acts before anything has happened; it is handed net and p")
         }
-        "t" | "net" | "p" | "y" | "step" | "stats" => complaint.hint(format!(
+        "net" => complaint.hint(
+            "a function sees its arguments and its own `let`s: hand it `net`, fn target(net, t, p), fn f(x, net)",
+        ),
+        "t" | "p" | "y" | "step" | "stats" => complaint.hint(format!(
             "a function sees its arguments and its own `let`s: hand it `{name}`, fn f(x, {name})"
         )),
         "pi" | "PI" => complaint.hint("write const PI = 3.141592653589793; and global::PI"),

@@ -9,7 +9,7 @@ use crate::clock::EvalStats;
 use crate::graph::{Graph, MAX_NODES};
 use crate::layout::Layout;
 use crate::ops::{NodeId, Op, Span};
-use crate::params::Param;
+use crate::params::{Param, ParamKind};
 
 use super::operand::{Kind, Value};
 
@@ -130,9 +130,11 @@ impl Trace {
     /// For the functions that run on traced values; `statics` replaces defaults of static parameters and has
     /// been checked.
     pub fn new(phase: Phase, layout: Layout, params: Vec<Param>, statics: BTreeMap<String, f64>) -> Self {
+        let live = params.iter().filter(|param| matches!(param.kind, ParamKind::Live { .. }));
+        let names: Vec<String> = live.map(|param| param.name.clone()).collect();
         Self {
             phase,
-            graph: Graph::new(layout.actions),
+            graph: Graph::new(layout.actions).with_params(names),
             layout,
             params,
             statics,

@@ -74,6 +74,17 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("log10", "write log(x) / log(10)"),
     ("pow", "write x ** y"),
     ("square", "write x ** 2"),
+    ("lt", COMPARISON),
+    ("gt", COMPARISON),
+    ("le", COMPARISON),
+    ("ge", COMPARISON),
+    ("lte", COMPARISON),
+    ("gte", COMPARISON),
+    ("eq", COMPARISON),
+    ("add", ARITHMETIC),
+    ("sub", ARITHMETIC),
+    ("mul", ARITHMETIC),
+    ("div", ARITHMETIC),
     ("mse", "write 0.5 * error ** 2, or huber(error, delta)"),
     ("smooth_l1", "write huber(error, delta)"),
     ("huber_loss", "write huber(error, delta)"),
@@ -111,6 +122,9 @@ const NO_DIGITS: &str =
     "a traced value has no digits while the script runs; compare it, or use select(condition, a, b)";
 const CONVERSION: &str =
     "numbers need no conversion: 1 and 1.0 are the same in arithmetic with traced values";
+
+const COMPARISON: &str = "comparisons are operators: x < y, x >= y, x == y; write select(x < y, a, b)";
+const ARITHMETIC: &str = "arithmetic is written x + y, x - y, x * y, x / y";
 
 /// What to write instead of a word that belongs to another language.
 pub(crate) fn elsewhere(name: &str) -> Option<&'static str> {
