@@ -163,15 +163,18 @@ impl<'a> Field<'a> {
             let largest = touched.clone().map(|sample| up[sample].abs().max(down[sample].abs()));
             let noise = rounding.max(4.0 * f64::EPSILON * largest.sum::<f64>());
             let bend = |up: &[f64], down: &[f64], h: f64| {
-                (between(up, &self.here) / ((x + h) - x) - between(&self.here, down) / (x - (x - h))).abs()
+                between(up, &self.here) / ((x + h) - x) - between(&self.here, down) / (x - (x - h))
             };
+            let (bend, half_bend) = (bend(up, down, h), bend(half_up, half_down, half));
+            // How far the slopes to both sides differ at the point itself: bends fall with the step.
+            let kink = 2.0 * half_bend - bend;
             Rung {
                 step: h,
                 // Errors of a central difference fall with the square of the step.
                 slope: (4.0 * halved - whole) / 3.0,
-                error: (whole - halved).abs() + 4.0 * noise / h,
-                bend: bend(up, down, h),
-                half_bend: bend(half_up, half_down, half),
+                error: (whole - halved).abs() + 4.0 * noise / h + 0.5 * kink.abs(),
+                bend: bend.abs(),
+                half_bend: half_bend.abs(),
                 noise: 8.0 * noise / h,
             }
         });
