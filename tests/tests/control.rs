@@ -127,8 +127,6 @@ fn values_are_taken_over_while_the_run_goes_on() {
     fs::write(steered.script(), script(&TAU.replace("0.001", "0.09"))).expect("a writable folder");
     let refused = steered.running.wait_for_event("reload_refused", 1);
     assert!(diagnostic(&refused).contains("control.toml: tau=0.05 does not fit"), "{refused}");
-    let versions = kelvin_run::RunDir::open(&steered.run).and_then(|dir| dir.objectives()).expect("versions");
-    assert_eq!(versions.len(), 2, "a value is no version");
 
     // With the file gone everything is as the script and the command line have it.
     fs::remove_file(steered.run.join("control.toml")).expect("it is there");
@@ -136,7 +134,10 @@ fn values_are_taken_over_while_the_run_goes_on() {
     assert_eq!(event["params"], json!({}));
     assert_eq!((&record["params"]["tau"], &record["params"]["gamma"]), (&json!(0.2), &json!(0.9)));
     assert!(record["metrics"]["once"].is_number(), "{record}");
-    steered.stop();
+    // Versions are written down beside the training, and are there when it has ended.
+    let (_folder, run) = steered.stop();
+    let versions = kelvin_run::RunDir::open(&run).and_then(|dir| dir.objectives()).expect("versions");
+    assert_eq!(versions.len(), 2, "a value is no version");
 }
 
 #[test]
@@ -164,6 +165,14 @@ fn values_outlast_a_resume_and_edits_made_meanwhile_count_from_its_first_update_
     assert!(records::events_of(&run, "control_refused").is_empty(), "it fits the script it was written for");
     let update = |event: &str| records::events_of(&run, event).pop().map(|event| count(&event, "update"));
     assert_eq!(update("reload"), update("resume"), "in force from the first update on");
+
+    // A file that nobody can read takes nothing back.
+    fs::write(folder.path().join("mine.rhai"), script("heat: param(1.5, 0.0, 2.0, \"newer\"),"))
+        .expect("a writable folder");
+    fs::write(run.join("control.toml"), b"[params]\nheat = 0.5 # \xff\n").expect("a run");
+    let record = resume(&run);
+    assert_eq!(record["params"]["heat"], json!(0.5));
+    assert_eq!(records::events_of(&run, "control_refused").len(), 1);
     records::assert_recorded_once(&run);
 }
 

@@ -90,6 +90,13 @@ const CAUSES: &[Cause] = &[
         "script_gradient",
         &[":9:21", "the gradient is", "slope of sqrt"],
     ),
+    // Found in a tick that copies the target network, with which it was computed.
+    (
+        "huber(td_error, 1.0) + 0.0001 * log(0.003 - abs(net.q[t.action] - t.q[t.action]))",
+        &["target_every=8"],
+        "script",
+        &[":9:37", "`log ", "is NaN", "above zero"],
+    ),
     (
         "huber(td_error, 1.0)",
         &["learning_rate=1e30"],

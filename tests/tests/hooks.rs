@@ -89,6 +89,8 @@ fn a_policy_that_is_none_stops_the_run_with_its_place() {
         said.stderr.contains("no action can be chosen") && said.stderr.contains("mine.rhai:12:4"),
         "{said}"
     );
+    assert!(said.stderr.contains("go on with: kelvin train --resume"), "{said}");
+    assert_eq!(records::events_of(&path.with_file_name("run"), "checkpoint").len(), 1);
 }
 
 #[test]
@@ -138,6 +140,25 @@ fn what_a_reward_is_can_be_edited_live_but_not_whether_it_is_shaped() {
     let refused = running.wait_for_event("reload_refused", 1);
     let diagnostic = refused["diagnostic"].as_str().expect("a diagnostic");
     assert!(diagnostic.contains("no longer has `reward`") && diagnostic.contains("hint:"), "{diagnostic}");
+}
+
+#[test]
+fn random_actions_stay_what_they_are_when_behave_is_edited() {
+    use kelvin_tests::running::Running;
+    let behave = "fn behave(net, p) { softmax(net.q) }";
+    let (_folder, path) = place(&script("", behave));
+    let out = path.with_file_name("run");
+    let mut command = kelvin();
+    command.arg("train").arg(&path).args(["--env", "catch", "--device", "cpu", "--frames", "100M", "--out"]);
+    let mut running = Running::start(command.arg(&out), &out);
+    running.wait_for_updates(10);
+    fs::write(&path, script("", &behave.replace("net.q", "2.0 * net.q"))).expect("a writable folder");
+    running.wait_for_event("reload", 1);
+    // A script without it would never explore: this one was started without random actions.
+    fs::write(&path, script("", "")).expect("a writable folder");
+    let refused = running.wait_for_event("reload_refused", 1);
+    let diagnostic = refused["diagnostic"].as_str().expect("a diagnostic");
+    assert!(diagnostic.contains("no longer has `behave`") && diagnostic.contains("hint:"), "{diagnostic}");
 }
 
 #[test]

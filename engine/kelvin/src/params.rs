@@ -39,7 +39,7 @@ impl Steered {
     pub fn adopt(&mut self, script: &Script) {
         let hooks = script.hooks();
         for (said, hook) in [(&mut self.schedule, hooks.schedule), (&mut self.on_eval, hooks.on_eval)] {
-            said.retain(|name, value| hook && fits(script, name, *value));
+            said.retain(|name, value| hook && script.may_set(name, *value));
         }
     }
 }
@@ -74,14 +74,6 @@ pub fn values(script: &Script, config: &Config, steered: &Steered) -> Result<Val
 pub fn statics(script: &Script, values: &Values) -> Values {
     let traced = script.params().iter().filter(|param| !matches!(param.kind, ParamKind::Live { .. }));
     traced.filter_map(|param| Some((param.name.clone(), *values.get(&param.name)?))).collect()
-}
-
-/// Whether a script may mean `name` when it sets it to `value` while it runs.
-fn fits(script: &Script, name: &str, value: f64) -> bool {
-    match script.params().iter().find(|param| param.name == name) {
-        Some(param) => matches!(param.kind, ParamKind::Live { .. }) && param.check(value).is_ok(),
-        None => [LEARNING_RATE, EPSILON].contains(&name),
-    }
 }
 
 #[cfg(test)]

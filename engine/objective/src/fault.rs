@@ -100,7 +100,10 @@ impl Lowered {
         let roots: Vec<NodeId> = std::iter::once(self.loss).chain(grads).collect();
         let forward = self.forward();
         let first = |element: &Element| (!forward[element.0.index()], *element);
-        let (id, sample, k) = replay.culprits(&roots).into_iter().min_by_key(first)?;
+        let metrics: Vec<NodeId> = self.metrics.iter().map(|(_, id)| *id).collect();
+        // A broken metric hurts nobody, and is said where nothing else is broken.
+        let of = |roots: &[NodeId]| replay.culprits(roots).into_iter().min_by_key(first);
+        let (id, sample, k) = of(&roots).or_else(|| of(&metrics))?;
         let kind = match *self.graph.op(id) {
             Op::Sample(field) => FaultKind::Input { what: field.script_name(layout.window) },
             Op::Param(_) => FaultKind::Input { what: name(&self.graph, id, layout.window) },

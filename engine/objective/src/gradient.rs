@@ -117,7 +117,19 @@ impl Reverse<'_> {
             }
             // y = (1/B) Σ_i x_i: each of the B samples had its share in the y of all, so x receives the mean of
             // their adjoints.
-            Op::BatchMean(x) => vec![(x, self.graph.push(Op::BatchMean(g), self.span))],
+            Op::BatchMean(x) => {
+                let mean = self.graph.push(Op::BatchMean(g), self.span);
+                let to_x = match self.masks.masked(self.graph, g) {
+                    // Zeroed for all samples, perhaps.
+                    true => {
+                        let zero = self.graph.constant(0.0);
+                        let any = self.graph.push(Op::Compare(CmpOp::Ne, mean, zero), self.span);
+                        self.keep_where(any, mean)
+                    }
+                    false => mean,
+                };
+                vec![(x, to_x)]
+            }
             Op::ScaleGradient(x, factor) => vec![(x, self.times(g, factor))],
             // Piecewise constant, or constant by request.
             Op::Compare(..) | Op::And(..) | Op::Or(..) | Op::Not(_) => vec![],
@@ -308,26 +320,37 @@ impl Reverse<'_> {
         if !self.masks.masked(self.graph, g) {
             return self.plain_sum(g);
         }
-        if !self.is_small(g) {
-            let support = match self.masks.support(self.graph, g, self.span) {
-                // Some action's share is not zeroed.
-                Support::Where(c) if self.graph.shape(c) == Shape::Action => {
-                    let one = self.graph.constant(1.0);
-                    let kept = self.keep_where(c, one);
-                    Support::Where(self.graph.max(kept, self.span))
-                }
-                support => support,
-            };
-            let sum = self.plain_sum(g);
-            return self.keep_within(support, sum);
-        }
+        let small = self.is_small(g);
         match *self.graph.op(g) {
-            Op::Select(c, a, b) if self.graph.shape(c) == Shape::Scalar => {
+            Op::Select(c, a, b) if small && self.graph.shape(c) == Shape::Scalar => {
                 let (a, b) = (self.sum_over_actions(a), self.sum_over_actions(b));
-                self.graph.select(c, a, b, self.span)
+                return self.graph.select(c, a, b, self.span);
             }
-            _ => self.plain_sum(g),
+            Op::Binary(BinaryOp::Add, a, b) if small => {
+                let (a, b) = (self.sum_over_actions(a), self.sum_over_actions(b));
+                return self.graph.add(a, b, self.span);
+            }
+            // Placed at one action, it is the whole sum, and zeroed where it was.
+            Op::Select(c, a, b)
+                if matches!(self.graph.op(c), Op::OneHot(_))
+                    && self.graph.shape(a) == Shape::Scalar
+                    && self.is_zero(b) =>
+            {
+                return a;
+            }
+            _ => {}
         }
+        let support = match self.masks.support(self.graph, g, self.span) {
+            // Some action's share is not zeroed.
+            Support::Where(c) if self.graph.shape(c) == Shape::Action => {
+                let one = self.graph.constant(1.0);
+                let kept = self.keep_where(c, one);
+                Support::Where(self.graph.max(kept, self.span))
+            }
+            support => support,
+        };
+        let sum = self.plain_sum(g);
+        self.keep_within(support, sum)
     }
 
     fn plain_sum(&mut self, g: NodeId) -> NodeId {

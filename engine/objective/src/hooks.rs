@@ -98,15 +98,15 @@ pub(crate) const HOOKS: &[HookInfo] = &[
         name: "schedule",
         forms: &[&["step"]],
         takes: "one argument, how far the run has come",
-        doc: "Plain numbers: a map of live parameters, learning_rate and epsilon to their values from now on. \
-              Called before the first update and every 1000 agent steps.",
+        doc: "Plain numbers: a map of live parameters, learning_rate and epsilon to their values until the next \
+              call; what it leaves out goes back. Called before the first update and every 1000 agent steps.",
     },
     HookInfo {
         hook: Hook::OnEval,
         name: "on_eval",
         forms: &[&["stats"]],
         takes: "one argument, the outcome of an evaluation",
-        doc: "As schedule, after each evaluation.",
+        doc: "As schedule, after each evaluation; what it sets holds until it sets it anew.",
     },
 ];
 

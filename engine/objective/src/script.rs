@@ -17,6 +17,7 @@ use crate::objective::{Objective, Traced};
 use crate::ops::Span;
 use crate::params::{Param, ParamKind};
 use crate::run::Run;
+use crate::steer;
 
 /// A loaded script: its texts, its choices and its parameters, as plain data.
 ///
@@ -139,6 +140,12 @@ impl Script {
         })??;
         let compiled = Behaviour::compile(&graph, policy, layout);
         compiled.map(Some).map_err(|error| self.uncompiled(error, Hook::Behave))
+    }
+
+    /// Whether `schedule` or `on_eval` may set `name` to `value`: a live parameter or a setting of the run, within its
+    /// range.
+    pub fn may_set(&self, name: &str, value: f64) -> bool {
+        steer::check(name, value, &self.params).is_ok()
     }
 
     /// What `schedule` sets at this time: values by name, of live parameters, `learning_rate` and `epsilon`,

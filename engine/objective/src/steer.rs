@@ -72,7 +72,7 @@ fn read(
     result: Dynamic,
     params: &[Param],
 ) -> Result<BTreeMap<String, f64>, (Option<String>, Complaint)> {
-    let example = "return a map such as #{ tau: 0.1, learning_rate: 1e-4 }, or #{} to leave all as it is";
+    let example = "return a map such as #{ tau: 0.1, learning_rate: 1e-4 }, or #{} to set nothing";
     if result.is_unit() {
         return Ok(BTreeMap::new());
     }
@@ -92,7 +92,7 @@ fn read(
     Ok(values)
 }
 
-fn check(key: &str, value: f64, params: &[Param]) -> Result<(), Complaint> {
+pub(crate) fn check(key: &str, value: f64, params: &[Param]) -> Result<(), Complaint> {
     if let Some(param) = params.iter().find(|param| param.name == key) {
         if !matches!(param.kind, ParamKind::Live { .. }) {
             return Err(Complaint::new(format!("`{key}` is static: a new value compiles the script anew"))

@@ -60,7 +60,16 @@ impl Run<'_> {
                 made if made.is_nothing() => Err(Complaint::new("`reward` returns nothing").hint(NOTHING)),
                 made => self.host.with(|trace| host::scalar(trace, at, "the result of `reward`", &made)),
             };
-            rewards.push(made.map_err(|complaint| self.fail(at, complaint))?);
+            let made = made.map_err(|complaint| self.fail(at, complaint))?;
+            rewards.push(match step {
+                0 => made,
+                // A step that was not taken earns nothing, whatever `reward` makes of nothing.
+                _ => self.host.with(|trace| {
+                    let valid = trace.push(Op::Sample(Field::Valid(step)), Kind::Flag, at).node;
+                    let zero = trace.graph.constant(0.0);
+                    Value { node: trace.graph.select(valid, made.node, zero, at), ..made }
+                }),
+            });
         }
         self.host.with(|trace| {
             trace.rewards = Some(rewards);

@@ -13,6 +13,10 @@ const MAX_BYTES: u64 = 1 << 16;
 
 /// The file's text; none where there is no file.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, RunError> {
+    // Opening a pipe would wait for somebody to write into it.
+    if path.metadata().is_ok_and(|about| !about.is_file()) {
+        return Err(unfit(path, "it is not a regular file".to_string()));
+    }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -32,4 +36,20 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, RunError> {
 fn unfit(path: &Path, reason: String) -> RunError {
     let hint = Some("it holds a few lines of TOML, such as [params] and below it tau = 0.05".to_string());
     RunError::Damaged { path: path.to_path_buf(), reason, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.toml");
+        assert_eq!(read(&path).unwrap(), None);
+        let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("not a regular file"));
+        drop(socket);
+    }
 }

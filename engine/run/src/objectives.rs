@@ -17,7 +17,7 @@ use crate::{RunError, durable, lines};
 /// One version of the objective and the update from which it was in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectiveVersion {
-    /// The first update it computed.
+    /// Updates made before it was in force.
     pub update: u64,
     /// The hash over all its sources, as the script host reports it.
     pub hash: String,

@@ -220,7 +220,7 @@ impl Hunt {
 
 fn kind(name: &str) -> Option<Kind> {
     use Kind::*;
-    [Panic, Death, Internal, Place, Hint, Words, Slow, Evaluation, Disagreement, Precision, Determinism]
+    [Panic, Death, Internal, Place, Hint, Words, Slow, Evaluation, Disagreement, Determinism]
         .into_iter()
         .find(|kind| format!("{kind:?}") == name)
 }

@@ -3,26 +3,14 @@
 use super::numbers::Written;
 use kelvin_objective::{Diagnostic, Eager, Shake};
 
-/// What the arithmetic of a kernel gets wrong.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Precision {
-    /// Errors that are put into an evaluation to see what they do: several times those of a rounding.
-    unit: f64,
-    /// Relative error that nobody asks about.
-    close: f64,
-    /// Relative move that is no rounding error any more.
-    jump: f64,
-    /// Numbers between this and its reciprocal are far from the ends of the range.
-    small: f64,
-}
-
-/// That of `f64`.
-pub const DOUBLE: Precision =
-    Precision { unit: 16.0 / (1u64 << 53) as f64, close: 1e-13, jump: 1e-6, small: 1e-120 };
-/// That of `f32`, whose exponentials are right to a few units in the last place.
-pub const SINGLE: Precision =
-    Precision { unit: 32.0 / (1 << 24) as f64, close: 2e-5, jump: 1e-2, small: 1e-15 };
-
+/// Errors that are put into an evaluation to see what they do: several times those of a rounding.
+const UNIT: f64 = 16.0 / (1u64 << 53) as f64;
+/// Relative error that nobody asks about.
+const CLOSE: f64 = 1e-13;
+/// Relative move that is no rounding error any more.
+const JUMP: f64 = 1e-6;
+/// Numbers between this and its reciprocal are far from the ends of the range.
+const SMALL: f64 = 1e-120;
 /// Evaluations with errors put in: every third of them gives all zeros one sign.
 const SHAKES: u64 = 9;
 
@@ -37,12 +25,10 @@ pub enum Agreement {
     Different(String),
 }
 
-/// Compares a compiled objective, computed with this precision, with the script on numbers. `shaken` evaluates
-/// the script again with errors put in.
+/// Compares a compiled objective with the script on numbers. `shaken` evaluates the script again with errors put in.
 pub fn agreement(
     eager: &Eager,
     written: &Written,
-    precision: Precision,
     shaken: impl Fn(Shake) -> Result<Eager, Diagnostic>,
 ) -> Agreement {
     let mut sections = vec![Section::values(eager, written)];
@@ -50,14 +36,14 @@ pub fn agreement(
     if eager.losses.iter().chain(&written.losses).all(|loss| loss.is_finite()) {
         sections.push(Section::gradient(eager, written));
     }
-    if sections.iter().all(|section| section.suspects(precision).is_empty()) {
+    if sections.iter().all(|section| section.suspects().is_empty()) {
         return Agreement::Same;
     }
-    if is_extreme(eager, precision.small) {
+    if is_extreme(eager) {
         return Agreement::Undecided;
     }
     for seed in 0..SHAKES {
-        let Ok(shaken) = shaken(Shake { unit: precision.unit, seed }) else { return Agreement::Undecided };
+        let Ok(shaken) = shaken(Shake { unit: UNIT, seed }) else { return Agreement::Undecided };
         for section in &mut sections {
             section.note(&shaken);
         }
@@ -65,7 +51,7 @@ pub fn agreement(
     // One that is decided counts, whatever the other is.
     let mut verdict = Agreement::Same;
     for section in sections {
-        match section.verdict(precision) {
+        match section.verdict() {
             Agreement::Same => {}
             Agreement::Undecided => verdict = Agreement::Undecided,
             different => return different,
@@ -114,17 +100,20 @@ impl Section {
 
     fn gradient(eager: &Eager, written: &Written) -> Self {
         let names = vec![("gradient".to_owned(), eager.grad.len())];
-        Self::new(names, written.grad.clone(), eager, |eager| eager.grad.clone())
+        // Where the oracle meets 0 · ∞ it knows nothing; a kernel that gives a number there is no worse.
+        let known = |(exact, compiled): (&f64, &f64)| if exact.is_nan() { f64::NAN } else { *compiled };
+        let compiled = eager.grad.iter().zip(&written.grad).map(known).collect();
+        Self::new(names, compiled, eager, |eager| eager.grad.clone())
     }
 
     /// Numbers that are not the same at first sight.
-    fn suspects(&self, precision: Precision) -> Vec<usize> {
-        (0..self.exact.len()).filter(|&index| self.differ(index, self.slack(index, precision))).collect()
+    fn suspects(&self) -> Vec<usize> {
+        (0..self.exact.len()).filter(|&index| self.differ(index, self.slack(index))).collect()
     }
 
-    fn slack(&self, index: usize, precision: Precision) -> f64 {
+    fn slack(&self, index: usize) -> f64 {
         // Where everything cancels, what is left is in proportion to what there was.
-        precision.close * (self.exact[index].abs() + 0.01 * self.largest)
+        CLOSE * (self.exact[index].abs() + 0.01 * self.largest)
     }
 
     fn differ(&self, index: usize, tolerance: f64) -> bool {
@@ -142,17 +131,15 @@ impl Section {
         }
     }
 
-    fn verdict(&self, precision: Precision) -> Agreement {
-        let wrong = self.suspects(precision).into_iter();
+    fn verdict(&self) -> Agreement {
+        let wrong = self.suspects().into_iter();
         let mut wrong =
-            wrong.filter(|&index| self.differ(index, 4.0 * self.moves[index] + self.slack(index, precision)));
+            wrong.filter(|&index| self.differ(index, 4.0 * self.moves[index] + self.slack(index)));
         let Some(index) = wrong.next() else { return Agreement::Same };
         let (exact, compiled, moved) = (self.exact[index], self.compiled[index], self.moves[index]);
         // A jump anywhere may be one that the compiled objective made, and these errors did not.
-        let jumps = self.moves.iter().any(|moved| *moved > precision.jump * largest(self.exact.iter()));
-        // In single precision a difference may vanish, and what is divided by it overflow.
-        let overflows = precision == SINGLE && exact.is_finite() != compiled.is_finite();
-        if jumps || overflows || moved > 0.1 * exact.abs() {
+        let jumps = self.moves.iter().any(|moved| *moved > JUMP * largest(self.exact.iter()));
+        if jumps || moved > 0.1 * exact.abs() {
             return Agreement::Undecided;
         }
         let name = self.name(index);
@@ -176,7 +163,7 @@ fn largest<'a>(numbers: impl Iterator<Item = &'a f64>) -> f64 {
 }
 
 /// Whether numbers came so close to the end of their range that the order of operations decides what is left.
-fn is_extreme(eager: &Eager, small: f64) -> bool {
+fn is_extreme(eager: &Eager) -> bool {
     let numbers = eager.trail.iter().flat_map(|operation| operation.values.iter().chain(&operation.slopes));
-    numbers.into_iter().any(|x| x.is_finite() && *x != 0.0 && !(small..1.0 / small).contains(&x.abs()))
+    numbers.into_iter().any(|x| x.is_finite() && *x != 0.0 && !(SMALL..1.0 / SMALL).contains(&x.abs()))
 }

@@ -7,7 +7,6 @@
 use super::replay_learner::ReplayLearner;
 use crate::config::OnNan;
 use crate::failure::Failure;
-use crate::replay::Drawn;
 use kelvin_compute::{Batch, Faults, Outputs, Reads, Report};
 use kelvin_objective::{Fault, Inputs};
 
@@ -22,8 +21,9 @@ pub(super) const LOOK_AFTER_TICKS: usize = 16;
 pub struct Broken {
     /// Which, and how many.
     pub faults: Faults,
-    /// What the first of them was computed from.
-    drawn: Vec<Drawn>,
+    /// The first of them, put together once more as it was unless weights have changed since; none if its transitions
+    /// are no longer in memory.
+    pub evidence: Option<Evidence>,
     /// Updates, from the first of them on, that changed the weights all the same.
     pub since: u64,
     /// Norms of the last gradient, by tensor.
@@ -64,8 +64,7 @@ impl ReplayLearner {
             return Ok(());
         }
         let report = self.model.report()?;
-        self.judge(&report);
-        Ok(())
+        self.judge(&report)
     }
 
     /// The same, and takes the metrics of the last update for the record.
@@ -80,17 +79,17 @@ impl ReplayLearner {
         if worth_recording {
             self.state.readings.add(&report.means);
         }
-        self.judge(&report);
-        Ok(())
+        self.judge(&report)
     }
 
-    fn judge(&mut self, report: &Report) {
+    fn judge(&mut self, report: &Report) -> Result<(), Failure> {
         if let Some(faults) = report.faults {
             let made = self.state.updates.0 - (faults.first - 1);
+            let evidence = self.examine(faults.first)?;
             let names = self.model.grad_norm_names().iter().cloned();
             self.broken = Some(Broken {
                 faults,
-                drawn: self.pending.get(faults.first).unwrap_or_default().to_vec(),
+                evidence,
                 since: made - faults.skipped,
                 grad_norms: names.zip(report.grad_norms.iter().copied()).collect(),
             });
@@ -98,6 +97,7 @@ impl ReplayLearner {
             self.state.updates.0 = self.model.updates();
         }
         self.pending.clear();
+        Ok(())
     }
 
     /// Looks at everything that was computed so far, so that [`take_broken`](Self::take_broken) knows.
@@ -110,10 +110,10 @@ impl ReplayLearner {
         self.broken.take()
     }
 
-    /// Puts a broken update together again, as it was unless weights have changed since, and looks for the cause.
-    /// `None` if its transitions are no longer in memory.
-    pub fn examine(&mut self, broken: &Broken) -> Result<Option<Evidence>, Failure> {
-        if !self.replay.again(&broken.drawn, &mut self.batch) {
+    /// Puts an update together again and looks for what broke it: at once, for target network, parameters and
+    /// objective may change with the next tick.
+    fn examine(&mut self, update: u64) -> Result<Option<Evidence>, Failure> {
+        if !self.replay.again(self.pending.get(update).unwrap_or_default(), &mut self.batch) {
             return Ok(None);
         }
         let (obs, samples) = (self.batch.obs.clone(), self.batch.samples.clone());

@@ -76,9 +76,9 @@ impl File<'_> {
         };
         let number = match value.get_ref() {
             DeValue::Boolean(flag) => Some(f64::from(u8::from(*flag))),
-            DeValue::Integer(number) => {
-                i64::from_str_radix(number.as_str(), number.radix()).ok().map(|number| number as f64)
-            }
+            // One beyond 64 bits is out of every range, and is told that.
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                .map_or(Some(f64::INFINITY), |number| Some(number as f64)),
             DeValue::Float(number) => number.as_str().parse().ok(),
             _ => None,
         };
@@ -138,6 +138,7 @@ mod tests {
         for (text, line, column, message, hint) in [
             ("[params]\ntua = 0.1", 2, 1, "no parameter `tua`", "did you mean `tau`"),
             ("[params]\ntau = 100.0", 2, 7, "between 0.001 and 10", "temperature"),
+            ("[params]\ntau = 99999999999999999999", 2, 7, "between 0.001 and 10", "temperature"),
             ("[params]\ntau = nan", 2, 7, "tau", "temperature"),
             ("[params]\ntau = \"hot\"", 2, 7, "a number, not string", "temperature"),
             ("[params]\ndeep = 0.5", 2, 8, "deep", "deeper"),

@@ -35,7 +35,11 @@ impl Session {
         let (model, policy) = self.learner.player();
         let strict = self.config.on_nan == OnNan::Stop;
         let play = Play { episodes, epsilon: default_epsilon(policy), seed, strict };
-        let Some(returns) = play.run(&mut envs, model, policy)? else { return Ok(()) };
+        let returns = match play.run(&mut envs, model, policy) {
+            Ok(Some(returns)) => returns,
+            Ok(None) => return Ok(()),
+            Err(failure) => return Err(self.stopped(&failure, console)),
+        };
         let summary = Summary::new(returns);
         self.learner.note_evaluation(due, summary.mean);
         self.recorder.evaluation(&self.learner, play.epsilon, &summary)?;

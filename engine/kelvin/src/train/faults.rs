@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::learner::{Broken, Evidence};
 use kelvin_run::Elements;
 use serde_json::json;
+use std::fmt::Display;
 use std::path::PathBuf;
 
 /// Broken updates of one version of the script that are put together again and reported whole; of those after them
@@ -39,10 +40,8 @@ impl Session {
             return self.count_faults(&broken, console);
         }
         self.tally.examined += 1;
-        let evidence = self.learner.examine(&broken)?;
-        let report =
-            Report::new(self.learner.staged(), &broken, evidence.as_ref(), self.learner.learning_rate());
-        let kept = self.keep(&report, &broken, evidence.as_ref())?;
+        let report = Report::new(self.learner.staged(), &broken, self.learner.learning_rate());
+        let kept = self.keep(&report, &broken)?;
         let detail = json!({
             "first": broken.faults.first,
             "broken": broken.faults.broken,
@@ -56,12 +55,8 @@ impl Session {
         let goes_on = match self.config.on_nan {
             OnNan::Stop => {
                 self.noted = true;
-                let end = self.last_good_state(console);
-                return Err(Failure::rendered(format!(
-                    "{}\nits batch is in {}\n{end}",
-                    report.text,
-                    kept.display()
-                )));
+                let told = format!("{}\nits batch is in {}", report.text, kept.display());
+                return Err(self.stopped(&told, console));
             }
             OnNan::Skip => "it changed nothing, and the run goes on (on_nan: skip)",
             OnNan::Continue => "the run goes on (on_nan: continue)",
@@ -70,15 +65,16 @@ impl Session {
         Ok(())
     }
 
-    /// Saves the state before a broken update, and says how to go on from it.
-    fn last_good_state(&mut self, console: &Console) -> String {
-        match self.checkpoint(console) {
+    /// Saves the last good state: what ends the run, and how to go on from there.
+    pub(super) fn stopped(&mut self, why: &impl Display, console: &Console) -> Failure {
+        let end = match self.checkpoint(console) {
             Ok(()) => format!(
-                "stopped; the state before that update is saved. Mend the script and go on with: kelvin train --resume {}",
+                "the last good state is saved. Mend the script and go on with: kelvin train --resume {}",
                 self.dir.path().display()
             ),
-            Err(failure) => format!("stopped; {failure}"),
-        }
+            Err(failure) => failure.to_string(),
+        };
+        Failure::rendered(format!("{why}\nstopped; {end}"))
     }
 
     /// Tells of faults anew.
@@ -99,16 +95,11 @@ impl Session {
     }
 
     /// Keeps what the first broken update was computed from.
-    fn keep(
-        &self,
-        report: &Report,
-        broken: &Broken,
-        evidence: Option<&Evidence>,
-    ) -> Result<PathBuf, Failure> {
+    fn keep(&self, report: &Report, broken: &Broken) -> Result<PathBuf, Failure> {
         let env = self.learner.env();
         let (batch, outputs) = (self.config.batch, self.config.outputs(env.actions.len()));
         let mut tensors = Vec::new();
-        if let Some(Evidence { obs, states, samples, uniforms, outputs: regions, .. }) = evidence {
+        if let Some(Evidence { obs, states, samples, uniforms, outputs: regions, .. }) = &broken.evidence {
             tensors = vec![
                 ("obs", vec![states.len(), batch, env.stack, env.height, env.width], Elements::U8(obs)),
                 ("samples", vec![samples.len() / batch, batch], Elements::F32(samples)),

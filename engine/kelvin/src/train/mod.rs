@@ -90,7 +90,7 @@ impl Session {
         let hint = "a policy is finite, never negative, and positive for some action";
         let diagnostic = script.diagnostic_at(function, format!("no action can be chosen: {reason}"), hint);
         if self.config.on_nan == OnNan::Stop {
-            return Err(diagnostic.into());
+            return Err(self.stopped(&diagnostic, console));
         }
         if !std::mem::replace(&mut self.acts_at_random, true) {
             console.line(format!("{diagnostic}\nactions are uniform where that happens"));

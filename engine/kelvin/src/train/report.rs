@@ -36,9 +36,9 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub fn new(staged: &Staged, broken: &Broken, evidence: Option<&Evidence>, learning_rate: f64) -> Self {
+    pub fn new(staged: &Staged, broken: &Broken, learning_rate: f64) -> Self {
         let teller = Teller { script: &staged.script, broken, learning_rate };
-        match evidence.map(|evidence| (evidence, &evidence.fault)) {
+        match broken.evidence.as_ref().map(|evidence| (evidence, &evidence.fault)) {
             Some((evidence, Some(fault))) => teller.found(evidence, fault),
             Some((evidence, None)) => teller.not_in_the_objective(evidence),
             None => teller.unknown("its transitions are not in memory any more"),

@@ -28,7 +28,7 @@ impl Session {
             change_length(&mut config, frames);
         }
         let checkpoint = checkpoint::newest(dir.latest_checkpoint()?, console)?;
-        let (update, from, steered) = match &checkpoint {
+        let (update, from, mut steered) = match &checkpoint {
             Some(checkpoint) => {
                 let (state, _) = checkpoint::load_model(checkpoint)?;
                 (checkpoint.update(), state.agent_steps, state.steered)
@@ -36,6 +36,8 @@ impl Session {
             None => (0, AgentSteps(0), Steered::default()),
         };
         let script = recorded_script(&dir, update)?;
+        // The checkpoint may be of the moment before this version came.
+        steered.adopt(&script);
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
         let mut learner = parts.learner(&config, script, from, steered)?;

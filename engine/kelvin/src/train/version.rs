@@ -32,8 +32,8 @@ pub struct Workshop {
     control: Values,
     path: PathBuf,
     control_path: PathBuf,
-    /// What `control.toml` holds.
-    control_text: Option<String>,
+    /// What `control.toml` holds, or why it cannot be read.
+    control_text: Result<Option<String>, String>,
     /// Whether there is a mistake in it.
     control_refused: bool,
 }
@@ -56,7 +56,7 @@ impl Workshop {
             path: PathBuf::from(&config.script),
             config: config.clone(),
             control_path,
-            control_text: None,
+            control_text: Ok(None),
             control_refused: false,
         }
     }
@@ -74,7 +74,7 @@ impl Workshop {
     /// What was edited while nobody trained: the control file holds `text`, and the script may differ.
     pub fn first_look(&mut self, script_differs: bool, text: Result<Option<String>, String>) -> Vec<Change> {
         // Known ahead of the script, which it may have been written for.
-        self.control_text = text.clone().unwrap_or_default();
+        self.control_text = text.clone();
         let mut changes = if script_differs { self.script_saved() } else { Vec::new() };
         if !changes.iter().any(|change| matches!(change, Change::Swap { .. })) {
             changes.extend(self.control_saved(text));
@@ -114,10 +114,8 @@ impl Workshop {
     /// `control.toml` was saved, or taken away.
     pub fn control_saved(&mut self, text: Result<Option<String>, String>) -> Vec<Change> {
         let edited = Source::Control;
-        let read = text.map_err(Failure::failed).and_then(|text| {
-            self.control_text = text;
-            self.control_change()
-        });
+        self.control_text = text;
+        let read = self.control_change();
         let was_refused = std::mem::replace(&mut self.control_refused, read.is_err());
         match read {
             // Whoever was told of a mistake is told that it is gone.
@@ -147,11 +145,13 @@ impl Workshop {
     }
 
     fn read_control(&self, script: &Script) -> Result<Values, Failure> {
-        let text = self.control_text.as_deref().unwrap_or("");
-        control::parse(&self.control_path, text, script.params()).map_err(|mistakes| {
-            let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-            Failure::rendered(all.join("\n"))
-        })
+        let text = self.control_text.as_ref().map_err(Failure::failed)?;
+        control::parse(&self.control_path, text.as_deref().unwrap_or(""), script.params()).map_err(
+            |mistakes| {
+                let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+                Failure::rendered(all.join("\n"))
+            },
+        )
     }
 
     /// Stages, compiles and warms up; from here on this version counts as the one that runs.
@@ -221,6 +221,16 @@ fn agrees(running: &Script, script: &Script) -> Result<(), Failure> {
             "start a new run for it; target, loss, params and metrics can be edited live",
         );
         return Err(diagnostic.into());
+    }
+    if running.hooks().behave != script.hooks().behave && !script.config().contains_key("exploration") {
+        let (function, does) = match script.hooks().behave {
+            true => ("behave", "now has"),
+            false => ("config", "no longer has"),
+        };
+        let message = format!("the script {does} `behave`, and random actions went by that");
+        let hint =
+            "start a new run; where config() says exploration: epsilon_greedy(…), behave may come and go";
+        return Err(script.diagnostic_at(function, message, hint).into());
     }
     if running.hooks().reward != script.hooks().reward {
         let (function, does, hint) = match script.hooks().reward {

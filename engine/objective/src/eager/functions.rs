@@ -146,6 +146,12 @@ fn length(evaluation: &Evaluation, x: &Item) -> Outcome {
     }
 }
 
+/// What `reward` made of the reward of a step, where that step was taken.
+pub(super) fn earned(evaluation: &mut Evaluation, step: usize, reward: Value) -> Result<Value, String> {
+    let taken = evaluation.stored("valid", step)?;
+    Ok(map(&mut evaluation.machine, &[taken, reward, Value::uniform(0.0)], calculus::select))
+}
+
 /// The value without its derivative; a policy's logits lose theirs too.
 pub(super) fn stop_gradient(x: &Item) -> Outcome {
     fn stopped(value: &Value) -> Value {

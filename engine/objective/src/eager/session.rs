@@ -58,7 +58,9 @@ impl<'a> Session<'a> {
                 let stored = self.evaluation.borrow().stored("reward", step);
                 let stored = Dynamic::from(stored.map_err(|message| self.fail("reward", message))?);
                 let reward = self.call("reward", &[stored, without_target[2].clone()][..arguments.min(2)])?;
-                rewards.push(Item::read(reward).one().map_err(|message| self.fail("reward", message))?);
+                let reward = Item::read(reward).one().map_err(|message| self.fail("reward", message))?;
+                let earned = functions::earned(&mut self.evaluation.borrow_mut(), step, reward);
+                rewards.push(earned.map_err(|message| self.fail("reward", message))?);
             }
             self.evaluation.borrow_mut().rewards = rewards;
         }

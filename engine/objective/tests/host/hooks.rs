@@ -53,6 +53,16 @@ fn rewards_are_shaped_wherever_they_are_read() {
     assert_near(run(text, &[Window { reward: vec![5.0], ..Window::same(1) }]).loss[0], 0.5, "scaled");
     let text = "fn reward(r) { 1 } fn loss(net, t, p) { t.reward + net.v - stop_gradient(net.v) }";
     assert_near(run(text, &[Window::same(1)]).loss[0], 1.0, "a plain reward");
+    // Steps that were not taken earn nothing.
+    let text = "fn reward(r) { r - 1 }
+        fn loss(net, t, p) { sum(t.steps.reward) + net.v - stop_gradient(net.v) }";
+    let w = Window {
+        reward: vec![4.0, 0.0, 0.0],
+        terminated: vec![1.0, 1.0, 1.0],
+        valid: vec![1.0, 0.0, 0.0],
+        ..Window::same(3)
+    };
+    assert_near(run(text, &[w]).loss[0], 3.0, "an early end");
     // What nobody reads costs nothing.
     let text = format!("{LOSS} fn reward(r) {{ tanh(r) }}");
     assert!(!compile(&text, &layout(1, 3)).graph_text().contains("tanh"));
