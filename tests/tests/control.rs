@@ -1,7 +1,7 @@
 //! Parameters are set through `control.toml` while a run goes on: at once, on record, and over a resume.
 #![cfg(unix)]
 
-use kelvin_tests::command::{kelvin, run, succeed};
+use kelvin_tests::command::{kelvin, succeed};
 use kelvin_tests::records::{self, count};
 use kelvin_tests::running::Running;
 use serde_json::{Value, json};
@@ -206,22 +206,4 @@ fn a_version_that_reads_other_states_takes_over_what_was_learned() {
     running.signal("INT");
     assert_eq!(running.end().code, Some(0));
     records::assert_recorded_once(&run);
-}
-
-#[test]
-fn a_learner_that_is_not_there_is_refused_with_its_place() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("roll.rhai");
-    succeed(kelvin().arg("new").arg(&path).args(["--learner", "rollout"]));
-    succeed(kelvin().arg("check").arg(&path));
-    let out = folder.path().join("run");
-    let said = run(kelvin()
-        .arg("train")
-        .arg(&path)
-        .args(["--env", "catch", "--device", "cpu"])
-        .arg("--out")
-        .arg(&out));
-    assert_eq!(said.code, Some(1), "{said}");
-    assert!(said.stderr.contains("cannot be trained yet") && said.stderr.contains("roll.rhai:"), "{said}");
-    assert!(!out.exists(), "nothing is left behind");
 }

@@ -17,6 +17,9 @@ struct Short {
 }
 
 const CATCH: Short = Short { env: "catch", settings: &["--frames", "20k"], updates: 9000 };
+const CATCH_ROLLOUT: Short = Short { env: "catch", settings: &["--frames", "20k"], updates: 250 };
+const PONG_ROLLOUT: Short =
+    Short { env: "pong", settings: &["--frames", "4k", "--set", "log_every=100"], updates: 12 };
 
 /// A few seconds of Pong with the Nature network. The memory is small enough to be overwritten.
 const PONG: Short = Short {
@@ -42,12 +45,14 @@ fn main() -> ExitCode {
     let mut suite = Suite::new();
     suite.test("catch: one seed, one run", || compare(CATCH));
     suite.test_with(&rom("pong"), "pong: one seed, one run", |()| compare(PONG));
+    suite.test("catch: one seed, one rollout", || compare_rollouts(CATCH_ROLLOUT));
+    suite.test_with(&rom("pong"), "pong: one seed, one rollout", |()| compare_rollouts(PONG_ROLLOUT));
     suite.run()
 }
 
 /// What a run computed: its metrics and its weights.
-fn outcome(short: Short, seed: u64, threads: usize, out: &Path) -> (Vec<u8>, Vec<u8>) {
-    let mut command = train("soft_kl", short.env, out);
+fn outcome(script: &str, short: Short, seed: u64, threads: usize, out: &Path) -> (Vec<u8>, Vec<u8>) {
+    let mut command = train(script, short.env, out);
     command.args(short.settings).args(["--seed", &seed.to_string()]);
     succeed(command.env("RAYON_NUM_THREADS", threads.to_string()));
     let records = records::training(out);
@@ -58,7 +63,7 @@ fn outcome(short: Short, seed: u64, threads: usize, out: &Path) -> (Vec<u8>, Vec
 
 fn compare(short: Short) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let run = |name: &str, seed, threads| outcome(short, seed, threads, &folder.path().join(name));
+    let run = |name: &str, seed, threads| outcome("soft_kl", short, seed, threads, &folder.path().join(name));
     let (metrics, weights) = run("first", 7, 1);
     for (name, threads) in [("second", 2), ("third", 1)] {
         let (other_metrics, other_weights) = run(name, 7, threads);
@@ -67,4 +72,20 @@ fn compare(short: Short) {
     }
     let (other_metrics, other_weights) = run("other", 8, 2);
     assert!(metrics != other_metrics && weights != other_weights, "the seed has no effect");
+}
+
+/// Neither threads nor acting while the other half of the environments steps change a bit.
+fn compare_rollouts(short: Short) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = |name: &str, overlap: &'static str, threads| {
+        let settings: Vec<&str> = [short.settings, &["--set", overlap]].concat();
+        let short = Short { settings: settings.leak(), ..short };
+        outcome("a2c_proper", short, 7, threads, &folder.path().join(name))
+    };
+    let (metrics, weights) = run("first", "overlap=true", 1);
+    for (name, overlap, threads) in [("second", "overlap=true", 3), ("third", "overlap=false", 2)] {
+        let (other_metrics, other_weights) = run(name, overlap, threads);
+        assert!(metrics == other_metrics, "metrics differ with {overlap} and {threads} threads");
+        assert!(weights == other_weights, "weights differ with {overlap} and {threads} threads");
+    }
 }

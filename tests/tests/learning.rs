@@ -23,6 +23,14 @@ fn main() -> ExitCode {
     for script in ["soft_nstep", "soft_lambda", "pcl"] {
         suite.test(format!("catch with {script}"), move || catch(script, &["--set", "tau=0.05"]));
     }
+    for (script, frames) in
+        [("a2c_naive", "200k"), ("a2c_proper", "200k"), ("ql_online", "200k"), ("pgq", "600k")]
+    {
+        suite.test(format!("catch with {script}"), move || catch_in(script, frames, &[]));
+    }
+    suite.test("catch with pcl, on policy", || {
+        catch_in("pcl", "300k", &["--set", "learner=rollout", "--set", "tau=0.05"]);
+    });
     suite.test_with(&adapter(), "catch with soft_kl through WGSL", |name| catch_through_wgsl(&name));
     suite.test("chain with dqn", || tabular_problem("chain", &tabular::chain()));
     suite.test("gridworld with dqn", || tabular_problem("gridworld", &tabular::gridworld()));
@@ -31,9 +39,13 @@ fn main() -> ExitCode {
 
 /// A uniformly random player earns -0.6, a perfect one 1; 1 % of random moves cost at most a few hundredths.
 fn catch(script: &str, settings: &[&str]) {
+    catch_in(script, "40k", settings);
+}
+
+fn catch_in(script: &str, frames: &str, settings: &[&str]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("run");
-    succeed(train(script, "catch", &out).args(["--frames", "40k"]).args(settings));
+    succeed(train(script, "catch", &out).args(["--frames", frames]).args(settings));
     let mean = mean_return(&out);
     assert!((0.9..=1.0).contains(&mean), "{mean}");
 }

@@ -5,7 +5,9 @@
 #[path = "../tests/support/dqn.rs"]
 mod dqn;
 
-use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, Model, ModelSpec, NetSpec, ObsShape, OnFault};
+use kelvin_compute::{
+    AdamSpec, Batch, Clip, CpuDevice, Init, Model, ModelSpec, NetSpec, ObsShape, OnFault, Optimizer,
+};
 
 const OBS: ObsShape = ObsShape { stack: 4, height: 84, width: 84 };
 const ACTIONS: usize = 6;
@@ -23,7 +25,8 @@ fn model(batch: usize, act_batch: usize) -> Model {
         act_batch,
         window: 1,
         reads: dqn::reads(),
-        adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 },
+        optimizer: Optimizer::Adam(AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 }),
+        init: Init::Glorot,
         clip: Clip::PerTensor(10.0),
         on_fault: OnFault::Stop,
         seed: 1,

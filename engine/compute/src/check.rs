@@ -75,7 +75,10 @@ fn has_shape(op: &Op) -> bool {
         Op::ColumnMeans { count, width, .. } => *count > 0 && *width > 0,
         Op::ClipNorm { ranges, .. } => ranges.iter().all(|range| range.start < range.end),
         Op::Guard { samples, grad_len, .. } => *samples > 0 && *grad_len > 0,
-        Op::ReluBackward { len, .. } | Op::Adam { len, .. } | Op::Copy { len, .. } => *len > 0,
+        Op::ReluBackward { len, .. }
+        | Op::Adam { len, .. }
+        | Op::RmsProp { len, .. }
+        | Op::Copy { len, .. } => *len > 0,
     }
 }
 
@@ -151,6 +154,13 @@ fn accesses(op: &Op) -> Vec<Access> {
             read(*grads, *len),
             write(*m, *len),
             write(*v, *len),
+            read(*hyper, AdamStep::LEN),
+            read(*guard, guard::LEN),
+        ],
+        Op::RmsProp { params, grads, square, hyper, guard, len, .. } => vec![
+            write(*params, *len),
+            read(*grads, *len),
+            write(*square, *len),
             read(*hyper, AdamStep::LEN),
             read(*guard, guard::LEN),
         ],

@@ -28,6 +28,7 @@ mod error;
 mod executor;
 mod gpu;
 pub mod guard;
+mod init;
 mod model;
 mod network;
 pub mod objective;
@@ -39,7 +40,10 @@ pub use error::Error;
 pub use executor::{CompiledObjective, Device, Executor, ObjectiveCompiler};
 pub use gpu::{AdapterKind, AdapterReport};
 pub use guard::{Faults, OnFault};
-pub use model::{AdamSpec, Batch, Clip, Model, ModelSpec, ModelState, Outputs, Report, Tensor};
+pub use init::Init;
+pub use model::{
+    AdamSpec, Batch, Clip, Model, ModelSpec, ModelState, Optimizer, Outputs, Report, RmsPropSpec, Tensor,
+};
 pub use network::{NetSpec, Network, ObsShape, Pass, TensorSpec};
 pub use objective::{CpuObjective, ObjectiveIo, ObjectiveKernel, Reads};
 pub use plan::{

@@ -1,8 +1,6 @@
 //! Networks as lists of layers over one flat parameter buffer, and the ops of their passes.
 
 use crate::{Buf, ConvShape, DenseShape, Error, LayerParams, Op, Plan};
-use rand::{RngExt, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
 use std::ops::Range;
 
 /// Which network a model uses. Hidden layers end in a ReLU; the last layer is dense and linear, and has the
@@ -172,21 +170,6 @@ impl Network {
     /// Elements of the flat parameter buffer.
     pub fn param_len(&self) -> usize {
         self.tensors.last().map_or(0, |tensor| tensor.range().end)
-    }
-
-    /// Fresh parameters: Glorot and Bengio's (2010) uniform weights, `±√(6 / (fan_in + fan_out))`, zero biases.
-    pub fn initial_params(&self, seed: u64) -> Vec<f32> {
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let mut values = vec![0.0; self.param_len()];
-        for weight in self.tensors.iter().filter(|tensor| tensor.shape.len() > 1) {
-            let (window, fans) = weight.shape.split_at(weight.shape.len() - 2);
-            let receptive: usize = window.iter().product();
-            let bound = (6.0 / (receptive * fans.iter().sum::<usize>()) as f64).sqrt();
-            for value in &mut values[weight.range()] {
-                *value = (bound * (2.0 * rng.random::<f64>() - 1.0)) as f32;
-            }
-        }
-        values
     }
 
     /// One buffer for each hidden layer's output, or for its gradient, over a batch.

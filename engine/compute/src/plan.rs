@@ -155,6 +155,18 @@ pub enum Op {
         epsilon: f32,
         len: usize,
     },
+    /// RMSProp (Tieleman and Hinton 2012) as TensorFlow 1 has it, ε inside the root. `hyper` is that of [`AdamStep`],
+    /// of which the learning rate counts. Does nothing where `guard` says that the update is held.
+    RmsProp {
+        params: Buf,
+        grads: Buf,
+        square: Buf,
+        hyper: Buf,
+        guard: Buf,
+        decay: f32,
+        epsilon: f32,
+        len: usize,
+    },
     /// `to[..len] = from[..len]`: target-network copy.
     Copy { from: Buf, to: Buf, len: usize },
 }

@@ -4,7 +4,8 @@ mod support;
 
 use kelvin_compute::objective::METRIC_SLOTS;
 use kelvin_compute::{
-    AdamSpec, Batch, Clip, CpuDevice, CpuObjective, Error, Model, ModelSpec, ModelState, NetSpec, Outputs,
+    AdamSpec, Batch, Clip, CpuDevice, CpuObjective, Error, Init, Model, ModelSpec, ModelState, NetSpec,
+    Optimizer, Outputs,
 };
 use kelvin_compute::{ObjectiveIo, ObjectiveKernel, ObsShape, OnFault};
 use std::sync::{Arc, Mutex};
@@ -24,7 +25,8 @@ fn spec() -> ModelSpec {
         act_batch: BATCH,
         window: 1,
         reads: reads(&[0], &[], &[]),
-        adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+        optimizer: Optimizer::Adam(AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }),
+        init: Init::Glorot,
         clip: Clip::Global(10.0),
         on_fault: OnFault::Stop,
         seed: 1,

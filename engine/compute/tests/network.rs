@@ -2,7 +2,7 @@
 
 mod support;
 
-use kelvin_compute::{CpuDevice, Error, NetSpec, Network, ObsShape, Pass};
+use kelvin_compute::{CpuDevice, Error, Init, NetSpec, Network, ObsShape, Pass};
 use support::{Case, difference, random};
 
 const SMALL: ObsShape = ObsShape { stack: 2, height: 3, width: 5 };
@@ -45,9 +45,9 @@ fn frames_too_small_for_the_nature_network_are_refused() {
 #[test]
 fn initial_weights_fill_the_glorot_interval_and_biases_are_zero() {
     let network = Network::new(&NetSpec::Nature, ObsShape { stack: 4, height: 84, width: 84 }, 6).unwrap();
-    let params = network.initial_params(7);
-    assert_eq!(params, network.initial_params(7));
-    assert_ne!(params, network.initial_params(8));
+    let params = Init::Glorot.draw(&network, 7);
+    assert_eq!(params, Init::Glorot.draw(&network, 7));
+    assert_ne!(params, Init::Glorot.draw(&network, 8));
     let bounds = [(0, 6.0 / (64.0 * 36.0)), (2, 6.0 / (16.0 * 96.0)), (6, 6.0 / 3648.0), (8, 6.0 / 518.0)];
     for (tensor, bound_squared) in bounds {
         let values = &params[network.tensors()[tensor].range()];
@@ -76,7 +76,7 @@ fn check_gradient(
     // Relative to gradients, checked below, of order one; sums of up to thousands of terms in `f32`.
     let mut case = Case::new("network", f64::NAN);
     let x = case.buf("x", random(1, batch * obs.len()));
-    let mut initial = network.initial_params(2);
+    let mut initial = Init::Glorot.draw(&network, 2);
     // Biases off zero, so that an error in them shows.
     initial.iter_mut().zip(random(3, network.param_len())).for_each(|(param, noise)| *param += 0.1 * noise);
     let params = case.buf("params", initial);

@@ -2,7 +2,9 @@
 
 mod support;
 
-use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, Model, ModelSpec, NetSpec, ObsShape, OnFault};
+use kelvin_compute::{
+    AdamSpec, Batch, Clip, CpuDevice, Init, Model, ModelSpec, NetSpec, ObsShape, OnFault, Optimizer,
+};
 use support::{cases, dqn, random_bytes};
 
 fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
@@ -37,7 +39,8 @@ fn training_does_not_depend_on_the_number_of_threads() {
                 act_batch: 3,
                 window: 1,
                 reads: dqn::reads(),
-                adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 },
+                optimizer: Optimizer::Adam(AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 }),
+                init: Init::Glorot,
                 clip: Clip::PerTensor(0.1),
                 on_fault: OnFault::Stop,
                 seed: 3,

@@ -95,13 +95,26 @@ impl VecEnv {
     /// [`EnvError::Misuse`] unless there are `n` actions, [`EnvError::Action`] for one outside the action set; no
     /// environment has then moved.
     pub fn step(&mut self, actions: &[usize]) -> Result<&[Step], EnvError> {
+        self.step_some(&actions.iter().copied().map(Some).collect::<Vec<_>>())
+    }
+
+    /// The same for those environments that have an action; the others stay as they are.
+    ///
+    /// # Errors
+    /// Those of [`step`](Self::step).
+    pub fn step_some(&mut self, actions: &[Option<usize>]) -> Result<&[Step], EnvError> {
         if actions.len() != self.len() {
             let what = format!("{} environments take as many actions, not {}", self.len(), actions.len());
             return Err(self.spec.misuse(what));
         }
-        actions.iter().try_for_each(|&action| self.spec.check_action(action))?;
-        self.each(|lane, i| lane.advance(actions[i]))?;
+        actions.iter().flatten().try_for_each(|&action| self.spec.check_action(action))?;
+        self.each(|lane, i| actions[i].map_or(Ok(()), |action| lane.advance(action)))?;
         Ok(&self.steps)
+    }
+
+    /// What the last step of environment `i` led to.
+    pub fn last_step(&self, i: usize) -> &Step {
+        &self.steps[i]
     }
 
     /// Runs `work` on every lane, in parallel where that pays. Of several errors the first in order counts.

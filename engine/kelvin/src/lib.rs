@@ -1,7 +1,7 @@
 //! Kelvin: learners, and the command that runs them.
 //!
 //! What flows in are a script and a command line; what flows out is a run directory. The one idea: **a
-//! learner yields, observers observe.** [`learner::ReplayLearner::tick`] steps the environments once and
+//! learner yields, observers observe.** [`learner::Learner::tick`] steps the environments once and
 //! makes the updates that are due; recording, progress, reloading and stopping surround it in [`train`] and
 //! never reach into it, so that what a run computes follows from its configuration, seed and edits alone.
 //!

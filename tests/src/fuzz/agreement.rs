@@ -12,7 +12,7 @@ const JUMP: f64 = 1e-6;
 /// Numbers between this and its reciprocal are far from the ends of the range.
 const SMALL: f64 = 1e-120;
 /// Evaluations with errors put in: every third of them gives all zeros one sign.
-const SHAKES: u64 = 9;
+const SHAKES: u64 = 27;
 
 /// Whether two evaluations agree.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +103,9 @@ impl Section {
         // Where the oracle meets 0 · ∞ it knows nothing; a kernel that gives a number there is no worse.
         let known = |(exact, compiled): (&f64, &f64)| if exact.is_nan() { f64::NAN } else { *compiled };
         let compiled = eager.grad.iter().zip(&written.grad).map(known).collect();
-        Self::new(names, compiled, eager, |eager| eager.grad.clone())
+        let section = Self::new(names, compiled, eager, |eager| eager.grad.clone());
+        let on_the_way = largest(eager.trail.iter().flat_map(|operation| &operation.slopes));
+        Self { largest: section.largest.max(on_the_way), ..section }
     }
 
     /// Numbers that are not the same at first sight.

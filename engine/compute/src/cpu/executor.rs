@@ -2,7 +2,7 @@
 
 use super::scratch::ScratchPool;
 use super::{CpuCompiled, CpuCompiler};
-use super::{adam, clip_norm, column_means, copy, decode_frames, guard, relu_backward};
+use super::{adam, clip_norm, column_means, copy, decode_frames, guard, relu_backward, rmsprop};
 use super::{conv2d_backward_input, conv2d_backward_params, conv2d_forward};
 use super::{dense_backward_input, dense_backward_params, dense_forward};
 use crate::objective::METRIC_SLOTS;
@@ -213,6 +213,15 @@ impl Memory {
                             let (grads, hyper) = (&bufs[grads.0][..*len], &bufs[hyper.0]);
                             adam::run(params, grads, m, v, hyper, &bufs[state.0], constants);
                         });
+                    });
+                });
+            }
+            Op::RmsProp { params, grads, square, hyper, guard: state, decay, epsilon, len } => {
+                writing(bufs, *params, |params, bufs| {
+                    writing(bufs, *square, |square, bufs| {
+                        let (params, square) = (&mut params[..*len], &mut square[..*len]);
+                        let (grads, hyper) = (&bufs[grads.0][..*len], &bufs[hyper.0]);
+                        rmsprop::run(params, grads, square, hyper, &bufs[state.0], (*decay, *epsilon));
                     });
                 });
             }

@@ -22,6 +22,7 @@ mod matmul;
 mod patches;
 mod reduce;
 mod relu_backward;
+mod rmsprop;
 mod scratch;
 
 use crate::{

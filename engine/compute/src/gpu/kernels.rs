@@ -67,6 +67,7 @@ kernels! {
     REDUCE_BACKWARD_PARAMS = "reduce_backward_params" + ["linear_index"], [Read, ReadWrite];
     REDUCE_FORWARD = "reduce_forward" + ["linear_index", "activate"], [Read, Read, ReadWrite];
     RELU_BACKWARD = "relu_backward" + ["linear_index"], [Read, ReadWrite];
+    RMSPROP = "rmsprop" + ["linear_index"], [Read, Read, Read, ReadWrite, ReadWrite];
 }
 
 #[cfg(test)]

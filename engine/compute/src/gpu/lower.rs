@@ -143,6 +143,12 @@ impl Lowering {
                 [*grads, *hyper, *guard, *params, *m, *v].map(Slot::from).to_vec(),
                 *len,
             )],
+            Op::RmsProp { params, grads, square, hyper, guard, decay, epsilon, len } => vec![elementwise(
+                &kernels::RMSPROP,
+                vec![("LEN", *len as f64), ("DECAY", f64::from(*decay)), ("EPSILON", f64::from(*epsilon))],
+                [*grads, *hyper, *guard, *params, *square].map(Slot::from).to_vec(),
+                *len,
+            )],
             Op::ColumnMeans { rows, means, count, width } => vec![Launch {
                 kernel: &kernels::COLUMN_MEANS,
                 constants: constants([("COUNT", *count), ("WIDTH", *width)]),

@@ -1,6 +1,6 @@
 //! The one plan of a model: every buffer and every program it will ever use.
 
-use super::{AdamSpec, Clip, ModelSpec};
+use super::{AdamSpec, Clip, ModelSpec, Optimizer, RmsPropSpec};
 use crate::network::{Network, Pass};
 use crate::objective::METRIC_SLOTS;
 use crate::{AdamStep, Buf, ByteBuf, ObjectiveBufs, Op, Plan, Program, guard};
@@ -14,8 +14,9 @@ pub(super) struct Bufs {
     pub(super) act_y: Buf,
     pub(super) online: Buf,
     pub(super) target: Buf,
-    pub(super) m: Buf,
-    pub(super) v: Buf,
+    /// What the optimizer remembers, a buffer shaped like the parameters for each name.
+    pub(super) moments: Vec<(&'static str, Buf)>,
+    pub(super) grads: Buf,
     pub(super) hyper: Buf,
     pub(super) guard: Buf,
     pub(super) norms: Buf,
@@ -28,15 +29,19 @@ pub(super) struct Programs {
     pub(super) act: Program,
     /// Everything the objective reads.
     pub(super) forward: Program,
-    pub(super) learn: Program,
+    /// The objective, and the gradient of all parameters.
+    pub(super) backward: Program,
+    /// Clipping, the guard, and the optimizer's step.
+    pub(super) step: Program,
     pub(super) means: Program,
     pub(super) sync_target: Program,
 }
 
 impl Bufs {
     /// What a checkpoint holds, with its prefix.
-    pub(super) fn learned(&self) -> [(&'static str, Buf); 4] {
-        [("online", self.online), ("target", self.target), ("adam.m", self.m), ("adam.v", self.v)]
+    pub(super) fn learned(&self) -> impl Iterator<Item = (&'static str, Buf)> + use<> {
+        let networks = [("online", self.online), ("target", self.target)];
+        networks.into_iter().chain(self.moments.clone())
     }
 }
 
@@ -54,8 +59,8 @@ pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Program
         act_y: plan.buf("act.y", spec.act_batch * outputs),
         online: plan.buf("online", params),
         target: plan.buf("target", params),
-        m: plan.buf("adam.m", params),
-        v: plan.buf("adam.v", params),
+        moments: moments(&spec.optimizer).iter().map(|name| (*name, plan.buf(*name, params))).collect(),
+        grads: plan.buf("grads", params),
         hyper: plan.buf("adam.hyper", AdamStep::LEN),
         guard: plan.buf("guard", guard::LEN),
         norms: plan.buf("grad_norms", norm_names.len()),
@@ -67,30 +72,31 @@ pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Program
     let rows = spec.reads.trained.len() * batch;
     let hidden = network.hidden_bufs(&mut plan, "hidden", rows);
     let hidden_grads = network.hidden_bufs(&mut plan, "hidden_grad", rows);
-    let grads = plan.buf("grads", params);
     let trained = Pass { batch: rows, params: bufs.online, x, hidden: &hidden, y: objective.trained };
     let forward: Vec<_> = forward.into_iter().chain(network.forward(&trained)).collect();
-    let mut learn = vec![Op::Objective(objective)];
-    learn.extend(network.backward(&trained, objective.grad, &hidden_grads, grads));
-    let Bufs { online: weights, m, v, hyper, guard, norms, means, .. } = bufs;
-    learn.push(Op::ClipNorm { grads, ranges, max_norm, norms });
-    learn.push(Op::Guard {
-        metrics: objective.metrics,
-        samples: batch,
-        grad: objective.grad,
-        grad_len: rows * outputs,
-        norms,
-        norm_count: norm_names.len(),
-        guard,
-        on_fault: spec.on_fault,
-    });
-    let AdamSpec { beta1, beta2, epsilon } = spec.adam;
-    learn.push(Op::Adam { params: weights, grads, m, v, hyper, guard, beta1, beta2, epsilon, len: params });
+    let Bufs { grads, guard, norms, means, .. } = bufs;
+    let mut backward = vec![Op::Objective(objective)];
+    backward.extend(network.backward(&trained, objective.grad, &hidden_grads, grads));
+    let step = vec![
+        Op::ClipNorm { grads, ranges, max_norm, norms },
+        Op::Guard {
+            metrics: objective.metrics,
+            samples: batch,
+            grad: objective.grad,
+            grad_len: rows * outputs,
+            norms,
+            norm_count: norm_names.len(),
+            guard,
+            on_fault: spec.on_fault,
+        },
+        optimize(&spec.optimizer, &bufs, params),
+    ];
 
     let programs = Programs {
         act: act(&mut plan, spec, network, &bufs),
         forward: plan.program("forward", forward),
-        learn: plan.program("learn", learn),
+        backward: plan.program("backward", backward),
+        step: plan.program("step", step),
         means: plan.program(
             "means",
             vec![Op::ColumnMeans { rows: objective.metrics, means, count: batch, width: METRIC_SLOTS }],
@@ -99,6 +105,29 @@ pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Program
             .program("sync_target", vec![Op::Copy { from: bufs.online, to: bufs.target, len: params }]),
     };
     (plan, bufs, programs, norm_names)
+}
+
+/// Names of what an optimizer remembers.
+fn moments(optimizer: &Optimizer) -> &'static [&'static str] {
+    match optimizer {
+        Optimizer::Adam(_) => &["adam.m", "adam.v"],
+        Optimizer::RmsProp(_) => &["rmsprop.square"],
+    }
+}
+
+/// The launch that changes the parameters.
+fn optimize(optimizer: &Optimizer, bufs: &Bufs, len: usize) -> Op {
+    let Bufs { online: params, grads, hyper, guard, .. } = *bufs;
+    let moment = |index: usize| bufs.moments[index].1;
+    match *optimizer {
+        Optimizer::Adam(AdamSpec { beta1, beta2, epsilon }) => {
+            let (m, v) = (moment(0), moment(1));
+            Op::Adam { params, grads, m, v, hyper, guard, beta1, beta2, epsilon, len }
+        }
+        Optimizer::RmsProp(RmsPropSpec { decay, epsilon }) => {
+            Op::RmsProp { params, grads, square: moment(0), hyper, guard, decay, epsilon, len }
+        }
+    }
 }
 
 /// Decoding and every pass but the trained one, which comes last because the backward pass needs what it

@@ -4,11 +4,11 @@ mod build;
 mod spec;
 mod state;
 
-pub use spec::{AdamSpec, Clip, ModelSpec};
+pub use spec::{AdamSpec, Clip, ModelSpec, Optimizer, RmsPropSpec};
 pub use state::{ModelState, Tensor};
 
 use crate::guard;
-use crate::network::Network;
+use crate::network::{Network, TensorSpec};
 use crate::objective::{METRIC_SLOTS, PARAM_SLOTS, sample_fields};
 use crate::{
     AdamStep, CompiledObjective, Device, Error, Executor, Faults, ObjectiveCompiler, OnFault, Reads,
@@ -68,9 +68,12 @@ impl Model {
         let network = Network::new(&spec.net, spec.obs, spec.outputs)?;
         let (plan, bufs, programs, norm_names) = build::build(&spec, &network);
         let mut executor = device.compile(&plan)?;
-        let params = network.initial_params(spec.seed);
+        let params = spec.init.draw(&network, spec.seed);
         executor.write(bufs.online, &params)?;
         executor.write(bufs.target, &params)?;
+        if let Optimizer::RmsProp(_) = spec.optimizer {
+            executor.write(bufs.moments[0].1, &vec![1.0; params.len()])?;
+        }
         let (has_objective, updates, reported) = (false, 0, 0);
         Ok(Self { spec, network, executor, bufs, programs, norm_names, has_objective, updates, reported })
     }
@@ -124,11 +127,15 @@ impl Model {
     pub fn update(&mut self, batch: &Batch<'_>, learning_rate: f32) -> Result<(), Error> {
         self.needs_objective("update")?;
         self.check_batch("update", batch)?;
-        let AdamSpec { beta1, beta2, .. } = self.spec.adam;
+        let (beta1, beta2) = match self.spec.optimizer {
+            Optimizer::Adam(AdamSpec { beta1, beta2, .. }) => (beta1, beta2),
+            // Nothing to correct.
+            Optimizer::RmsProp(_) => (0.0, 0.0),
+        };
         let step = AdamStep::new(learning_rate, beta1, beta2, self.updates + 1);
         self.executor.write(self.bufs.hyper, &step.to_array())?;
         self.write_batch(batch)?;
-        self.executor.run(&[self.programs.forward, self.programs.learn])?;
+        self.executor.run(&[self.programs.forward, self.programs.backward, self.programs.step])?;
         self.updates += 1;
         Ok(())
     }
@@ -144,6 +151,23 @@ impl Model {
         let mut wanted = [(o.trained, &mut trained[..]), (o.online, &mut online), (o.target, &mut target)];
         self.executor.read_all(&mut wanted)?;
         Ok(Outputs { trained, online, target })
+    }
+
+    /// The gradient of the objective on this batch with respect to every online parameter, in the order of
+    /// [`Model::tensors`]; nothing is clipped or changed. Waits for the device.
+    pub fn gradient(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, Error> {
+        self.needs_objective("gradient")?;
+        self.check_batch("gradient", batch)?;
+        self.write_batch(batch)?;
+        self.executor.run(&[self.programs.forward, self.programs.backward])?;
+        let mut grads = vec![0.0; self.network.param_len()];
+        self.executor.read(self.bufs.grads, &mut grads)?;
+        Ok(grads)
+    }
+
+    /// Names, shapes and places of the parameters.
+    pub fn tensors(&self) -> &[TensorSpec] {
+        self.network.tensors()
     }
 
     /// Reads, in one wait for the device, what there is to say of the last update, and of faults since the last
@@ -181,7 +205,8 @@ impl Model {
         let mut counts = [0.0; guard::LEN];
         counts[guard::HOLD] = 1.0;
         self.executor.write(self.bufs.guard, &counts)?;
-        self.executor.run(&[self.programs.act, self.programs.forward, self.programs.learn])?;
+        let Programs { act, forward, backward, step, .. } = self.programs;
+        self.executor.run(&[act, forward, backward, step])?;
         self.executor.run(&[self.programs.means])?;
         self.executor.read(self.bufs.guard, &mut counts)?;
         self.clear_guard()

@@ -1,6 +1,6 @@
 //! What a model is made from.
 
-use crate::{Error, NetSpec, ObsShape, OnFault, Reads};
+use crate::{Error, Init, NetSpec, ObsShape, OnFault, Reads};
 
 /// Gradient clipping by L2 norm.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,7 +13,7 @@ pub enum Clip {
     Global(f32),
 }
 
-/// Adam's constants; the learning rate is an argument of [`Model::update`](crate::Model::update).
+/// Adam's constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamSpec {
     /// Decay of the mean gradient.
@@ -22,6 +22,24 @@ pub struct AdamSpec {
     pub beta2: f32,
     /// Added outside the square root.
     pub epsilon: f32,
+}
+
+/// Constants of RMSProp as TensorFlow 1 has it, which the first releases of A2C used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RmsPropSpec {
+    /// Decay of the mean squared gradient, which starts at 1.
+    pub decay: f32,
+    /// Added inside the square root.
+    pub epsilon: f32,
+}
+
+/// What turns a gradient into a step; the learning rate is an argument of [`Model::update`](crate::Model::update).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Optimizer {
+    /// Kingma and Ba 2015.
+    Adam(AdamSpec),
+    /// Tieleman and Hinton 2012.
+    RmsProp(RmsPropSpec),
 }
 
 /// Everything that fixes a model's plan.
@@ -42,11 +60,13 @@ pub struct ModelSpec {
     /// The outputs its objectives read: no other pass is run, nor memory taken for one.
     pub reads: Reads,
     /// Optimizer.
-    pub adam: AdamSpec,
+    pub optimizer: Optimizer,
     /// Gradient clipping.
     pub clip: Clip,
     /// What an update does whose numbers are not finite.
     pub on_fault: OnFault,
+    /// How the initial parameters are drawn.
+    pub init: Init,
     /// Of the initial parameters.
     pub seed: u64,
 }
@@ -84,6 +104,14 @@ impl ModelSpec {
         if obs_bytes > MAX_OBS_BYTES {
             return Err(Error::Unsupported(format!(
                 "an observation of {obs_bytes} bytes; at most {MAX_OBS_BYTES}"
+            )));
+        }
+        if let Init::Orthogonal { heads } = &self.init
+            && heads.iter().sum::<usize>() != self.outputs
+        {
+            return Err(Error::Unsupported(format!(
+                "heads of {heads:?} columns for {} outputs",
+                self.outputs
             )));
         }
         self.reads.check(self.window)

@@ -6,7 +6,7 @@ use crate::Error;
 /// One named tensor of a [`ModelState`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
-    /// `online.`, `target.`, `adam.m.` or `adam.v.`, then the parameter's name, as in `online.conv1.weight`.
+    /// `online.`, `target.`, or what the optimizer remembers, such as `adam.m.`, then the parameter's name, as in `online.conv1.weight`.
     pub name: String,
     /// Dimensions, row-major.
     pub shape: Vec<usize>,
@@ -41,7 +41,7 @@ impl Model {
 
     /// Replaces everything learned. On an error, which names the tensor, nothing was changed.
     pub fn import(&mut self, state: &ModelState) -> Result<(), Error> {
-        let expected = self.bufs.learned().len() * self.network.tensors().len();
+        let expected = self.bufs.learned().count() * self.network.tensors().len();
         if state.tensors.len() != expected {
             let found = state.tensors.len();
             return Err(Error::Misuse(format!("a state of {found} tensors for a model of {expected}")));
@@ -86,8 +86,8 @@ impl Model {
                 self.spec, old.spec
             )));
         }
-        let ours = self.bufs.learned().map(|(_, buf)| buf).into_iter().chain([self.bufs.guard]);
-        let theirs = old.bufs.learned().map(|(_, buf)| buf).into_iter().chain([old.bufs.guard]);
+        let ours = self.bufs.learned().map(|(_, buf)| buf).chain([self.bufs.guard]);
+        let theirs = old.bufs.learned().map(|(_, buf)| buf).chain([old.bufs.guard]);
         let pairs: Vec<_> = ours.zip(theirs).collect();
         self.executor.take_over(&mut *old.executor, &pairs)?;
         (self.updates, self.reported) = (old.updates, old.reported);

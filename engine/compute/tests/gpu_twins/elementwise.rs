@@ -17,8 +17,10 @@ pub fn tests() -> Vec<Test> {
     for len in [1, 255, 257, 100_003] {
         test(format!("relu_backward: {len}"), Box::new(move |device| relu_backward(device, len)));
         test(format!("adam: {len}"), Box::new(move |device| adam(device, len, 0.0)));
+        test(format!("rmsprop: {len}"), Box::new(move |device| rmsprop(device, len, 0.0)));
     }
     test("adam: held".into(), Box::new(|device| adam(device, 300, 1.0)));
+    test("rmsprop: held".into(), Box::new(|device| rmsprop(device, 300, 1.0)));
     test("guard: every place, in every mode".into(), Box::new(guard));
     // The last needs more workgroups than one dimension of a dispatch has.
     for len in [1, 300, 65_535 * 256 + 1] {
@@ -93,6 +95,32 @@ fn clip_norm(device: &dyn Device, max_norm: Option<f32>) -> Result<(), String> {
     // make 33 roundings, halved by the root; the CPU's chains of 256 add as many. Random signs leave far
     // less.
     compare(&cpu, &case.on_gpu(device)?, |output, i| 64.0 * U * f64::from(cpu[output][i].abs()))
+}
+
+fn rmsprop(device: &dyn Device, len: usize, held: f32) -> Result<(), String> {
+    let (decay, epsilon, learning_rate) = (0.99, 1e-5, 7e-4);
+    let mut case = Case::new();
+    let params = case.output("params", len);
+    let grads = case.input("grads", len);
+    let squares = case.random(len).into_iter().map(f32::abs).collect();
+    let square = case.input_of("square", squares);
+    case.compare(square, len);
+    let hyper = case.input_of("hyper", AdamStep::new(learning_rate, 0.0, 0.0, 1).to_array().to_vec());
+    let guard = case.input_of("guard", vec![0.0, 9.0, 2.0, 3.0, 4.0, held]);
+    case.op(Op::RmsProp { params, grads, square, hyper, guard, decay, epsilon, len });
+    if held != 0.0 {
+        let inputs = [params, square].map(|buf| case.data(buf).to_vec());
+        return compare(&inputs, &case.on_gpu(device)?, |_, _| 0.0);
+    }
+    let at = |buf, i: usize| f64::from(case.data(buf)[i]);
+    let mean = |i| f64::from(decay) * at(square, i) + f64::from(1.0 - decay) * at(grads, i).powi(2);
+    let change = |i| f64::from(learning_rate) * at(grads, i).abs() / (mean(i) + f64::from(epsilon)).sqrt();
+    // As for Adam, with fewer operations.
+    let bound = |output, i| match output {
+        0 => 2.0 * U * at(params, i).abs() + 24.0 * U * change(i),
+        _ => 6.0 * U * mean(i),
+    };
+    compare(&case.on_cpu()?, &case.on_gpu(device)?, bound)
 }
 
 fn adam(device: &dyn Device, len: usize, held: f32) -> Result<(), String> {

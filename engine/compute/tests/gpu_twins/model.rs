@@ -5,7 +5,9 @@ use crate::case::compare;
 use crate::support::scenarios::reads;
 use crate::support::{dqn, objectives};
 use kelvin_compute::objective::sample_fields;
-use kelvin_compute::{AdamSpec, Batch, Clip, CpuDevice, Device, Error, Model, ModelSpec, NetSpec, ObsShape};
+use kelvin_compute::{
+    AdamSpec, Batch, Clip, CpuDevice, Device, Error, Init, Model, ModelSpec, NetSpec, ObsShape, Optimizer,
+};
 use kelvin_compute::{ObjectiveKernel, OnFault};
 
 const UPDATES: usize = 3;
@@ -62,7 +64,8 @@ fn mlp(batch: usize, window: usize, clip: Clip) -> ModelSpec {
         act_batch: 2,
         window,
         reads: Default::default(),
-        adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-3 },
+        optimizer: Optimizer::Adam(AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-3 }),
+        init: Init::Glorot,
         clip,
         on_fault: OnFault::Stop,
         seed: 5,

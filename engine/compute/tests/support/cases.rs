@@ -28,6 +28,7 @@ pub fn all() -> Vec<Case> {
     cases.extend([(1, 16), (7, 16), (256, 1), (33, 50)].map(|(count, width)| column_means(count, width)));
     cases.extend(clip_norm());
     cases.extend(adam());
+    cases.extend(rmsprop());
     cases.extend(guard());
     cases
 }
@@ -236,6 +237,29 @@ fn adam() -> Vec<Case> {
             let hyper = case.buf("hyper", AdamStep::new(learning_rate, beta1, beta2, t).to_array().to_vec());
             let guard = case.buf("guard", vec![0.0, 9.0, 2.0, 3.0, 4.0, held]);
             case.ops.push(Op::Adam { params, grads, m, v, hyper, guard, beta1, beta2, epsilon, len });
+            case
+        })
+        .into()
+}
+
+/// A fresh and a later step, a gradient of zero, and a step that the guard holds.
+fn rmsprop() -> Vec<Case> {
+    let steps =
+        [(1e-3, 1e-5, 5, 0.0), (7e-4, 1e-5, 40_001, 0.0), (1e-2, 1e-8, 17, 0.0), (1e-2, 1e-8, 17, 1.0)];
+    steps
+        .map(|(learning_rate, epsilon, len, held)| {
+            let mut case = Case::new(format!("rmsprop ε={epsilon} {len}"), 4.0 * f64::from(f32::EPSILON));
+            let params = case.buf("params", random(1, len + 1));
+            let mut grad = random(2, len + 1);
+            grad[1] = 0.0;
+            let grads = case.buf("grads", grad);
+            let fresh = len == 5;
+            let squares =
+                random(4, len + 1).into_iter().map(|value| if fresh { 1.0 } else { 0.1 + value * value });
+            let square = case.buf("square", squares.collect());
+            let hyper = case.buf("hyper", AdamStep::new(learning_rate, 0.0, 0.0, 1).to_array().to_vec());
+            let guard = case.buf("guard", vec![0.0, 9.0, 2.0, 3.0, 4.0, held]);
+            case.ops.push(Op::RmsProp { params, grads, square, hyper, guard, decay: 0.99, epsilon, len });
             case
         })
         .into()

@@ -116,7 +116,17 @@ impl Memory {
                 state[guard::HELD] = if state[guard::HOLD] != 0.0 || fault_holds { 1.0 } else { 0.0 };
                 state[guard::SKIPPED] += state[guard::HELD];
             }
-            Op::Adam { guard, .. } if f[guard][guard::HELD] != 0.0 => {}
+            Op::Adam { guard, .. } | Op::RmsProp { guard, .. } if f[guard][guard::HELD] != 0.0 => {}
+            Op::RmsProp { params, grads, square, hyper, decay, epsilon, len, .. } => {
+                let [decay, epsilon] = [*decay, *epsilon].map(f64::from);
+                let (grads, hyper) = (f[grads].clone(), f[hyper].clone());
+                for (i, grad) in grads.iter().enumerate().take(*len) {
+                    let square = &mut f.get_mut(square).unwrap()[i];
+                    *square = decay * *square + (1.0 - decay) * grad * grad;
+                    let root = (*square + epsilon).sqrt();
+                    f.get_mut(params).unwrap()[i] -= hyper[0] * grad / root;
+                }
+            }
             Op::Adam { params, grads, m, v, hyper, beta1, beta2, epsilon, len, .. } => {
                 let [beta1, beta2, epsilon] = [*beta1, *beta2, *epsilon].map(f64::from);
                 let (grads, hyper) = (f[grads].clone(), f[hyper].clone());

@@ -1,6 +1,8 @@
 //! What holds where neither the script nor the command line says otherwise.
 
-use super::{ClipName, Config, HeadName, Learner, NetworkName, OnNan, Wanted};
+use super::{
+    ClipName, Config, DecayName, HeadName, InitName, LearnerName, NetworkName, OnNan, OptimizerName, Wanted,
+};
 use crate::memory;
 use crate::replay::bytes_per_transition;
 use crate::units::{AgentSteps, Frames};
@@ -31,20 +33,26 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         device: wanted.device.clone(),
         frames: wanted.frames.unwrap_or(Frames(10_000_000)),
         envs: 8,
-        learner: Learner::Replay,
+        learner: LearnerName::Replay,
         n: 1,
         heads: vec![HeadName::Q],
         network: NetworkName::Nature,
         hidden: vec![64, 64],
+        overlap: true,
+        init: InitName::Glorot,
         batch: 32,
         replay_capacity: affordable(1_000_000, env),
         learning_starts: AgentSteps(50_000),
         update_every: 4,
         target_every: 40_000,
+        optimizer: OptimizerName::Adam,
         learning_rate: 1e-4,
+        learning_rate_decay: DecayName::Constant,
         adam_beta1: 0.9,
         adam_beta2: 0.999,
         adam_epsilon: 1e-4,
+        rmsprop_decay: 0.99,
+        rmsprop_epsilon: 1e-5,
         clip: ClipName::PerTensor,
         clip_norm: 10.0,
         epsilon_start,
@@ -62,9 +70,17 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         params: script.params().iter().map(|param| (param.name.clone(), param.default)).collect(),
         pinned: BTreeSet::new(),
     };
-    if env.atari {
-        return common;
+    match (on_policy(wanted, script), env.atari) {
+        (false, true) => common,
+        (true, true) => rollout(common),
+        (false, false) => small(common, wanted, script, env),
+        // Larger steps for a smaller network.
+        (true, false) => Config { learning_rate: 7e-3, ..rollout(small(common, wanted, script, env)) },
     }
+}
+
+/// Built-in environments: small networks, short schedules.
+fn small(common: Config, wanted: &Wanted, script: &Script, env: &EnvSpec) -> Config {
     Config {
         frames: wanted.frames.unwrap_or(Frames(100_000)),
         network: NetworkName::Mlp,
@@ -76,8 +92,37 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         epsilon_mid_at: 0.1,
         epsilon_end_at: 0.3,
         checkpoint_every: 50_000,
-        eval_every: if hooks.on_eval { 20_000 } else { 0 },
+        eval_every: if script.hooks().on_eval { 20_000 } else { 0 },
         ..common
+    }
+}
+
+/// A2C: the settings of the paper's sections 6.1 and 6.3 and of the code it builds on.
+fn rollout(common: Config) -> Config {
+    Config {
+        envs: 16,
+        learner: LearnerName::Rollout,
+        init: InitName::Orthogonal,
+        batch: 16,
+        learning_starts: AgentSteps(0),
+        // The target network is a reference, which stays as it is.
+        target_every: 0,
+        optimizer: OptimizerName::Rmsprop,
+        learning_rate: 7e-4,
+        learning_rate_decay: DecayName::Linear,
+        clip: ClipName::Global,
+        clip_norm: 0.5,
+        ..common
+    }
+}
+
+/// Whether the command line, or else the script, asks for rollouts.
+fn on_policy(wanted: &Wanted, script: &Script) -> bool {
+    let asked = wanted.sets.iter().rfind(|(key, _)| key == "learner").map(|(_, value)| value.as_str());
+    match (asked, script.config().get("learner")) {
+        (Some(asked), _) => asked == "rollout",
+        (None, Some(ConfigValue::Str(learner))) => learner == "rollout",
+        _ => false,
     }
 }
 

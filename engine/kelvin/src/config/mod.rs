@@ -9,8 +9,11 @@ mod near;
 mod validate;
 
 use crate::failure::Failure;
+use crate::learner::rollout_slots;
 use crate::units::{AgentSteps, Frames};
-use kelvin_compute::{AdamSpec, Clip, ModelSpec, NetSpec, ObsShape, OnFault, Reads};
+use kelvin_compute::{
+    AdamSpec, Clip, Init, ModelSpec, NetSpec, ObsShape, OnFault, Optimizer, Reads, RmsPropSpec,
+};
 use kelvin_env::{EnvSpec, Preset};
 use kelvin_objective::{Head, Script};
 use merge::Problem;
@@ -40,34 +43,53 @@ pub struct Config {
     pub envs: usize,
 
     /// Which learner trains the script.
-    pub learner: Learner,
+    pub learner: LearnerName,
     /// Window: steps from a sample to its bootstrap state.
     pub n: usize,
     /// Outputs of the network.
     pub heads: Vec<HeadName>,
+    /// Whether the network acts for one half of a rollout's environments while the other half steps. The results are
+    /// the same.
+    #[serde(default = "overlapping")]
+    pub overlap: bool,
     /// `nature` or `mlp`.
     pub network: NetworkName,
     /// Widths of the hidden layers of an `mlp`.
     pub hidden: Vec<usize>,
+    /// How weights are drawn: `glorot` or `orthogonal`.
+    #[serde(default)]
+    pub init: InitName,
 
-    /// Samples of an update.
+    /// Samples of an update: windows of `n` steps. A rollout's update has one of each environment.
     pub batch: usize,
-    /// Transitions kept for replay, over all environments.
+    /// Transitions kept for replay, over all environments; a rollout keeps its own.
     pub replay_capacity: usize,
-    /// Agent steps before the first update.
+    /// Agent steps before the first update; of replay.
     pub learning_starts: AgentSteps,
-    /// Agent steps an update.
+    /// Agent steps an update; of replay.
     pub update_every: u64,
-    /// Agent steps between two copies of the online network to the target network.
+    /// Agent steps between two copies of the online network to the target network; 0 for none after the first.
     pub target_every: u64,
-    /// Adam's step size.
+    /// `adam` or `rmsprop`.
+    #[serde(default)]
+    pub optimizer: OptimizerName,
+    /// The optimizer's step size, at the start.
     pub learning_rate: f64,
+    /// How the step size goes on: `constant`, or `linear` to zero at the end.
+    #[serde(default)]
+    pub learning_rate_decay: DecayName,
     /// Decay of Adam's first moment.
     pub adam_beta1: f64,
     /// Decay of Adam's second moment.
     pub adam_beta2: f64,
     /// Adam's ε, outside the root.
     pub adam_epsilon: f64,
+    /// Decay of RMSProp's mean square, which starts at 1.
+    #[serde(default = "rmsprop_decay")]
+    pub rmsprop_decay: f64,
+    /// RMSProp's ε, inside the root.
+    #[serde(default = "rmsprop_epsilon")]
+    pub rmsprop_epsilon: f64,
     /// What is clipped to `clip_norm`: `none`, `per_tensor` or `global`.
     pub clip: ClipName,
     /// Largest L2 norm of a gradient.
@@ -114,17 +136,29 @@ fn clipped() -> bool {
     true
 }
 
+fn overlapping() -> bool {
+    true
+}
+
 fn ten() -> u64 {
     10
+}
+
+fn rmsprop_decay() -> f64 {
+    0.99
+}
+
+fn rmsprop_epsilon() -> f64 {
+    1e-5
 }
 
 /// A learner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Learner {
+pub enum LearnerName {
     /// Off-policy, from a replay memory, with a target network (DQN's loop).
     Replay,
-    /// On-policy, from what was just played. Scripts for it can be checked; it does not train yet.
+    /// On-policy, from what was just played (A2C's loop).
     Rollout,
 }
 
@@ -193,6 +227,39 @@ pub enum NetworkName {
     Mlp,
 }
 
+/// A way to draw weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InitName {
+    /// Glorot and Bengio 2010, uniform.
+    #[default]
+    Glorot,
+    /// Saxe, McClelland and Ganguli 2014: gain √2, 1 in the heads.
+    Orthogonal,
+}
+
+/// An optimizer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerName {
+    /// Kingma and Ba 2015.
+    #[default]
+    Adam,
+    /// Tieleman and Hinton 2012, as TensorFlow 1 has it.
+    Rmsprop,
+}
+
+/// How the step size goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecayName {
+    /// As it started.
+    #[default]
+    Constant,
+    /// In proportion to the frames that are left.
+    Linear,
+}
+
 /// A rule for clipping gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -231,11 +298,18 @@ impl Config {
     pub fn resolve(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Result<Self, Failure> {
         let in_script =
             |problem: Problem| Failure::from(script.diagnostic(problem.message, problem.hint.as_str()));
-        let mut table = merge::to_table(&defaults::defaults(wanted, script, env))?;
+        let defaults = defaults::defaults(wanted, script, env);
+        let mut table = merge::to_table(&defaults)?;
         for (key, value) in script.config() {
             merge::from_script(&mut table, key, value).map_err(in_script)?;
         }
+        // Where the command line asks for the other learner, the script's settings are read as that one's.
+        for (key, value) in wanted.sets.iter().filter(|(key, _)| key == "learner") {
+            merge::from_command_line(&mut table, key, value, &[])
+                .map_err(|problem| Failure::usage(problem.message).hint(problem.hint))?;
+        }
         let config = Self::from_table(table).map_err(in_script)?.with_sets(&wanted.sets, script)?;
+        let config = config.with_batch_of_rollout(&defaults)?;
         config.validate_behaviour(script.hooks().behave).map_err(in_script)?;
         Ok(config)
     }
@@ -251,10 +325,26 @@ impl Config {
         Self::from_table(table).map_err(|problem| Failure::usage(problem.message).hint(problem.hint))
     }
 
+    /// An update of a rollout has a window of each environment, whatever the number of these.
+    fn with_batch_of_rollout(self, defaults: &Self) -> Result<Self, Failure> {
+        if self.learner == LearnerName::Replay || self.batch == self.envs {
+            return Ok(self);
+        }
+        if self.batch != defaults.batch {
+            let message = format!(
+                "`batch` is {}, and an update of a rollout has one window of each of {} environments",
+                self.batch, self.envs
+            );
+            return Err(Failure::usage(message).hint("leave it out and set `envs`"));
+        }
+        Ok(Self { batch: self.envs, ..self })
+    }
+
     fn from_table(table: Table) -> Result<Self, Problem> {
         let config: Self = table.try_into().map_err(|error: toml::de::Error| Problem {
             message: error.message().trim().to_owned(),
             hint: "learner: replay, rollout; network: nature, mlp; clip: none, per_tensor, global; \
+                   optimizer: adam, rmsprop; init: glorot, orthogonal; learning_rate_decay: constant, linear; \
                    on_nan: stop, skip, continue; heads: a list of q, logits, v; hidden: a list of widths"
                 .to_owned(),
         })?;
@@ -293,10 +383,23 @@ impl Config {
             window: self.n,
             reads,
             on_fault: self.on_nan.into(),
-            adam: AdamSpec {
-                beta1: self.adam_beta1 as f32,
-                beta2: self.adam_beta2 as f32,
-                epsilon: self.adam_epsilon as f32,
+            optimizer: match self.optimizer {
+                OptimizerName::Adam => Optimizer::Adam(AdamSpec {
+                    beta1: self.adam_beta1 as f32,
+                    beta2: self.adam_beta2 as f32,
+                    epsilon: self.adam_epsilon as f32,
+                }),
+                OptimizerName::Rmsprop => Optimizer::RmsProp(RmsPropSpec {
+                    decay: self.rmsprop_decay as f32,
+                    epsilon: self.rmsprop_epsilon as f32,
+                }),
+            },
+            init: match self.init {
+                InitName::Glorot => Init::Glorot,
+                InitName::Orthogonal => {
+                    let columns = |head: &HeadName| head.columns(env.actions.len());
+                    Init::Orthogonal { heads: self.heads.iter().map(columns).collect() }
+                }
             },
             clip: match self.clip {
                 ClipName::None => Clip::None,
@@ -304,6 +407,14 @@ impl Config {
                 ClipName::Global => Clip::Global(self.clip_norm as f32),
             },
             seed,
+        }
+    }
+
+    /// Transitions kept, over all environments.
+    pub fn slots(&self) -> usize {
+        match self.learner {
+            LearnerName::Replay => self.replay_capacity,
+            LearnerName::Rollout => self.envs * rollout_slots(self.n),
         }
     }
 

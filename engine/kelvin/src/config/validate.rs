@@ -1,7 +1,7 @@
 //! What a configuration must be, whatever it was merged from.
 
 use super::merge::Problem;
-use super::{Config, HeadName};
+use super::{Config, HeadName, LearnerName};
 use crate::replay::KEPT_AFTER_DRAWING;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -34,13 +34,14 @@ impl Config {
             ("batch", self.batch as f64, 1.0..=MAX_ROWS),
             ("frames", self.frames.0 as f64, count.clone()),
             ("update_every", self.update_every as f64, count.clone()),
-            ("target_every", self.target_every as f64, count.clone()),
             ("log_every", self.log_every as f64, count.clone()),
             ("checkpoint_every", self.checkpoint_every as f64, count),
             ("eval_episodes", self.eval_episodes as f64, 1.0..=MAX_EPISODES),
             ("learning_rate", self.learning_rate, POSITIVE),
             ("adam_epsilon", self.adam_epsilon, POSITIVE),
+            ("rmsprop_epsilon", self.rmsprop_epsilon, POSITIVE),
             ("clip_norm", self.clip_norm, POSITIVE),
+            ("rmsprop_decay", self.rmsprop_decay, 0.0..=BELOW_ONE),
             ("adam_beta1", self.adam_beta1, 0.0..=BELOW_ONE),
             ("adam_beta2", self.adam_beta2, 0.0..=BELOW_ONE),
             ("epsilon_start", self.epsilon_start, fraction.clone()),
@@ -51,8 +52,9 @@ impl Config {
         ];
         for (key, value, range) in ranges {
             if !range.contains(&value) {
-                let range = match range == POSITIVE {
-                    true => "be a positive number".to_owned(),
+                let range = match *range.end() == u64::MAX as f64 {
+                    _ if range == POSITIVE => "be a positive number".to_owned(),
+                    true => format!("be {} or more", range.start()),
                     false => format!("lie in {} to {}", range.start(), range.end()),
                 };
                 return Err(Problem::new(format!("`{key}` is {value}"), format!("it must {range}")));
@@ -97,6 +99,12 @@ impl Config {
     }
 
     fn validate_replay(&self) -> Result<(), Problem> {
+        if self.learner == LearnerName::Rollout {
+            return Ok(());
+        }
+        if self.target_every == 0 {
+            return Err(Problem::new("`target_every` is 0", "it must be 1 or more"));
+        }
         let smallest = self.envs * (self.n + self.batch.div_ceil(self.envs) + MARGIN);
         if self.replay_capacity >= smallest {
             return Ok(());

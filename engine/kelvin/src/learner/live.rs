@@ -1,8 +1,8 @@
 //! What changes in a learner while it goes on, always between two ticks and so between two updates.
 
+use super::agent::Learner;
 use super::policy::Policy;
 use super::readings::Readings;
-use super::replay_learner::ReplayLearner;
 use crate::failure::Failure;
 use crate::params::{Steered, Values};
 use crate::replay::BatchBuffers;
@@ -27,7 +27,7 @@ pub enum Runnable {
     Model(Box<Model>),
 }
 
-impl ReplayLearner {
+impl Learner {
     /// Replaces the objective.
     pub fn swap(&mut self, swap: Swap) -> Result<(), Failure> {
         self.look()?;

@@ -4,7 +4,7 @@
 //! parameters, target network and objective, does not change before it was looked at: whoever changes that looks
 //! first. So a broken update can be put together again as it was.
 
-use super::replay_learner::ReplayLearner;
+use super::agent::Learner;
 use crate::config::OnNan;
 use crate::failure::Failure;
 use kelvin_compute::{Batch, Faults, Outputs, Reads, Report};
@@ -56,7 +56,7 @@ impl Evidence {
     }
 }
 
-impl ReplayLearner {
+impl Learner {
     /// Looks at the updates that nobody has looked at yet. What is about to change anything that they depend on must
     /// do this first.
     pub(super) fn look(&mut self) -> Result<(), Failure> {

@@ -1,18 +1,22 @@
-//! Learners: what acts, remembers and updates. A learner yields ticks and does nothing else: recording,
-//! drawing and stopping are the business of whoever calls [`ReplayLearner::tick`].
+//! The learner: what acts, remembers and updates. It yields ticks and does nothing else: recording, drawing and
+//! stopping are the business of whoever calls [`Learner::tick`].
 
+mod acting;
+mod agent;
+mod learning;
 mod live;
 mod look;
 mod pending;
 mod policy;
 mod readings;
-mod replay_learner;
+mod rollout;
 mod seeds;
 mod state;
 
+pub use agent::{Learner, Tick};
 pub use live::{Runnable, Swap};
 pub use look::{Broken, Evidence};
 pub use policy::{Choice, Policy, Unsampled};
 pub use readings::Readings;
-pub use replay_learner::{ReplayLearner, Tick};
+pub use rollout::rollout_slots;
 pub use state::{Evaluations, LearnerState};

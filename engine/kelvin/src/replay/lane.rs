@@ -116,6 +116,24 @@ impl Lane {
         age + n < self.len
     }
 
+    /// Shows the frame after the newest transition, where the next push will write it.
+    pub fn foresee(&mut self, frame: &[u8]) {
+        let (head, depth) = (self.head, self.next_depth());
+        self.frames[head * self.pixels..(head + 1) * self.pixels].copy_from_slice(frame);
+        self.depths[head] = depth;
+    }
+
+    /// Where the newest window starts, of which `taken` steps were made since the one before it: those steps, or the
+    /// last `n` before a cut-off. `None` where the episode that was cut off is shorter.
+    pub fn latest(&self, taken: usize, n: usize) -> Option<usize> {
+        let newest = self.len.checked_sub(1)?;
+        match self.ends[self.slot(newest)] {
+            FINAL_FRAME if usize::from(self.depths[self.slot(newest)]) < n => None,
+            FINAL_FRAME => newest.checked_sub(n),
+            _ => self.len.checked_sub(taken),
+        }
+    }
+
     /// Age of the `d`-th state of the window from `age`. After a termination there are no states, and any will
     /// do: the one that the terminal step was taken in.
     pub fn state(&self, age: usize, d: usize) -> usize {

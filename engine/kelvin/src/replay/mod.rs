@@ -3,7 +3,7 @@
 //! Each environment writes its own ring, a *lane*, in time order. A sample is a start slot drawn uniformly over
 //! all lanes; what a slot may start, and what its window holds, follows from the slots after it: rewards after
 //! a termination are zero and `terminated` stays one; a window never crosses a truncation, but may end in the
-//! final frame that a truncated episode left behind.
+//! final frame that a truncated episode left behind. A learner that is on policy takes the newest window of each lane.
 
 mod batch;
 mod lane;
@@ -28,6 +28,13 @@ pub enum End {
     Terminated = 1,
     /// A cut-off: the next slot holds the episode's final frame and starts no transition.
     Truncated = 2,
+}
+
+impl End {
+    /// Whether the episode is over, one way or the other.
+    pub fn is_final(self) -> bool {
+        self != Self::Continues
+    }
 }
 
 /// One transition, as an environment brings it.
@@ -126,6 +133,27 @@ impl Replay {
                 batch.starts.push(Drawn { lane, serial: self.lanes[lane].serial(age) });
             }
         }
+        self.gather(batch);
+        true
+    }
+
+    /// Shows environment `lane`'s frame after its newest transition, which the next one will begin with: the last state
+    /// of a window that ends there.
+    pub fn foresee(&mut self, lane: usize, frame: &[u8]) {
+        self.lanes[lane].foresee(frame);
+    }
+
+    /// Fills `batch` with the newest window of every lane, of which `taken` steps are new. Where an episode was cut off
+    /// before it had a whole window, another lane's stands in; `false` if there is none.
+    pub fn latest(&self, taken: &[usize], batch: &mut BatchBuffers) -> bool {
+        let newest = |(lane, taken): (usize, &usize)| {
+            let age = self.lanes[lane].latest(*taken, self.spec.n)?;
+            Some(Drawn { lane, serial: self.lanes[lane].serial(age) })
+        };
+        let windows: Vec<Option<Drawn>> = taken.iter().enumerate().map(newest).collect();
+        let Some(stand_in) = windows.iter().flatten().next() else { return false };
+        batch.starts.clear();
+        batch.starts.extend(windows.iter().map(|window| window.unwrap_or(*stand_in)));
         self.gather(batch);
         true
     }

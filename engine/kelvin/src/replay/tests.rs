@@ -204,3 +204,44 @@ fn a_snapshot_restores_every_slot() {
     let error = restored.read_from(&mut &bytes[8..]).unwrap_err().to_string();
     assert!(error.contains("another version of kelvin"), "{error}");
 }
+
+/// The newest windows of one lane, as an on-policy learner takes them.
+fn latest(replay: &Replay, taken: usize) -> Option<BatchBuffers> {
+    let mut batch = BatchBuffers::new(&replay.spec, (0..=replay.spec.n).collect(), 1);
+    replay.latest(&[taken], &mut batch).then_some(batch)
+}
+
+#[test]
+fn the_newest_window_ends_in_what_the_environment_shows() {
+    let mut replay = replay(16, 1, 2, 3);
+    fill(&mut replay, 0, 1, &[C, C, C, C, C]);
+    replay.foresee(0, &[6; PIXELS]);
+    let batch = latest(&replay, 3).unwrap();
+    assert_eq!((obs(&replay, &batch, 0), obs(&replay, &batch, 3)), (vec![2, 3], vec![5, 6]));
+    assert_eq!(batch.samples[..3], [3.0, 4.0, 5.0]);
+    assert_eq!(batch.samples[12..15], [1.0; 3], "all were taken");
+    // What was foreseen comes true, and the window can be put together again.
+    let mut again = BatchBuffers::new(&replay.spec, vec![0, 1, 2, 3], 1);
+    let (frame, final_frame, end) = (&[6; PIXELS], &[0; PIXELS], C);
+    let (first, action, behaviour_logp, reward) = (false, 0, 0.0, 6.0);
+    replay.push(0, &Transition { frame, first, action, behaviour_logp, reward, end, final_frame });
+    assert!(replay.again(&batch.starts, &mut again));
+    assert_eq!((again.obs, again.samples), (batch.obs, batch.samples));
+}
+
+#[test]
+fn a_window_ends_with_its_episode_and_reaches_back_from_a_time_limit() {
+    let mut replay = replay(16, 1, 2, 3);
+    fill(&mut replay, 0, 1, &[C, C, C, C, T]);
+    let batch = latest(&replay, 2).unwrap();
+    assert_eq!(batch.samples[..3], [4.0, 5.0, 0.0]);
+    assert_eq!(batch.samples[3..6], [0.0, 1.0, 1.0], "terminated");
+    assert_eq!(batch.samples[12..15], [1.0, 1.0, 0.0], "one was not taken");
+    fill(&mut replay, 0, 11, &[C, C, C, X]);
+    let batch = latest(&replay, 1).unwrap();
+    assert_eq!(batch.samples[..6], [12.0, 13.0, 14.0, 0.0, 0.0, 0.0]);
+    assert_eq!(obs(&replay, &batch, 3), [14, 214], "the final frame");
+    // Too short to have a window of its own.
+    fill(&mut replay, 0, 21, &[C, X]);
+    assert!(latest(&replay, 2).is_none());
+}

@@ -1,7 +1,7 @@
 //! Keeping every version of the objective that ran, without making the training wait for the disk.
 
 use crate::failure::Failure;
-use crate::learner::ReplayLearner;
+use crate::learner::Learner;
 use kelvin_run::{RunDir, RunError};
 use std::thread::JoinHandle;
 
@@ -19,7 +19,7 @@ impl Archive {
     }
 
     /// Keeps the sources that run from the next update on.
-    pub fn keep(&mut self, learner: &ReplayLearner) -> Result<(), Failure> {
+    pub fn keep(&mut self, learner: &Learner) -> Result<(), Failure> {
         self.settle()?;
         let script = &learner.staged().script;
         let sources: Vec<_> =

@@ -2,7 +2,7 @@
 
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::learner::{LearnerState, ReplayLearner};
+use crate::learner::{Learner, LearnerState};
 use kelvin_compute::{ModelState, Tensor};
 use kelvin_run::{Checkpoint, Latest, RunDir};
 use std::io::Read;
@@ -21,7 +21,7 @@ pub const FOR_EVALUATION: [&str; 2] = [MODEL, STATE];
 const KEEP: usize = 2;
 
 /// Saves weights, optimizer, counters, random streams and memory.
-pub fn save(dir: &RunDir, learner: &mut ReplayLearner) -> Result<(), Failure> {
+pub fn save(dir: &RunDir, learner: &mut Learner) -> Result<(), Failure> {
     let model = learner.export()?;
     if let Some(tensor) =
         model.tensors.iter().find(|tensor| tensor.data.iter().any(|value| !value.is_finite()))
@@ -76,7 +76,7 @@ pub fn load_model(checkpoint: &Checkpoint) -> Result<(LearnerState, ModelState),
 }
 
 /// Puts a learner where the checkpoint was taken.
-pub fn restore(checkpoint: &Checkpoint, learner: &mut ReplayLearner) -> Result<(), Failure> {
+pub fn restore(checkpoint: &Checkpoint, learner: &mut Learner) -> Result<(), Failure> {
     let (state, model) = load_model(checkpoint)?;
     let file = checkpoint.open_file(REPLAY)?;
     let read = zstd::Decoder::with_buffer(file).and_then(|decoder| {

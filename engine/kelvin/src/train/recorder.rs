@@ -2,7 +2,7 @@
 
 use crate::evaluate::Summary;
 use crate::failure::Failure;
-use crate::learner::{ReplayLearner, Tick};
+use crate::learner::{Learner, Tick};
 use crate::params::Values;
 use crate::units::{AgentSteps, Frames, Updates};
 use kelvin_run::{JsonLines, RunDir};
@@ -77,7 +77,7 @@ struct TimingRecord {
 
 impl Recorder {
     /// Opens the run's files; what was recorded after `from` is dropped, since it will happen again.
-    pub fn new(dir: &RunDir, log_every: u64, learner: &ReplayLearner) -> Result<Self, Failure> {
+    pub fn new(dir: &RunDir, log_every: u64, learner: &Learner) -> Result<Self, Failure> {
         let from = learner.state().agent_steps;
         let (mut metrics, mut timing) = (dir.metrics_writer()?, dir.timing_writer()?);
         for file in [&mut metrics, &mut timing] {
@@ -97,7 +97,7 @@ impl Recorder {
     }
 
     /// Records what a tick brought.
-    pub fn observe(&mut self, learner: &mut ReplayLearner, tick: &Tick) -> Result<(), Failure> {
+    pub fn observe(&mut self, learner: &mut Learner, tick: &Tick) -> Result<(), Failure> {
         let (frames, agent_steps) = (learner.frames(), learner.state().agent_steps);
         for (env, episode) in &tick.episodes {
             if self.returns.len() == RECENT {
@@ -121,7 +121,7 @@ impl Recorder {
         Ok(())
     }
 
-    fn record(&mut self, learner: &mut ReplayLearner) -> Result<(), Failure> {
+    fn record(&mut self, learner: &mut Learner) -> Result<(), Failure> {
         let means = learner.take_readings().means();
         let names = learner.staged().metric_names();
         self.loss = means.map(|means| means[0]).or(self.loss);
@@ -152,12 +152,7 @@ impl Recorder {
     }
 
     /// Records an evaluation made with `epsilon`, which `learner` has noted already.
-    pub fn evaluation(
-        &mut self,
-        learner: &ReplayLearner,
-        epsilon: f64,
-        summary: &Summary,
-    ) -> Result<(), Failure> {
+    pub fn evaluation(&mut self, learner: &Learner, epsilon: f64, summary: &Summary) -> Result<(), Failure> {
         let state = learner.state();
         let record = EvalRecord {
             kind: "eval",
@@ -175,7 +170,7 @@ impl Recorder {
     }
 
     /// Records something that happened: `event`, at which update, and what belongs to it.
-    pub fn event(&mut self, event: &str, learner: &ReplayLearner, mut detail: Value) -> Result<(), Failure> {
+    pub fn event(&mut self, event: &str, learner: &Learner, mut detail: Value) -> Result<(), Failure> {
         let state = learner.state();
         if let Value::Object(detail) = &mut detail {
             detail.insert("event".to_owned(), json!(event));

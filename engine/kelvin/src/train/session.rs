@@ -7,10 +7,10 @@ use super::request::TrainRequest;
 use super::steering::Scheduled;
 use super::version::{Workshop, stage};
 use super::watch::Watcher;
-use crate::config::Config;
+use crate::config::{Config, LearnerName};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
-use crate::learner::ReplayLearner;
+use crate::learner::Learner;
 use crate::memory;
 use crate::params::Steered;
 use crate::replay::bytes_per_transition;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub struct Session {
     pub(super) config: Config,
     pub(super) dir: RunDir,
-    pub(super) learner: ReplayLearner,
+    pub(super) learner: Learner,
     pub(super) recorder: Recorder,
     pub(super) watcher: Watcher,
     pub(super) archive: Archive,
@@ -56,7 +56,7 @@ impl Session {
         dir: RunDir,
         lock: RunLock,
         parts: Parts,
-        learner: ReplayLearner,
+        learner: Learner,
     ) -> Result<Self, Failure> {
         let recorder = Recorder::new(&dir, config.log_every, &learner)?;
         let workshop = Workshop::new(&config, parts.device, &learner, dir.control_path());
@@ -78,27 +78,29 @@ impl Session {
     }
 
     /// The learner, to look at.
-    pub fn learner(&self) -> &ReplayLearner {
+    pub fn learner(&self) -> &Learner {
         &self.learner
     }
 
     /// Says what runs, on what, and where it is kept.
     pub(super) fn introduce(&self, console: &Console) {
         let spec = self.learner.env();
-        let Config { env, preset, seed, envs, batch, n, replay_capacity, .. } = &self.config;
+        let Config { env, preset, seed, envs, batch, n, .. } = &self.config;
         let game = if spec.atari { format!("{env} ({preset})") } else { env.clone() };
-        let bytes = (replay_capacity * bytes_per_transition(spec.frame_len())) as u64;
         console.line(format!(
             "{} on {game}: {} actions, {envs} environments, seed {seed}",
             self.learner.staged().script.name(),
             spec.actions.len(),
         ));
-        console.line(format!(
-            "replay {} transitions (up to {}; {} free), window {n}, batch {batch}",
-            grouped(*replay_capacity as u64),
-            memory::readable(bytes),
-            memory::available(),
-        ));
+        console.line(match self.config.learner {
+            LearnerName::Replay => format!(
+                "replay {} transitions (up to {}; {} free), window {n}, batch {batch}",
+                grouped(self.config.slots() as u64),
+                memory::readable((self.config.slots() * bytes_per_transition(spec.frame_len())) as u64),
+                memory::available(),
+            ),
+            LearnerName::Rollout => format!("rollouts of {n} steps: {} samples an update", n * envs),
+        });
         let (path, script) = (self.dir.path().display(), &self.config.script);
         if std::fs::exists(script).unwrap_or(false) {
             console.line(format!("run directory {path}; edit {script} while it trains"));
@@ -107,7 +109,7 @@ impl Session {
             console.line(format!("warning: {script} is not here, so that edits of it will not be seen"));
         }
         let first_update = self.config.learning_starts.frames(spec.frames_per_step);
-        if first_update >= self.config.frames {
+        if self.config.learner == LearnerName::Replay && first_update >= self.config.frames {
             console.line(format!(
                 "warning: learning starts after {} frames, and the run ends at {}: nothing will be learned; \
                  --set learning_starts=… counts agent steps",
@@ -147,21 +149,20 @@ impl Parts {
         script: Script,
         from: AgentSteps,
         steered: Steered,
-    ) -> Result<ReplayLearner, Failure> {
+    ) -> Result<Learner, Failure> {
         let layout = staged::layout(config, self.spec.actions.len());
         let staged = stage(script, &layout, config, &steered)?;
         self.check_memory(config)?;
-        let seed = ReplayLearner::env_seed(config, from);
+        let seed = Learner::env_seed(config, from);
         let options = EnvOptions { clip_rewards: config.clip_rewards, ..self.options.clone() };
         let envs = VecEnv::new(&config.env, &options, config.envs, seed)?;
-        ReplayLearner::new(config, self.device.as_ref(), envs, staged, steered)
+        Learner::new(config, self.device.as_ref(), envs, staged, steered)
     }
 
     /// Refuses a replay memory that cannot fit: its pages are taken as they fill, so that the system would
     /// end the process hours into the run.
     fn check_memory(&self, config: &Config) -> Result<(), Failure> {
-        let (capacity, bytes) =
-            (config.replay_capacity as u64, bytes_per_transition(self.spec.frame_len()) as u64);
+        let (capacity, bytes) = (config.slots() as u64, bytes_per_transition(self.spec.frame_len()) as u64);
         let wanted = capacity.saturating_mul(bytes);
         match memory::available_bytes().filter(|free| wanted > *free) {
             None => Ok(()),

@@ -3,7 +3,7 @@
 
 use super::request::TrainRequest;
 use super::session::{Parts, Session};
-use crate::config::{Config, Learner};
+use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::params::Steered;
@@ -22,7 +22,6 @@ impl Session {
         let options = request.env_options(wanted.preset, wanted.full_action_set);
         let parts = Parts::open(&wanted.device, &wanted.env, options, console)?;
         let config = Config::resolve(&wanted, &script, &parts.spec)?;
-        trainable(&config, &script)?;
         let learner = parts.learner(&config, script, AgentSteps(0), Steered::default())?;
         let dir = RunDir::create(&out)?;
         let lock = dir.lock()?;
@@ -34,19 +33,5 @@ impl Session {
         session.dir.write_config(&toml)?;
         session.introduce(console);
         Ok(session)
-    }
-}
-
-/// Refuses what can be checked but not trained.
-fn trainable(config: &Config, script: &Script) -> Result<(), Failure> {
-    match config.learner {
-        Learner::Replay => Ok(()),
-        Learner::Rollout => {
-            let message =
-                "`learner: \"rollout\"` cannot be trained yet: this version has the replay learner alone";
-            let hint = "kelvin check, emit and gradcheck take the script as it is; to train an off-policy variant of \
-                        it, write `learner: \"replay\"`";
-            Err(script.diagnostic(message, hint).into())
-        }
     }
 }

@@ -6,7 +6,7 @@ use super::steering;
 use super::watch::{Change, Source};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::learner::{Policy, ReplayLearner, Runnable, Swap};
+use crate::learner::{Learner, Policy, Runnable, Swap};
 use crate::params::{self, Steered, Values};
 use crate::staged::{self, Staged};
 use kelvin_compute::{Device, Model, ModelSpec, ObjectiveCompiler, Reads};
@@ -40,12 +40,7 @@ pub struct Workshop {
 
 impl Workshop {
     /// A workshop for what `learner` runs on `device`, and for the control file at `control_path`.
-    pub fn new(
-        config: &Config,
-        device: Arc<dyn Device>,
-        learner: &ReplayLearner,
-        control_path: PathBuf,
-    ) -> Self {
+    pub fn new(config: &Config, device: Arc<dyn Device>, learner: &Learner, control_path: PathBuf) -> Self {
         Self {
             actions: learner.env().actions.len(),
             device,

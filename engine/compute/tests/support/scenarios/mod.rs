@@ -4,7 +4,9 @@ pub mod faults;
 pub mod windows;
 
 use super::objectives;
-use kelvin_compute::{AdamSpec, Batch, Clip, Device, Error, Model, ModelSpec, ModelState, NetSpec, ObsShape};
+use kelvin_compute::{
+    AdamSpec, Batch, Clip, Device, Error, Init, Model, ModelSpec, ModelState, NetSpec, ObsShape, Optimizer,
+};
 use kelvin_compute::{ObjectiveKernel, OnFault, Reads};
 
 /// A scenario and its name.
@@ -33,7 +35,8 @@ pub fn spec(reads: &Reads) -> ModelSpec {
         act_batch: BATCH,
         window: N,
         reads: reads.clone(),
-        adam: AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 },
+        optimizer: Optimizer::Adam(AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 }),
+        init: Init::Glorot,
         clip: Clip::None,
         on_fault: OnFault::Stop,
         seed: 3,

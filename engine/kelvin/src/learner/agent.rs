@@ -1,23 +1,25 @@
-//! The off-policy loop of DQN (Mnih et al. 2015), with the backup target and the loss left to the script.
+//! A learner's parts, and one turn of its loop. The backup target and the loss are the script's.
 
+use super::acting::Group;
 use super::look::{Broken, LOOK_AFTER_TICKS, READ_EVERY};
 use super::pending::Pending;
 use super::policy::{Choice, Policy};
 use super::readings::Readings;
+use super::rollout::Rollout;
 use super::seeds::{Seeds, from_step};
 use super::state::LearnerState;
-use crate::config::Config;
+use crate::config::{Config, DecayName, LearnerName};
 use crate::failure::Failure;
 use crate::params::{self, EPSILON, LEARNING_RATE, Steered, Values};
-use crate::replay::{BatchBuffers, End, Replay, ReplaySpec, Transition};
+use crate::replay::{BatchBuffers, Replay, ReplaySpec};
 use crate::schedule::EpsilonSchedule;
 use crate::staged::Staged;
 use crate::units::{AgentSteps, Frames};
-use kelvin_compute::{Batch, Device, Model, ModelSpec, ModelState, ObjectiveCompiler};
+use kelvin_compute::{Device, Model, ModelSpec, ModelState, ObjectiveCompiler};
 use kelvin_env::{EnvSpec, Episode, VecEnv};
 
 /// Environments, network and memory of one run.
-pub struct ReplayLearner {
+pub struct Learner {
     pub(super) config: Config,
     pub(super) envs: VecEnv,
     pub(super) model: Model,
@@ -29,11 +31,15 @@ pub struct ReplayLearner {
     pub(super) state: LearnerState,
     pub(super) pending: Pending,
     pub(super) broken: Option<Broken>,
+    /// Of the rollout that is being played, if that is what it learns from.
+    pub(super) rollout: Option<Rollout>,
+    pub(super) groups: Vec<Group>,
+    pub(super) choices: Vec<Choice>,
+    /// Newest frames of what was acted on, `[envs, height, width]`.
+    pub(super) acted_on: Vec<u8>,
+    /// Whether an environment shows the first frame of an episode.
+    pub(super) first: Vec<bool>,
     epsilon: EpsilonSchedule,
-    outputs: Vec<f32>,
-    choices: Vec<Choice>,
-    acted_on: Vec<u8>,
-    first: Vec<bool>,
 }
 
 /// What happened in one lockstep of all environments and the updates that became due.
@@ -45,7 +51,7 @@ pub struct Tick {
     pub unsampled: Option<String>,
 }
 
-impl ReplayLearner {
+impl Learner {
     /// A learner at its beginning, or where these values were said: fresh weights and environments, an empty memory.
     pub fn new(
         config: &Config,
@@ -57,12 +63,14 @@ impl ReplayLearner {
         let (spec, seeds) = (envs.spec(), Seeds::new(config.seed));
         let actions = spec.actions.len();
         let reads = staged.reads();
-        let mut model =
-            Model::new(device, config.model_spec(spec, config.envs, reads.clone(), seeds.weights))?;
+        let on_policy = config.learner == LearnerName::Rollout;
+        let groups = Group::split(config.envs, on_policy, spec.obs_len(), config.outputs(actions));
+        let act_batch = groups[0].len();
+        let mut model = Model::new(device, config.model_spec(spec, act_batch, reads.clone(), seeds.weights))?;
         let compiled = model.compiler().compile(&staged.kernel())?;
         model.set_objective(&reads, compiled)?;
         let replay = Replay::new(ReplaySpec {
-            capacity: config.replay_capacity,
+            capacity: config.slots(),
             lanes: config.envs,
             pixels: spec.height * spec.width,
             stack: spec.stack,
@@ -70,7 +78,8 @@ impl ReplayLearner {
         });
         let mut learner = Self {
             batch: BatchBuffers::new(replay.spec(), reads.states(), config.batch),
-            outputs: vec![0.0; config.envs * config.outputs(actions)],
+            groups,
+            rollout: on_policy.then(|| Rollout::new(config.n, config.envs)),
             choices: vec![Choice { action: 0, logp: 0.0 }; config.envs],
             acted_on: vec![0; config.envs * spec.height * spec.width],
             first: vec![true; config.envs],
@@ -122,86 +131,24 @@ impl ReplayLearner {
         Ok(())
     }
 
-    /// Steps every environment once, remembers what came of it, and makes the updates that are due.
+    /// Steps every environment that does not wait for the rollout's end, remembers what came of it, and makes the updates that are due.
     pub fn tick(&mut self) -> Result<Tick, Failure> {
-        let unsampled = self.act()?;
-        let episodes = self.step_envs()?;
+        let mut tick = Tick::default();
         let before = self.state.agent_steps.0;
-        self.state.agent_steps.0 += self.config.envs as u64;
+        for group in 0..self.groups.len() {
+            self.advance(group, &mut tick)?;
+        }
         self.learn()?;
         // Counted in agent steps and not in updates, as published settings are.
-        if before / self.config.target_every != self.state.agent_steps.0 / self.config.target_every {
+        let syncs = |steps: u64| steps.checked_div(self.config.target_every);
+        if syncs(before) != syncs(self.state.agent_steps.0) {
             self.look()?;
             self.model.sync_target()?;
         }
         if self.pending.tick() >= LOOK_AFTER_TICKS {
             self.look()?;
         }
-        Ok(Tick { episodes, unsampled })
-    }
-
-    fn act(&mut self) -> Result<Option<String>, Failure> {
-        let width = self.outputs.len() / self.config.envs;
-        self.model.act(self.envs.obs(), &mut self.outputs)?;
-        let (epsilon, mut unsampled) = (self.epsilon(), None);
-        for (choice, row) in self.choices.iter_mut().zip(self.outputs.chunks_exact(width)) {
-            let chosen = self.policy.choose(row, epsilon, &mut self.state.exploration);
-            *choice = chosen.unwrap_or_else(|failed| {
-                unsampled = Some(failed.reason);
-                failed.instead
-            });
-        }
-        Ok(unsampled)
-    }
-
-    fn step_envs(&mut self) -> Result<Vec<(usize, Episode)>, Failure> {
-        let pixels = self.replay.spec().pixels;
-        for (env, frame) in self.acted_on.chunks_exact_mut(pixels).enumerate() {
-            frame.copy_from_slice(self.envs.frame(env));
-        }
-        let actions: Vec<usize> = self.choices.iter().map(|choice| choice.action).collect();
-        let steps = self.envs.step(&actions)?.to_vec();
-        let mut episodes = Vec::new();
-        for (env, step) in steps.into_iter().enumerate() {
-            let end = match (step.terminated, step.truncated) {
-                (true, _) => End::Terminated,
-                (false, true) => End::Truncated,
-                (false, false) => End::Continues,
-            };
-            self.replay.push(
-                env,
-                &Transition {
-                    frame: &self.acted_on[env * pixels..(env + 1) * pixels],
-                    first: self.first[env],
-                    action: self.choices[env].action,
-                    behaviour_logp: self.choices[env].logp,
-                    reward: step.reward,
-                    end,
-                    final_frame: self.envs.final_frame(env),
-                },
-            );
-            self.first[env] = end != End::Continues;
-            episodes.extend(step.episode.map(|episode| (env, episode)));
-        }
-        Ok(episodes)
-    }
-
-    fn learn(&mut self) -> Result<(), Failure> {
-        let learned_on = self.state.agent_steps.0.saturating_sub(self.config.learning_starts.0);
-        let learning_rate = self.learning_rate() as f32;
-        while self.broken.is_none() && self.state.updates.0 < learned_on / self.config.update_every {
-            if !self.replay.sample(&mut self.state.sampling, &mut self.batch) {
-                return Ok(());
-            }
-            let BatchBuffers { obs, samples, starts, .. } = &self.batch;
-            self.model.update(&Batch { obs, samples }, learning_rate)?;
-            self.state.updates.0 += 1;
-            self.pending.push(self.state.updates.0, starts);
-            if self.state.updates.0.is_multiple_of(READ_EVERY) {
-                self.look_and_read()?;
-            }
-        }
-        Ok(())
+        Ok(tick)
     }
 
     /// What its model is made from.
@@ -229,7 +176,7 @@ impl ReplayLearner {
         &self.replay
     }
 
-    /// The memory, to be filled from a checkpoint before [`ReplayLearner::restore`].
+    /// The memory, to be filled from a checkpoint before [`Learner::restore`].
     pub fn replay_mut(&mut self) -> &mut Replay {
         &mut self.replay
     }
@@ -259,16 +206,24 @@ impl ReplayLearner {
         &self.values
     }
 
-    /// Adam's step size as it is now.
+    /// The optimizer's step size as it is now.
     pub fn learning_rate(&self) -> f64 {
         let said = self.state.steered.by_script(LEARNING_RATE, &self.config);
-        said.unwrap_or(self.config.learning_rate)
+        said.unwrap_or_else(|| match self.config.learning_rate_decay {
+            DecayName::Constant => self.config.learning_rate,
+            DecayName::Linear => self.config.learning_rate * (1.0 - self.progress()).max(0.0),
+        })
     }
 
     /// ε of the behaviour policy as it is now.
     pub fn epsilon(&self) -> f64 {
         let said = self.state.steered.by_script(EPSILON, &self.config);
-        said.unwrap_or_else(|| self.epsilon.at(self.frames().0 as f64 / self.config.frames.0 as f64))
+        said.unwrap_or_else(|| self.epsilon.at(self.progress()))
+    }
+
+    /// The part of the training that is done.
+    fn progress(&self) -> f64 {
+        self.frames().0 as f64 / self.config.frames.0 as f64
     }
 
     /// Frames stepped.

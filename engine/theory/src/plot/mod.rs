@@ -1,0 +1,6 @@
+//! Pictures.
+/// x
+#[derive(Debug)]
+pub struct PlotError;
+/// x
+pub fn plot() {}
