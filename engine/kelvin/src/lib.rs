@@ -11,6 +11,7 @@
 //! metrics go to `kelvin_run`'s directory.
 
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod console;
 pub mod evaluate;

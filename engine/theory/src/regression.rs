@@ -139,32 +139,39 @@ impl Regression {
         for _ in 0..200 {
             let log = self.log_policy(&theta);
             let left: Vec<f64> = (0..target.len()).map(|i| target[i] - (log[i] - log_old[i])).collect();
-            let step = self.least_squares(&self.scores(&theta), &left).step;
+            let Solution { step, condition } = self.least_squares(&self.scores(&theta), &left);
+            // The logarithms' rounding, as it comes out of the least squares: there is nothing left to gain.
+            if soft::size(&step) < condition * f64::EPSILON * soft::size(&log) {
+                break;
+            }
             let moved = |size: f64| -> Vec<f64> {
                 theta.iter().zip(&step).map(|(t, step)| t + size * step).collect()
             };
-            let better = (0..20).map(|halvings| moved(0.5f64.powi(halvings))).find_map(|theta| {
+            // Near the end a step gains less than the loss is rounded by, and is still worth taking.
+            let no_worse = |theta: Vec<f64>| {
                 let new = self.loss(&theta, target, &log_old);
-                (new < loss).then_some((theta, new))
-            });
-            // No step is better any more: the minimum, to rounding.
-            let Some((new_theta, new_loss)) = better else { break };
-            (theta, loss) = (new_theta, new_loss);
+                (new <= loss * (1.0 + 1e-6)).then_some((theta, new))
+            };
+            let Some(next) = (0..20).map(|halvings| moved(0.5f64.powi(halvings))).find_map(no_worse) else {
+                break;
+            };
+            (theta, loss) = next;
         }
         theta
     }
 
-    /// How far the minimiser of the regression on `fitted` is from the natural step for `target`, as the policy sees
-    /// it: `‖Ψ (θ − θ_old − w)‖ / ‖Ψ w‖` with `w` the natural step.
+    /// How far the policy that minimises the regression on `fitted` is from the one after the natural step for `target`:
+    /// `‖log π_θ − log π_{θ_old + w}‖ / ‖Ψ w‖` with `w` the natural step.
     pub(crate) fn departure(&self, fitted: &[f64], target: &[f64]) -> f64 {
         let scores = self.scores(&self.old);
-        let natural = self.least_squares(&scores, target).step;
-        let fitted = self.minimise(fitted);
-        let rest: Vec<f64> = (0..fitted.len()).map(|i| fitted[i] - self.old[i] - natural[i]).collect();
-        let norm = |step: &[f64]| {
-            let seen = |score: &[f64]| score.iter().zip(step).map(|(score, step)| score * step).sum::<f64>();
-            scores.iter().zip(&self.weights).map(|(score, w)| w * seen(score).powi(2)).sum::<f64>().sqrt()
+        let step = self.least_squares(&scores, target).step;
+        let moved: Vec<f64> = self.old.iter().zip(&step).map(|(old, step)| old + step).collect();
+        let (fitted, moved) = (self.log_policy(&self.minimise(fitted)), self.log_policy(&moved));
+        let norm = |of: &dyn Fn(usize) -> f64| {
+            let squares = self.weights.iter().enumerate().map(|(i, weight)| weight * of(i).powi(2));
+            squares.sum::<f64>().sqrt()
         };
-        norm(&rest) / norm(&natural)
+        let seen = |i: usize| scores[i].iter().zip(&step).map(|(score, step)| score * step).sum();
+        norm(&|i| fitted[i] - moved[i]) / norm(&seen)
     }
 }

@@ -29,7 +29,9 @@ pub(super) struct Programs {
     pub(super) act: Program,
     /// Everything the objective reads.
     pub(super) forward: Program,
-    /// The objective, and the gradient of all parameters.
+    /// Loss, metrics, and the gradient of the outputs.
+    pub(super) objective: Program,
+    /// From that the gradient of all parameters.
     pub(super) backward: Program,
     /// Clipping, the guard, and the optimizer's step.
     pub(super) step: Program,
@@ -75,8 +77,7 @@ pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Program
     let trained = Pass { batch: rows, params: bufs.online, x, hidden: &hidden, y: objective.trained };
     let forward: Vec<_> = forward.into_iter().chain(network.forward(&trained)).collect();
     let Bufs { grads, guard, norms, means, .. } = bufs;
-    let mut backward = vec![Op::Objective(objective)];
-    backward.extend(network.backward(&trained, objective.grad, &hidden_grads, grads));
+    let backward = network.backward(&trained, objective.grad, &hidden_grads, grads);
     let step = vec![
         Op::ClipNorm { grads, ranges, max_norm, norms },
         Op::Guard {
@@ -95,6 +96,7 @@ pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Program
     let programs = Programs {
         act: act(&mut plan, spec, network, &bufs),
         forward: plan.program("forward", forward),
+        objective: plan.program("objective", vec![Op::Objective(objective)]),
         backward: plan.program("backward", backward),
         step: plan.program("step", step),
         means: plan.program(

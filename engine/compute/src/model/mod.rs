@@ -135,7 +135,8 @@ impl Model {
         let step = AdamStep::new(learning_rate, beta1, beta2, self.updates + 1);
         self.executor.write(self.bufs.hyper, &step.to_array())?;
         self.write_batch(batch)?;
-        self.executor.run(&[self.programs.forward, self.programs.backward, self.programs.step])?;
+        let Programs { forward, objective, backward, step, .. } = self.programs;
+        self.executor.run(&[forward, objective, backward, step])?;
         self.updates += 1;
         Ok(())
     }
@@ -154,12 +155,20 @@ impl Model {
     }
 
     /// The gradient of the objective on this batch with respect to every online parameter, in the order of
-    /// [`Model::tensors`]; nothing is clipped or changed. Waits for the device.
-    pub fn gradient(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>, Error> {
+    /// [`Model::tensors`]; nothing is clipped or changed. `weigh` may change the gradient of the trained outputs,
+    /// `[trained states, batch, outputs]`, from which it follows. Waits for the device.
+    pub fn gradient(&mut self, batch: &Batch<'_>, weigh: impl FnOnce(&mut [f32])) -> Result<Vec<f32>, Error> {
         self.needs_objective("gradient")?;
         self.check_batch("gradient", batch)?;
         self.write_batch(batch)?;
-        self.executor.run(&[self.programs.forward, self.programs.backward])?;
+        let Programs { forward, objective, backward, .. } = self.programs;
+        self.executor.run(&[forward, objective])?;
+        let [trained, ..] = self.bufs.objective.lens();
+        let mut of_outputs = vec![0.0; trained];
+        self.executor.read(self.bufs.objective.grad, &mut of_outputs)?;
+        weigh(&mut of_outputs);
+        self.executor.write(self.bufs.objective.grad, &of_outputs)?;
+        self.executor.run(&[backward])?;
         let mut grads = vec![0.0; self.network.param_len()];
         self.executor.read(self.bufs.grads, &mut grads)?;
         Ok(grads)
@@ -205,8 +214,8 @@ impl Model {
         let mut counts = [0.0; guard::LEN];
         counts[guard::HOLD] = 1.0;
         self.executor.write(self.bufs.guard, &counts)?;
-        let Programs { act, forward, backward, step, .. } = self.programs;
-        self.executor.run(&[act, forward, backward, step])?;
+        let Programs { act, forward, objective, backward, step, .. } = self.programs;
+        self.executor.run(&[act, forward, objective, backward, step])?;
         self.executor.run(&[self.programs.means])?;
         self.executor.read(self.bufs.guard, &mut counts)?;
         self.clear_guard()

@@ -46,32 +46,50 @@ impl Model {
             let found = state.tensors.len();
             return Err(Error::Misuse(format!("a state of {found} tensors for a model of {expected}")));
         }
-        let mut staged = Vec::new();
-        for (prefix, buf) in self.bufs.learned() {
-            let mut flat = vec![0.0; self.network.param_len()];
-            for spec in self.network.tensors() {
-                let name = format!("{prefix}.{}", spec.name);
-                let tensor = state.tensors.iter().find(|tensor| tensor.name == name);
-                let tensor =
-                    tensor.ok_or_else(|| Error::Misuse(format!("the state has no tensor `{name}`")))?;
-                let to = &mut flat[spec.range()];
-                if tensor.shape != spec.shape || tensor.data.len() != to.len() {
-                    return Err(Error::Misuse(format!(
-                        "tensor `{name}` has shape {:?} and {} elements, the model needs {:?}",
-                        tensor.shape,
-                        tensor.data.len(),
-                        spec.shape
-                    )));
-                }
-                to.copy_from_slice(&tensor.data);
-            }
-            staged.push((buf, flat));
-        }
+        let learned = self.bufs.learned();
+        let staged = learned.map(|(prefix, buf)| Ok((buf, self.flat(state, prefix)?)));
+        let staged = staged.collect::<Result<Vec<_>, Error>>()?;
         for (buf, flat) in staged {
             self.executor.write(buf, &flat)?;
         }
         self.updates = state.updates;
         self.clear_guard()
+    }
+
+    /// Replaces the online network by that of a state, whatever the optimizer it was learned with, and the target
+    /// network by that state's. On an error, which names the tensor, nothing was changed.
+    pub fn import_networks(&mut self, state: &ModelState) -> Result<(), Error> {
+        let (online, target) = (self.flat(state, "online")?, self.flat(state, "target")?);
+        self.executor.write(self.bufs.online, &online)?;
+        self.executor.write(self.bufs.target, &target)
+    }
+
+    /// Makes the online network of a state the target network. On an error, which names the tensor, nothing was
+    /// changed.
+    pub fn import_target(&mut self, state: &ModelState) -> Result<(), Error> {
+        let target = self.flat(state, "online")?;
+        self.executor.write(self.bufs.target, &target)
+    }
+
+    /// The tensors of a state whose names begin like this, as one vector.
+    fn flat(&self, state: &ModelState, prefix: &str) -> Result<Vec<f32>, Error> {
+        let mut flat = vec![0.0; self.network.param_len()];
+        for spec in self.network.tensors() {
+            let name = format!("{prefix}.{}", spec.name);
+            let tensor = state.tensors.iter().find(|tensor| tensor.name == name);
+            let tensor = tensor.ok_or_else(|| Error::Misuse(format!("the state has no tensor `{name}`")))?;
+            let to = &mut flat[spec.range()];
+            if tensor.shape != spec.shape || tensor.data.len() != to.len() {
+                return Err(Error::Misuse(format!(
+                    "tensor `{name}` has shape {:?} and {} elements, the model needs {:?}",
+                    tensor.shape,
+                    tensor.data.len(),
+                    spec.shape
+                )));
+            }
+            to.copy_from_slice(&tensor.data);
+        }
+        Ok(flat)
     }
 
     /// Goes on where `old` is: parameters, target network, moments, update counter and faults that were not yet

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr)]
 
 mod check;
+mod compare;
 mod definitions;
 mod doctor;
 mod emit;
@@ -50,6 +51,8 @@ enum Command {
     Emit(emit::Args),
     /// Evaluate scripts in four ways that check one another, on awkward inputs
     Gradcheck(gradcheck::Args),
+    /// Say whether two objectives have the same gradient
+    Compare(compare::Args),
     /// Write a script to start from
     New(new::Args),
     /// Write what a script can say for an editor's Rhai language server
@@ -86,6 +89,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Check(args) => check::run(args),
         Command::Emit(args) => emit::run(args),
         Command::Gradcheck(args) => gradcheck::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::New(args) => new::run(args),
         Command::Definitions(args) => definitions::run(args),
         Command::Doctor(args) => doctor::run(args),

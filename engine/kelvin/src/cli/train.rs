@@ -69,7 +69,7 @@ pub(super) fn run(mut args: Args) -> Result<(), Failure> {
     train(&request, &mut Console::new(args.quiet))
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("write it as key=value, for example learning_rate=3e-4 or tau=0.01".to_owned()),

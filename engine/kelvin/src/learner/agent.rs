@@ -110,6 +110,11 @@ impl Learner {
         from_step(Seeds::new(self.config.seed).evaluation, self.state.agent_steps.0)
     }
 
+    /// Takes over the networks of a state, and nothing else of it.
+    pub fn import_networks(&mut self, state: &ModelState) -> Result<(), Failure> {
+        Ok(self.model.import_networks(state)?)
+    }
+
     /// Goes on from a checkpoint; environments start new episodes.
     pub fn restore(&mut self, state: LearnerState, model: &ModelState) -> Result<(), Failure> {
         self.model.import(model)?;

@@ -1,6 +1,6 @@
 //! The updates that are due after a tick: on samples of the memory, or on the rollout that was just completed.
 
-use super::agent::Learner;
+use super::agent::{Learner, Tick};
 use super::look::READ_EVERY;
 use crate::failure::Failure;
 use crate::replay::BatchBuffers;
@@ -29,20 +29,40 @@ impl Learner {
 
     /// A2C's loop (Mnih et al. 2016, synchronous): one update on the windows of all environments.
     fn learn_from_rollout(&mut self) -> Result<(), Failure> {
-        let Some(rollout) = &mut self.rollout else { return Ok(()) };
+        if self.complete_rollout() && self.broken.is_none() {
+            self.update()?;
+        }
+        Ok(())
+    }
+
+    /// Ends a tick of the rollout; true if it was the last, and the batch has its windows now.
+    fn complete_rollout(&mut self) -> bool {
+        let Some(rollout) = &mut self.rollout else { return false };
         if !rollout.is_last_tick() {
             rollout.tick();
-            return Ok(());
+            return false;
         }
         for env in (0..rollout.taken().len()).filter(|env| rollout.steps(*env)) {
             self.replay.foresee(env, self.envs.frame(env));
         }
         let found = self.replay.latest(rollout.taken(), &mut self.batch);
         rollout.begin();
-        if found && self.broken.is_none() {
-            self.update()?;
+        found
+    }
+
+    /// Plays a rollout and learns nothing from it: its windows, with the observations at all `n + 1` states.
+    pub fn play(&mut self) -> Result<BatchBuffers, Failure> {
+        let states = (0..=self.config.n).collect();
+        let mut windows = BatchBuffers::new(self.replay.spec(), states, self.config.batch);
+        loop {
+            let mut tick = Tick::default();
+            for group in 0..self.groups.len() {
+                self.advance(group, &mut tick)?;
+            }
+            if self.complete_rollout() && self.replay.again(&self.batch.starts, &mut windows) {
+                return Ok(windows);
+            }
         }
-        Ok(())
     }
 
     /// One update on the batch.

@@ -97,6 +97,12 @@ impl Policy {
         Ok(Choice { action, logp })
     }
 
+    /// The probabilities of the actions at one row of outputs, without random actions on top.
+    pub fn probabilities(&mut self, outputs: &[f32]) -> Result<&[f32], String> {
+        self.fill(outputs)?;
+        Ok(&self.probabilities)
+    }
+
     /// The probabilities of the actions, ε aside.
     fn fill(&mut self, outputs: &[f32]) -> Result<(), String> {
         let of = |column: usize| &outputs[column..column + self.actions];

@@ -163,7 +163,7 @@ fn damped_gradient(t: &mut Trial) {
 
 fn order(t: &mut Trial) {
     let pen = t.pen;
-    let epsilon = 1e-3;
+    let epsilon = 1e-5;
     for tau in [0.1, 2.0] {
         for network in [false, true] {
             let problem = Regression::random(&mut t.rng, network, tau);
@@ -179,7 +179,7 @@ fn order(t: &mut Trial) {
             t.within((ratio - 1.0).abs(), epsilon.sqrt());
         }
     }
-    t.computed("features and networks, τ 0.1 and 2, ε 0.001 and half of it");
+    t.computed("features and networks, τ 0.1 and 2, ε 1e-5 and half of it");
 }
 
 fn undamped(t: &mut Trial) {

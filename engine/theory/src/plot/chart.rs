@@ -1,0 +1,194 @@
+//! One look for all pictures: axes, lines, legends.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+pub(super) type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Error = DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>;
+
+// Okabe and Ito's colours, which differ for colour-blind readers too.
+pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
+pub(super) const ORANGE: RGBColor = RGBColor(213, 94, 0);
+pub(super) const GREEN: RGBColor = RGBColor(0, 158, 115);
+pub(super) const PURPLE: RGBColor = RGBColor(170, 68, 153);
+pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
+pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
+pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
+
+/// Text of a size in pixels, in the reader's sans serif.
+pub(super) fn font<'a>(size: u32) -> TextStyle<'a> {
+    ("sans-serif", size).into_font().color(&INK)
+}
+
+/// An axis. A logarithmic one goes from one power of ten to another, which `from` and `to` are the exponents of.
+pub(super) struct Axis {
+    pub(super) name: &'static str,
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) logarithmic: bool,
+}
+
+impl Axis {
+    /// Where a number is on the axis. What is too small is drawn at the edge.
+    pub(super) fn place(&self, number: f64) -> f64 {
+        if self.logarithmic { number.log10().max(self.from) } else { number }
+    }
+
+    fn label(&self, place: f64) -> String {
+        if !self.logarithmic {
+            return format!("{}", (place * 1e6).round() / 1e6);
+        }
+        match place.round() as i32 {
+            0 => "1".to_owned(),
+            1 => "10".to_owned(),
+            exponent => format!("10{}", superscript(exponent)),
+        }
+    }
+
+    /// At most one label for each power of ten.
+    fn labels(&self) -> usize {
+        if self.logarithmic { ((self.to - self.from) as usize + 1).min(10) } else { 8 }
+    }
+}
+
+fn superscript(number: i32) -> String {
+    let digit = |digit: char| match digit {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        other => other.to_digit(10).and_then(|digit| char::from_u32(0x2070 + digit)).unwrap_or(other),
+    };
+    number.to_string().chars().map(digit).collect()
+}
+
+/// How a line is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stroke {
+    Solid,
+    Dashed,
+    /// With a dot at each point.
+    Dotted,
+}
+
+/// A curve and its name in the legend.
+pub(super) struct Curve {
+    pub(super) name: String,
+    pub(super) color: RGBColor,
+    pub(super) stroke: Stroke,
+    pub(super) points: Vec<(f64, f64)>,
+}
+
+/// Curves over two axes.
+pub(super) struct Panel {
+    pub(super) title: &'static str,
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+    pub(super) curves: Vec<Curve>,
+    /// Where the legend is.
+    pub(super) corner: Corner,
+}
+
+impl Panel {
+    pub(super) fn draw(self, canvas: &Canvas<'_>) -> Result<(), Error> {
+        let Self { title, x, y, curves, corner } = self;
+        let entries = curves.iter().map(|curve| (curve.name.clone(), curve.color, curve.stroke));
+        let entries = Legend(entries.collect());
+        let mut chart = ChartBuilder::on(canvas)
+            .caption(title, font(19))
+            .margin(18)
+            .x_label_area_size(52)
+            .y_label_area_size(74)
+            .build_cartesian_2d(x.from..x.to, y.from..y.to)?;
+        chart
+            .configure_mesh()
+            .x_desc(x.name)
+            .y_desc(y.name)
+            .x_labels(x.labels())
+            .y_labels(y.labels())
+            .x_label_formatter(&|place| x.label(*place))
+            .y_label_formatter(&|place| y.label(*place))
+            .label_style(font(14))
+            .axis_desc_style(font(16))
+            .axis_style(GREY)
+            .bold_line_style(GRID)
+            .light_line_style(TRANSPARENT)
+            .draw()?;
+        for Curve { color, stroke, points, .. } in curves {
+            let inside = |&(x_value, y_value): &(f64, f64)| {
+                let (x_place, y_place) = (x.place(x_value), y.place(y_value));
+                (x_place <= x.to && y_place <= y.to).then_some((x_place, y_place))
+            };
+            let points: Vec<(f64, f64)> = points.iter().filter_map(inside).collect();
+            let style = color.stroke_width(2);
+            match stroke {
+                Stroke::Dashed => {
+                    chart.draw_series(DashedLineSeries::new(points.iter().copied(), 7, 5, style))?
+                }
+                Stroke::Solid | Stroke::Dotted => {
+                    chart.draw_series(LineSeries::new(points.iter().copied(), style))?
+                }
+            };
+            if stroke == Stroke::Dotted {
+                chart.draw_series(points.iter().map(|&point| Circle::new(point, 4, color.filled())))?;
+            }
+        }
+        let (columns, rows) = chart.plotting_area().get_pixel_range();
+        entries.draw(canvas, Area { left: columns.start, right: columns.end, top: rows.start }, corner)
+    }
+}
+
+/// Where curves are drawn, in pixels of the whole picture.
+struct Area {
+    left: i32,
+    right: i32,
+    top: i32,
+}
+
+/// The upper corner that no curve goes through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Corner {
+    Left,
+    Right,
+}
+
+/// Names of curves, and how they are drawn.
+struct Legend(Vec<(String, RGBColor, Stroke)>);
+
+impl Legend {
+    /// Pixels from entry to entry, around them, and for each character of a name.
+    const STEP: i32 = 22;
+    const PAD: i32 = 10;
+    const CHARACTER: f64 = 7.4;
+
+    fn draw(&self, canvas: &Canvas<'_>, area: Area, corner: Corner) -> Result<(), Error> {
+        let longest = self.0.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0);
+        let width = 2 * Self::PAD + 40 + (Self::CHARACTER * longest as f64) as i32;
+        let height = 2 * Self::PAD + Self::STEP * self.0.len() as i32;
+        let left = if corner == Corner::Left { area.left + 12 } else { area.right - 12 - width };
+        let origin = canvas.get_base_pixel();
+        let (left, top) = (left - origin.0, area.top + 12 - origin.1);
+        let frame = [(left, top), (left + width, top + height)];
+        canvas.draw(&Rectangle::new(frame, WHITE.mix(0.92).filled()))?;
+        canvas.draw(&Rectangle::new(frame, GRID))?;
+        for (i, (name, color, stroke)) in self.0.iter().enumerate() {
+            let (x, y) = (left + Self::PAD, top + Self::PAD + Self::STEP * i as i32 + Self::STEP / 2);
+            let line =
+                |from: i32, to: i32| PathElement::new([(x + from, y), (x + to, y)], color.stroke_width(2));
+            if *stroke == Stroke::Dashed {
+                for from in [0, 11, 22] {
+                    canvas.draw(&line(from, from + 6))?;
+                }
+            } else {
+                canvas.draw(&line(0, 28))?;
+            }
+            if *stroke == Stroke::Dotted {
+                canvas.draw(&Circle::new((x + 14, y), 4, color.filled()))?;
+            }
+            let style = font(14).pos(Pos::new(HPos::Left, VPos::Center));
+            canvas.draw(&Text::new(name.clone(), (x + 38, y), style))?;
+        }
+        Ok(())
+    }
+}
