@@ -1,13 +1,8 @@
 //! Objectives learn: catch from pixels, on the processor and through WGSL; chain and gridworld to their exact optimum.
 
-use kelvin::config::Config;
-use kelvin::train::checkpoint::load_model;
-use kelvin_compute::{CpuDevice, Model, Reads};
 use kelvin_env::tabular::{self, TabularMdp};
-use kelvin_env::{EnvOptions, make};
-use kelvin_run::RunDir;
 use kelvin_tests::command::{kelvin, succeed, train};
-use kelvin_tests::exact;
+use kelvin_tests::exact::{self, outputs};
 use kelvin_tests::records::mean_return;
 use kelvin_tests::suite::{Suite, adapter};
 use std::path::Path;
@@ -91,24 +86,9 @@ fn tabular_problem(env: &str, mdp: &TabularMdp) {
     assert!((best - promised).abs() <= 0.1, "promises {promised}, the best is worth {best}");
 }
 
-/// What the run's last network prefers in each state, and what it expects of it. Its input is the state's one-hot byte row, as the environment
-/// shows it.
+/// What the run's last network prefers in each state, and what it expects of it.
 fn learned(run: &Path, mdp: &TabularMdp) -> (Vec<usize>, Vec<f64>) {
-    let dir = RunDir::open(run).expect("a run");
-    let config = Config::parse(&dir.read_config().expect("a configuration")).expect("a valid one");
-    let checkpoint = dir.latest_checkpoint().expect("checkpoints").checkpoint.expect("a sound one");
-    let (_, weights) = load_model(&checkpoint).expect("weights");
-    let (states, actions) = (mdp.states, mdp.actions.len());
-    let env = make(&config.env, &EnvOptions::default(), 1).expect("a built-in environment");
-    let reads = Reads { trained: vec![0], ..Reads::default() };
-    let spec = config.model_spec(env.spec(), states, reads, 0);
-    let mut model = Model::new(&CpuDevice, spec).expect("a model");
-    model.import(&weights).expect("weights of this shape");
-    let mut obs = vec![0; states * states];
-    (0..states).for_each(|state| obs[state * states + state] = 255);
-    let mut q = vec![f32::NAN; states * actions];
-    model.act(&obs, &mut q).expect("outputs");
-    let rows = q.chunks_exact(actions);
-    let best = |row: &[f32]| (0..actions).max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("actions");
-    rows.map(|row| (best(row), f64::from(row[best(row)]))).unzip()
+    let best = |row: &[f32]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("actions");
+    let rows = outputs(run, mdp);
+    rows.iter().map(|row| (best(row), f64::from(row[best(row)]))).unzip()
 }

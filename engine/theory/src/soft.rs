@@ -11,7 +11,8 @@ pub(crate) const TEMPERATURES: [f64; 4] = [1e-3, 0.1, 1.0, 10.0];
 /// The discounts of most rows.
 pub(crate) const DISCOUNTS: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
-fn largest<T: Number>(q: &[T]) -> f64 {
+/// The largest number.
+pub(crate) fn largest<T: Number>(q: &[T]) -> f64 {
     q.iter().map(|q| q.value()).fold(f64::NEG_INFINITY, f64::max)
 }
 

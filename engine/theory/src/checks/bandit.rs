@@ -45,8 +45,8 @@ pub(super) const CHECKS: &[Check] = &[
         id: "bandit-policy",
         equations: "12",
         claim: "π̄ exp((q − v)/τ) is the normalised π̄ exp(q/τ)",
-        why: "exp turns the error ε|q|/τ of its argument into a relative one: (1 + range(q)/τ) roundings for \
-              each operation.",
+        why: "exp turns the error ε|q|/τ of its argument into a relative one: (1 + |q|/τ) roundings for each \
+              operation.",
         kind: Kind::Identity,
         slips: &[Slip::Tau, Slip::Reference],
         evaluate: policy,
@@ -109,8 +109,10 @@ fn eta<T: Number>(case: &Case, pi: &[T]) -> T {
 fn log_optimum(t: &Trial, case: &Case) -> Vec<f64> {
     let tau = t.pen.unless(Slip::Tau, case.tau, 1.0) * t.pen.unless(Slip::Sign, 1.0, -1.0);
     let reference = t.pen.unless(Slip::Reference, case.reference.clone(), soft::uniform(case.q.len()));
-    let logits: Vec<f64> =
-        case.q.iter().zip(&reference).map(|(q, reference)| reference.ln() + q / tau).collect();
+    // Shifted by the best: a large q/τ would round the probability of the best action, which is nearly one.
+    let top = soft::largest(&case.q);
+    let logit = |(q, reference): (&f64, &f64)| reference.ln() + (q - top) / tau;
+    let logits: Vec<f64> = case.q.iter().zip(&reference).map(logit).collect();
     let total = soft::value(&logits, &vec![1.0; logits.len()], 1.0);
     logits.into_iter().map(|logit| logit - total).collect()
 }
@@ -164,7 +166,7 @@ fn policy(t: &mut Trial) {
         let wrong = t.pen.unless(Slip::Reference, reference.clone(), soft::uniform(q.len()));
         let v = soft::value(&q, &reference, tau);
         let by_value: Vec<f64> = q.iter().zip(&wrong).map(|(q, p)| p * ((q - v) / slipped).exp()).collect();
-        let roundings = (q.len() as f64 + 20.0) * condition(&q, tau);
+        let roundings = (q.len() as f64 + 20.0) * (1.0 + size(&q) / tau);
         t.equal_all(&by_value, &soft::boltzmann(&q, &reference, tau), 1.0, roundings);
         t.equal(by_value.iter().sum(), 1.0, 1.0, roundings);
     }

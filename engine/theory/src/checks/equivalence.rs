@@ -8,7 +8,7 @@ use super::targets::td_sum;
 use crate::draw;
 use crate::mdp::Mdp;
 use crate::model::{Build, Model};
-use crate::number::{Number, gradient};
+use crate::number::{Dual, Number, gradient};
 use crate::row::Kind;
 use crate::slip::{Pen, Slip};
 use crate::soft::{self, TEMPERATURES, condition, size};
@@ -99,8 +99,8 @@ impl Learner {
                 let ratios = soft::log_ratio(&q, reference, self.tau);
                 let actions = (0..q.len()).map(|a| {
                     let delta = delta[s * q.len() + a];
-                    // If the target moves along, nothing of the error depends on θ.
-                    let error = pen.unless(Slip::Target, v - (held_v + delta), v - v - delta);
+                    let base = pen.unless(Slip::Target, Dual::from(held_v), v);
+                    let error = v - (base + delta);
                     (ratios[a] * (-tau * delta) + error.square() * 0.5) * held_pi[a]
                 });
                 (soft::sum(actions) + kl * self.tau.powi(2)) * visits

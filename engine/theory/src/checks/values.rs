@@ -4,7 +4,7 @@ use crate::mdp::Mdp;
 use crate::number::solve;
 use crate::row::Kind;
 use crate::slip::Slip;
-use crate::soft::{self, condition, size};
+use crate::soft::{self, size};
 use crate::trial::{Check, Trial};
 
 const SOFTMAX: &str = "The exponential and the logarithm cancel: ε|Q| is left, once for each operation.";
@@ -86,9 +86,9 @@ fn boltzmann_value(t: &mut Trial) {
         let v = mdp.soft_values(&q);
         let tau = pen.unless(Slip::Kl, pen.unless(Slip::Tau, mdp.tau, 2.0 * mdp.tau), 0.0);
         let kls = pen.unless(Slip::Reference, mdp.clone(), mdp.clone().uniform()).kls(&pi);
-        for s in 0..mdp.states {
+        for (s, &v) in v.iter().enumerate() {
             let by_mean = soft::mean(mdp.at(&pi, s), mdp.at(&q, s)) - tau * kls[s];
-            t.equal(v[s], by_mean, size(mdp.at(&q, s)) + tau, 2.0 * mdp.actions as f64 + 20.0);
+            t.equal(v, by_mean, size(mdp.at(&q, s)) + tau, 2.0 * mdp.actions as f64 + 20.0);
         }
     }
     t.computed("16 MDPs of 5 states × 4 actions, τ 0.001–10");
@@ -102,15 +102,16 @@ fn boltzmann_policy(t: &mut Trial) {
         let v = mdp.soft_values(&q);
         let tau = pen.unless(Slip::Tau, mdp.tau, 2.0 * mdp.tau);
         let reference = pen.unless(Slip::Reference, mdp.clone(), mdp.clone().uniform()).reference;
-        for s in 0..mdp.states {
+        for (s, &v) in v.iter().enumerate() {
             let (q, pi, reference) = (mdp.at(&q, s), mdp.at(&pi, s), mdp.at(&reference, s));
             for a in 0..mdp.actions {
-                let by_value = reference[a] * ((q[a] - v[s]) / tau).exp();
-                t.equal(pi[a], by_value, 1.0, (mdp.actions as f64 + 20.0) * condition(q, mdp.tau));
+                let by_value = reference[a] * ((q[a] - v) / tau).exp();
+                let roundings = (mdp.actions as f64 + 20.0) * (1.0 + size(q) / mdp.tau);
+                t.equal(pi[a], by_value, 1.0, roundings);
                 // Below, the probability has underflowed and its logarithm is gone.
                 if pi[a] > f64::MIN_POSITIVE {
                     let advantage = tau * (pi[a] / reference[a]).ln();
-                    t.equal(q[a] - v[s], advantage, size(q) + mdp.tau, mdp.actions as f64 + 20.0);
+                    t.equal(q[a] - v, advantage, size(q) + mdp.tau, mdp.actions as f64 + 20.0);
                 }
             }
         }

@@ -11,7 +11,6 @@ pub(super) type Error = DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBack
 pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(super) const ORANGE: RGBColor = RGBColor(213, 94, 0);
 pub(super) const GREEN: RGBColor = RGBColor(0, 158, 115);
-pub(super) const PURPLE: RGBColor = RGBColor(170, 68, 153);
 pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
 pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
 pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
