@@ -7,6 +7,8 @@ import argparse
 import json
 import time
 
+import ale_py
+import gymnasium
 import torch
 from stable_baselines3 import A2C
 from stable_baselines3.common.callbacks import BaseCallback
@@ -15,6 +17,8 @@ from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecFrameStack
 
 ENVS, STEPS = 16, 5
+
+gymnasium.register_envs(ale_py)
 
 
 class Clock(BaseCallback):
@@ -38,7 +42,7 @@ def main():
     parser.add_argument("--subprocesses", action="store_true", help="an environment a process, not all in one")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    kind = {"vec_env_cls": SubprocVecEnv} if args.subprocesses else {}
+    kind = {"vec_env_cls": SubprocVecEnv, "vec_env_kwargs": {"start_method": "fork"}} if args.subprocesses else {}
     envs = VecFrameStack(make_atari_env("PongNoFrameskip-v4", n_envs=ENVS, seed=0, **kind), n_stack=4)
     model = A2C(
         "CnnPolicy", envs, n_steps=STEPS, ent_coef=0.01, vf_coef=0.25, device="cpu", seed=0,

@@ -358,3 +358,17 @@ fn doctor_and_roms_agree_with_what_is_here() {
     }
     assert!(list.stdout.contains("pong") && list.stdout.contains("seaquest"), "{list}");
 }
+
+#[test]
+fn the_theory_holds_and_says_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let said = succeed(kelvin().args(["theory", "--json", "--plot"]).arg(folder.path()));
+    let found: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let rows = found["rows"].as_array().expect("rows");
+    assert!(rows.len() > 50 && rows.iter().all(|row| row["pass"] == true), "{said}");
+    let pictures = std::fs::read_dir(folder.path()).expect("pictures").count();
+    assert!(pictures >= 4, "{pictures}");
+    let said = run(kelvin().args(["theory", "equivalense"]));
+    assert_eq!(said.code, Some(2), "{said}");
+    assert!(said.stderr.contains("equivalence"), "{said}");
+}

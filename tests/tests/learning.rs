@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     suite.test("catch with pcl, on policy", || {
         catch_in("pcl", "300k", &["--set", "learner=rollout", "--set", "tau=0.05"]);
     });
+    suite.test("catch with another run for a prior", prior);
     suite.test_with(&adapter(), "catch with soft_kl through WGSL", |name| catch_through_wgsl(&name));
     suite.test("chain with dqn", || tabular_problem("chain", &tabular::chain()));
     suite.test("gridworld with dqn", || tabular_problem("gridworld", &tabular::gridworld()));
@@ -91,4 +92,19 @@ fn learned(run: &Path, mdp: &TabularMdp) -> (Vec<usize>, Vec<f64>) {
     let best = |row: &[f32]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("actions");
     let rows = outputs(run, mdp);
     rows.iter().map(|row| (best(row), f64::from(row[best(row)]))).unzip()
+}
+
+/// With a penalty as large as the returns the policy takes over the reference's, long before it would learn by itself.
+fn prior() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [reference, near, far] = ["reference", "near", "far"].map(|name| folder.path().join(name));
+    succeed(train("a2c_proper", "catch", &reference).args(["--frames", "200k"]));
+    let short = ["--frames", "100k", "--set", "tau=1"];
+    succeed(train("a2c_prior", "catch", &near).args(short).arg("--reference").arg(&reference));
+    succeed(train("a2c_prior", "catch", &far).args(short));
+    let [near, far] = [near, far].map(|run| mean_return(&run));
+    assert!(
+        (0.9..=1.0).contains(&near) && (-1.0..0.3).contains(&far),
+        "{near} with the reference, {far} without"
+    );
 }

@@ -112,6 +112,7 @@ mod tests {
             seed: 0,
             device: "cpu".to_owned(),
             frames: None,
+            reference: None,
             sets: sets.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         };
         Config::resolve(&wanted, script, &env).unwrap()

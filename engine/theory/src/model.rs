@@ -20,7 +20,7 @@ enum Shape {
     Table,
     /// `Σ_i φ_i(s, output) θ_i`; the features are `[states, outputs, count]`.
     Features { count: usize, features: Vec<f64> },
-    /// `W₂ tanh(W₁ x(s) + b₁) + b₂`; the inputs are `[states, width]`. Parameters: `W₁` by rows, `b₁`, `W₂` by rows, `b₂`.
+    /// `W₂ tanh(W₁ x(s) + b₁) + b₂`; the inputs are `[states, width]`. Parameters: `W₁`, `b₁`, `W₂`, `b₂`, by rows.
     Network { width: usize, hidden: usize, inputs: Vec<f64> },
 }
 

@@ -160,7 +160,8 @@ impl Regression {
         theta
     }
 
-    /// How far the policy that minimises the regression on `fitted` is from the one after the natural step for `target`:
+    /// How far the policy that minimises the regression on `fitted` is from the one after the natural step for
+    /// `target`:
     /// `‖log π_θ − log π_{θ_old + w}‖ / ‖Ψ w‖` with `w` the natural step.
     pub(crate) fn departure(&self, fitted: &[f64], target: &[f64]) -> f64 {
         let scores = self.scores(&self.old);

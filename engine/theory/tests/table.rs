@@ -67,3 +67,19 @@ fn ids_are_unique_and_rows_can_be_written() {
     assert_eq!(json[0]["kind"], "difference");
     assert_eq!(json[0]["pass"], true);
 }
+
+#[test]
+fn the_derivations_name_rows_that_exist() {
+    let text = include_str!("../../../docs/theory.md");
+    // Every other piece between backticks is code; names of rows are words of small letters joined by hyphens.
+    let is_name = |piece: &&str| piece.len() > 2 && piece.chars().all(|c| c == '-' || c.is_ascii_lowercase());
+    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_name).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for name in named {
+        // `-linear` follows the full name of another row of its kind.
+        assert!(
+            ids().iter().any(|id| *id == name || name.starts_with('-') && id.ends_with(name)),
+            "`{name}`"
+        );
+    }
+}

@@ -36,9 +36,14 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 /// Stages a script as for an Atari game with that many actions.
 pub(super) fn stage(path: &Path, actions: usize, batch: Option<u32>) -> Result<Staged, Failure> {
     let script = Script::load(path)?;
-    let sets = batch.map(|batch| ("batch".to_owned(), batch.to_string())).into_iter().collect();
+    let sets = batch.map(|batch| of_batch(batch as usize)).unwrap_or_default();
     let config = config(&script, actions, sets)?;
     Staged::new(script, &staged::layout(&config, actions), &config.params)
+}
+
+/// The settings for a batch of that size: a rollout has a sample of each environment.
+pub(super) fn of_batch(batch: usize) -> Vec<(String, String)> {
+    ["batch", "envs"].map(|key| (key.to_owned(), batch.to_string())).to_vec()
 }
 
 /// A script's configuration as for an Atari game with that many actions.
@@ -63,6 +68,7 @@ pub(super) fn config(
         seed: 0,
         device: "cpu".to_owned(),
         frames: None,
+        reference: None,
         sets,
     };
     Config::resolve(&wanted, script, &env)

@@ -112,7 +112,7 @@ fn shapes(script: &Script, args: &Args) -> Result<Vec<Layout>, Failure> {
     let mut shapes = Vec::new();
     for n in windows {
         for (actions, batch) in sizes(args) {
-            let mut sets = vec![("batch".to_owned(), batch.to_string())];
+            let mut sets = emit::of_batch(batch);
             sets.extend(n.map(|n| ("n".to_owned(), n.to_string())));
             shapes.push(staged::layout(&emit::config(script, actions, sets)?, actions));
         }

@@ -12,6 +12,7 @@ mod eval;
 mod gradcheck;
 mod new;
 mod roms;
+mod theory;
 mod train;
 
 use crate::failure::{Failure, WRONG_USE};
@@ -53,6 +54,8 @@ enum Command {
     Gradcheck(gradcheck::Args),
     /// Say whether two objectives have the same gradient
     Compare(compare::Args),
+    /// Check every identity of the paper numerically
+    Theory(theory::Args),
     /// Write a script to start from
     New(new::Args),
     /// Write what a script can say for an editor's Rhai language server
@@ -90,6 +93,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Emit(args) => emit::run(args),
         Command::Gradcheck(args) => gradcheck::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Theory(args) => theory::run(args),
         Command::New(args) => new::run(args),
         Command::Definitions(args) => definitions::run(args),
         Command::Doctor(args) => doctor::run(args),

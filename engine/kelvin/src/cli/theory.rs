@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-An identity's error must not be above its tolerance; a difference, marked ≠, shows what does not hold, and its
-error must be above the threshold. Errors are relative to the size of the terms compared. docs/theory.md
-derives what the paper prints otherwise.")]
+An identity's error must not be above its tolerance. A difference, marked ≠, shows what does not
+hold: its error must be above the threshold. Errors are relative to the size of the terms that
+are compared. docs/theory.md derives what the paper prints otherwise.")]
 pub(super) struct Args {
     /// Rows to compute, such as lambda, or the beginnings of their names [default: all]
     rows: Vec<String>,

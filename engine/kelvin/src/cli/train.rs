@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// Override a setting or one of the script's parameters; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     sets: Vec<(String, String)>,
+    /// A run whose newest network the script reads as t.logits, t.steps.v, …: a prior for rollouts
+    #[arg(long, value_name = "RUN", conflicts_with = "resume", value_parser = super::folder)]
+    reference: Option<PathBuf>,
     /// The run directory [default: runs/SCRIPT-ENV-sSEED]
     #[arg(long)]
     out: Option<PathBuf>,
@@ -64,6 +67,7 @@ pub(super) fn run(mut args: Args) -> Result<(), Failure> {
         sets: args.sets,
         out: args.out,
         resume: args.resume,
+        reference: args.reference,
         roms: args.roms,
     };
     train(&request, &mut Console::new(args.quiet))

@@ -294,6 +294,7 @@ fn configure(request: &CompareRequest, script: &Script, env: &EnvSpec) -> Result
         seed: request.seed,
         device: request.device.clone(),
         frames: None,
+        reference: None,
         sets,
     };
     Config::resolve(&wanted, script, env)

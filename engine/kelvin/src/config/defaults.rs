@@ -68,6 +68,7 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         eval_every: if hooks.on_eval { 250_000 } else { 0 },
         eval_episodes: 10,
         params: script.params().iter().map(|param| (param.name.clone(), param.default)).collect(),
+        reference: wanted.reference.clone(),
         pinned: BTreeSet::new(),
     };
     match (on_policy(wanted, script), env.atari) {

@@ -7,8 +7,18 @@ use kelvin_objective::{ConfigValue, Param};
 use toml::{Table, Value};
 
 /// Keys that the run itself decides; a script or `--set` may not.
-const RESERVED: [&str; 9] =
-    ["script", "env", "preset", "full_action_set", "seed", "device", "frames", "params", "pinned"];
+const RESERVED: [&str; 10] = [
+    "script",
+    "env",
+    "preset",
+    "full_action_set",
+    "seed",
+    "device",
+    "frames",
+    "reference",
+    "params",
+    "pinned",
+];
 
 /// A mistake in one entry.
 pub(super) struct Problem {

@@ -124,6 +124,9 @@ pub struct Config {
     #[serde(default = "ten")]
     pub eval_episodes: u64,
 
+    /// Run whose newest network is the reference of a rollout's target network; the network at the start without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     /// What was set by hand, and so outlasts an edit of the script's defaults and what its `schedule` says:
     /// parameters, `learning_rate`, and `epsilon` for any setting of the exploration.
     pub pinned: BTreeSet<String>,
@@ -287,6 +290,8 @@ pub struct Wanted {
     pub device: String,
     /// `--frames`.
     pub frames: Option<Frames>,
+    /// `--reference`.
+    pub reference: Option<String>,
     /// `--set key=value`, in order.
     pub sets: Vec<(String, String)>,
 }

@@ -44,6 +44,7 @@ fn resolve_script(script: &Script, sets: Sets, atari: bool) -> Result<Config, Fa
         seed: 3,
         device: "cpu".to_owned(),
         frames: None,
+        reference: None,
         sets: sets.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
     };
     Config::resolve(&wanted, script, &env(atari))

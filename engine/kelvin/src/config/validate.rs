@@ -102,6 +102,10 @@ impl Config {
         if self.learner == LearnerName::Rollout {
             return Ok(());
         }
+        if self.reference.is_some() {
+            let message = "`--reference` is for rollouts: the target network of replay is the run's own";
+            return Err(Problem::new(message, "leave it out, or --set learner=rollout"));
+        }
         if self.target_every == 0 {
             return Err(Problem::new("`target_every` is 0", "it must be 1 or more"));
         }

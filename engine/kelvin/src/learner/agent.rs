@@ -115,6 +115,11 @@ impl Learner {
         Ok(self.model.import_networks(state)?)
     }
 
+    /// Makes the online network of a state the target network.
+    pub fn import_target(&mut self, state: &ModelState) -> Result<(), kelvin_compute::Error> {
+        self.model.import_target(state)
+    }
+
     /// Goes on from a checkpoint; environments start new episodes.
     pub fn restore(&mut self, state: LearnerState, model: &ModelState) -> Result<(), Failure> {
         self.model.import(model)?;

@@ -29,6 +29,8 @@ pub struct TrainRequest {
     pub out: Option<PathBuf>,
     /// Go on with the run.
     pub resume: bool,
+    /// `--reference`, a run directory.
+    pub reference: Option<PathBuf>,
     /// A folder of ROMs to search first.
     pub roms: Option<PathBuf>,
 }
@@ -46,6 +48,11 @@ impl TrainRequest {
             seed: self.seed.unwrap_or(0),
             device: self.device.clone().unwrap_or_else(|| "auto".to_owned()),
             frames: self.frames,
+            // The run may be resumed from another folder.
+            reference: self
+                .reference
+                .as_ref()
+                .map(|run| std::path::absolute(run).unwrap_or_else(|_| run.clone()).display().to_string()),
             sets: self.sets.clone(),
         }
     }

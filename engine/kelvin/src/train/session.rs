@@ -1,6 +1,7 @@
 //! Everything a training run consists of, put together once.
 
 use super::archive::Archive;
+use super::checkpoint;
 use super::faults::Tally;
 use super::recorder::Recorder;
 use super::request::TrainRequest;
@@ -20,6 +21,7 @@ use kelvin_compute::{Device, DeviceRequest};
 use kelvin_env::{EnvOptions, EnvSpec, VecEnv, make};
 use kelvin_objective::Script;
 use kelvin_run::{RunDir, RunLock};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A training run, ready to go.
@@ -156,7 +158,12 @@ impl Parts {
         let seed = Learner::env_seed(config, from);
         let options = EnvOptions { clip_rewards: config.clip_rewards, ..self.options.clone() };
         let envs = VecEnv::new(&config.env, &options, config.envs, seed)?;
-        Learner::new(config, self.device.as_ref(), envs, staged, steered)
+        let mut learner = Learner::new(config, self.device.as_ref(), envs, staged, steered)?;
+        // One that goes on has it in its checkpoint.
+        if let Some(run) = config.reference.as_ref().filter(|_| from == AgentSteps(0)) {
+            refer(&mut learner, Path::new(run))?;
+        }
+        Ok(learner)
     }
 
     /// Refuses a replay memory that cannot fit: its pages are taken as they fill, so that the system would
@@ -175,6 +182,26 @@ impl Parts {
             .hint(format!("free some, or start a run with at most --set replay_capacity={}", free / bytes))),
         }
     }
+}
+
+/// Makes the newest network of a run the target network.
+fn refer(learner: &mut Learner, run: &Path) -> Result<(), Failure> {
+    let script = &learner.staged().script;
+    if learner.staged().reads().target.is_empty() {
+        let message = "the script reads nothing of the reference";
+        let hint = "t.logits, t.v, t.q and t.steps.logits are its outputs: kl(softmax(net.logits), softmax(t.logits))";
+        return Err(script.diagnostic_at("loss", message, hint).into());
+    }
+    let newest = RunDir::open(run)?.latest_checkpoint_with(&checkpoint::FOR_EVALUATION)?;
+    let newest = newest.checkpoint.ok_or_else(|| {
+        Failure::failed(format!("{} has no sound checkpoint to refer to", run.display()))
+            .hint("a run makes one when it ends, and every `checkpoint_every` agent steps")
+    })?;
+    let (_, learned) = checkpoint::load_model(&newest)?;
+    learner.import_target(&learned).map_err(|error| {
+        Failure::failed(format!("{} cannot be the reference: {error}", run.display()))
+            .hint("it must have the same network, heads, and number of actions")
+    })
 }
 
 /// Opens the device and says which, as the first line of output.

@@ -11,7 +11,7 @@ use crate::slip::{Pen, Slip};
 use crate::soft::{self, Sum, size};
 use crate::trial::{Check, Trial};
 
-/// Where the two sides part if (42, 43) are taken as printed.
+/// From the one-step backup to long mixtures.
 const LAMBDAS: [f64; 3] = [0.0, 0.5, 0.9];
 
 const MIXTURE: &str = "1/(1 − λ) applications carry the weight; each rounds once for each state and action.";

@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "iteration-gradient",
         equations: "28, 38, 49",
         claim: "the regularised policy gradient g_γ is zero at the Boltzmann policy of Q*",
-        why: "Q* errs by the condition (1 + γ)/(1 − γ), and the gradient weighs states by their visits, 1/(1 − γ) in all.",
+        why: "Q* errs by the condition (1 + γ)/(1 − γ), and the gradient weighs states by visits, 1/(1 − γ) in all.",
         kind: Kind::Identity,
         slips: &[Slip::Tau, Slip::Kl, Slip::Reference],
         evaluate: policy_gradient,

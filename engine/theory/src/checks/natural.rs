@@ -106,7 +106,7 @@ fn entropy(t: &mut Trial) {
         let tau = problem.tau * pen.unless(Slip::Sign, 1.0, -1.0) * pen.unless(Slip::Tau, 1.0, 2.0);
         let target = |i: usize| {
             let reference = pen.unless(Slip::Reference, problem.reference[i], 1.0 / problem.actions as f64);
-            // KL is a baseline: it moves no step, and a target without it would pass. Without log π it would not.
+            // KL itself is a baseline and moves no step. Its log π does, so that is what the pen can lose.
             let ratio = pen.unless(Slip::Kl, log_old[i], 0.0) - reference.ln();
             EPSILON * (problem.delta[i] - tau * (ratio - kls[i / problem.actions]))
         };

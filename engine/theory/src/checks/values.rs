@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "boltzmann-policy",
         equations: "28, 30, 32",
         claim: "π_Q = π̄ exp((Q − V_Q)/τ), so A_Q = Q − V_Q = τ log(π_Q/π̄)",
-        why: "exp turns the error ε|Q|/τ of its argument into a relative one of the policy; the logarithm takes it back.",
+        why: "exp turns the error ε|Q|/τ of its argument into a relative one; the logarithm takes it back.",
         kind: Kind::Identity,
         slips: &[Slip::Tau, Slip::Reference],
         evaluate: boltzmann_policy,
