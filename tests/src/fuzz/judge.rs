@@ -44,7 +44,7 @@ pub enum Kind {
     Hint,
     /// A diagnostic in the words of Rust, not of the field.
     Words,
-    /// More than ten seconds of processor time.
+    /// More processor time than some endless loops take until their limits.
     Slow,
     /// It compiles, and cannot be evaluated number by number.
     Evaluation,
@@ -65,7 +65,7 @@ fn finding(kind: Kind, detail: impl Into<String>) -> Finding {
 }
 
 /// Processor time that a case may take, in seconds.
-const MOST_SECONDS: f64 = 10.0;
+const MOST_SECONDS: f64 = 30.0;
 
 /// Runs a case.
 ///
