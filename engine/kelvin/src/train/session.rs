@@ -119,6 +119,13 @@ impl Session {
                 grouped(self.config.frames.0)
             ));
         }
+        let reads_target = !self.learner.staged().reads().target.is_empty();
+        if reads_target && self.config.target_every == 0 && self.config.reference.is_none() {
+            console.line(
+                "warning: the target network that the script reads stays as the network was at the start; \
+                 --reference RUN gives another run's, --set target_every=… copies, in agent steps",
+            );
+        }
         self.check_evaluations(console);
         if !self._lock.enforced() {
             console.line(
