@@ -48,3 +48,12 @@ fn a_trained_run_is_worth_what_it_earned() {
     let text = evaluate(&run, &[]);
     assert!(text.contains("30 episodes") && text.contains("median"), "{text}");
 }
+
+#[test]
+fn a_rollout_is_evaluated_while_it_trains() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = folder.path().join("run");
+    succeed(train("a2c_proper", "catch", &run).args(["--frames", "3k", "--set", "eval_every=1000"]));
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
+    assert_eq!(text.lines().filter(|line| line.contains("\"kind\":\"eval\"")).count(), 3, "{text}");
+}

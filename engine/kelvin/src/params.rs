@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// Values by name.
 pub type Values = BTreeMap<String, f64>;
 
-/// What a `schedule` may set beside parameters: Adam's step size.
+/// What a `schedule` may set beside parameters: the optimizer's step size.
 pub const LEARNING_RATE: &str = "learning_rate";
 /// What a `schedule` may set beside parameters: the share of random actions.
 pub const EPSILON: &str = "epsilon";

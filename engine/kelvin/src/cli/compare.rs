@@ -9,10 +9,12 @@ use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Both scripts get the same network and the same windows. With --enumerate-actions each step's action is
-enumerated and weighted by the policy, so that the gradients are expectations and an equality holds to
-rounding; without, actions are as they were drawn, and equal expectations show as angles that close while
-the batch grows. The exit code is 0 whatever they come to; --json says it in a word.
+Both scripts get the same network and the same windows. With --enumerate-actions the action
+of each step is enumerated and weighted by the policy, so that the gradient of each state is an
+expectation over its action and an equality holds to rounding (actions of other steps stay as
+drawn, which matters where a loss couples steps, as pcl's does). Without it, all actions are as
+drawn, and equal expectations show as angles that close while the batch grows.
+The exit code is 0 whatever they come to; --json says it in a word.
 
   kelvin compare scripts/ql_online.rhai scripts/a2c_proper.rhai --enumerate-actions
   kelvin compare scripts/a2c_proper.rhai scripts/a2c_naive.rhai --env pong")]
@@ -27,6 +29,9 @@ pub(super) struct Args {
     /// A run whose newest weights the network takes [default: fresh ones]
     #[arg(long, value_name = "RUN", value_parser = super::folder)]
     checkpoint: Option<PathBuf>,
+    /// A run whose newest network is the target network [default: that of --checkpoint, else one drawn anew]
+    #[arg(long, value_name = "RUN", value_parser = super::folder)]
+    reference: Option<PathBuf>,
     /// Weigh every action by the policy instead of drawing one
     #[arg(long)]
     enumerate_actions: bool,
@@ -34,13 +39,13 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
     windows: u32,
     /// Batches of sampled actions
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(2..=256), conflicts_with = "enumerate_actions")]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(4..=256), conflicts_with = "enumerate_actions")]
     batches: u32,
     /// A setting or a parameter of both scripts, such as tau=0.1 or n=1
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = super::train::key_value)]
     sets: Vec<(String, String)>,
     /// Seed of weights, environments and actions
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=super::MAX_SEED))]
     seed: u64,
     /// auto, gpu, cpu, or part of an adapter's name
     #[arg(long, default_value = "auto")]
@@ -59,6 +64,8 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         scripts: [args.a, args.b],
         env: args.env,
         checkpoint: args.checkpoint,
+        reference: args.reference,
+        enumerate: args.enumerate_actions,
         sets: args.sets,
         windows: args.windows as usize,
         seed: args.seed,
@@ -67,7 +74,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     };
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let enumerate = args.enumerate_actions;
-    let mut pair = Pair::new(&request, |_, env| if enumerate { env.actions.len() } else { 1 }, &console)?;
+    let mut pair = Pair::new(&request, &console)?;
     let (agreement, sizes) = if enumerate {
         let exact = exactly(&mut pair, |steps| {
             bar.set_length(steps as u64);

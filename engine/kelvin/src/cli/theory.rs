@@ -1,6 +1,6 @@
 //! `kelvin theory`.
 
-use super::{MAX_SEED, folder};
+use super::MAX_SEED;
 use crate::console::Console;
 use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -23,7 +23,7 @@ pub(super) struct Args {
     #[arg(long)]
     why: bool,
     /// Also draw pictures (SVG) into this folder
-    #[arg(long, value_name = "DIR", value_parser = folder)]
+    #[arg(long, value_name = "DIR")]
     plot: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
@@ -48,7 +48,12 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     bar.finish_and_clear();
 
     let pictures = match &args.plot {
-        Some(folder) => plot(folder, &rows, args.seed).map_err(Failure::failed)?,
+        Some(folder) => {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Failure::failed(format!("cannot make the folder {}: {error}", folder.display()))
+            })?;
+            plot(folder, &rows, args.seed).map_err(Failure::failed)?
+        }
         None => Vec::new(),
     };
     for picture in &pictures {

@@ -6,8 +6,10 @@ use std::ops::Range;
 
 /// Relative difference of gradients that single precision lets differ: sums of some thousand products.
 pub const SAME: f64 = 1e-5;
+/// The same of a part of it, in which less cancels out.
+const PART_SAME: f64 = 1e-4;
 /// Size, relative to the whole gradient, below which a part is nothing but rounding.
-const NOTHING: f64 = 1e-7;
+const NOTHING: f64 = 1e-6;
 
 /// A part of the parameters, by name, and where it lies in the flat gradient.
 pub struct Part {
@@ -93,7 +95,7 @@ impl Row {
             });
             squares.sum::<f64>().sqrt()
         };
-        let relative = |part: f64, of: f64| if of > 0.0 { part / of } else { 0.0 };
+        let relative = |part: f64, of: f64| if of == 0.0 { 0.0 } else { part / of };
         Self {
             part: part.name.clone(),
             cosine: both.then(|| ab / (norm_a * norm_b)),
@@ -115,17 +117,24 @@ impl Row {
 
 // Written so that NaN is a difference.
 fn verdict(total: &Row, parts: &[Row]) -> Verdict {
-    let whole = total.norm_a.max(total.norm_b);
+    // Unlike `max`, a sum keeps a NaN.
+    let whole = total.norm_a + total.norm_b;
     let counting = || parts.iter().filter(|row| row.counts(whole));
-    if total.difference <= SAME {
+    if !whole.is_finite() {
+        let broken = parts.iter().find(|row| !(row.norm_a.is_finite() && row.norm_b.is_finite()));
+        return Verdict::Different { part: broken.unwrap_or(total).part.clone() };
+    }
+    if total.difference <= SAME && counting().all(|row| row.difference <= PART_SAME) {
         return Verdict::Same;
     }
     if total.difference_scaled <= SAME
+        && counting().all(|row| row.difference_scaled <= PART_SAME)
+        && total.difference > SAME
         && let Some(factor) = total.factor
     {
         return Verdict::Scaled { factor };
     }
-    if counting().all(|row| row.difference_scaled <= SAME) {
+    if counting().all(|row| row.difference_scaled <= PART_SAME) {
         return Verdict::ScaledByPart;
     }
     let order = |row: &&Row| if row.difference.is_nan() { f64::INFINITY } else { row.difference };
@@ -192,6 +201,12 @@ mod tests {
         let second = Verdict::Different { part: "second".to_owned() };
         assert_eq!(compare(&a, &scaled([1.0, 1.0, 1.0, -5.0])), second);
         assert_eq!(compare(&a, &scaled([1.0, 1.0, f32::NAN, 1.0])), second);
+        let broken = scaled([1.0, 1.0, f32::NAN, 1.0]);
+        assert_eq!(compare(&broken, &broken), second, "two that are none are not the same");
+        assert_eq!(compare(&a, &scaled([1.0, 1.0, f32::INFINITY, 1.0])), second);
+        // A small part by another factor is told, though the whole hardly differs.
+        let b = [1e5, -2e5, 3.0, 0.5];
+        assert_eq!(compare(&b, &[1e5, -2e5, 1.5, 0.25]), Verdict::ScaledByPart);
         assert_eq!(compare(&[0.0; 4], &[0.0; 4]), Verdict::Same);
     }
 }

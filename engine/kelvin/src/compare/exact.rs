@@ -11,32 +11,41 @@ const REWARD: f32 = 1.0;
 
 /// Both gradients with the action of each step enumerated and weighted by the policy's probability.
 ///
-/// Of every window there is a copy for each action. One step after the other, that step's action is the copy's, the
-/// others stay, and of the gradient only what flows into the state of that step counts, times π(a|s). The reward of the
-/// step is another for every action, so that actions differ in what follows: any fixed function of state and action will
-/// do for (65), and this one is a random number. `progress` is called after each step, with the number of steps.
+/// Of every window there is a copy for each action. One step after the other, that step's action is the copy's, those of
+/// other steps stay as they were drawn, and of the gradient only what flows into the state of that step counts (and after
+/// the last step into the last state), times π(a|s). So each state's gradient is the expectation over the action taken in
+/// it. The reward of the step is another for every action, so that actions differ in what follows: any fixed function of
+/// state and action will do for (65), and this one is a random number. `progress` is called after each step, with the
+/// number of steps.
 pub fn exactly(pair: &mut Pair, mut progress: impl FnMut(usize)) -> Result<Agreement, Failure> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(pair.seed);
     let data = pair.draw(&mut rng)?;
     let policies = pair.policies(&data)?;
     let (n, actions) = (pair.config.n, pair.env.actions.len());
-    let copies = copied(&data, n, pair.env.obs_len(), actions);
+    let mut copies = copied(&data, n, pair.env.obs_len(), actions);
+    let drawn = copies.samples.clone();
     let mut sums: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
     for step in 0..n {
-        let mut enumerated = copies.clone();
-        for (row, policy) in policies[step * data.windows..][..data.windows].iter().enumerate() {
-            for action in 0..policy.len() {
-                let at = |field: usize| (field * n + step) * copies.windows + row * actions + action;
-                let valid = enumerated.samples[at(4)] != 0.0;
-                enumerated.samples[at(2)] = action as f32;
-                enumerated.samples[at(0)] += if valid { rng.random_range(-REWARD..REWARD) } else { 0.0 };
+        copies.samples.copy_from_slice(&drawn);
+        let of_step = &policies[step * data.windows..][..data.windows];
+        for (window, policy) in of_step.iter().enumerate() {
+            for (action, probability) in policy.iter().enumerate() {
+                let at = |field: usize| (field * n + step) * copies.windows + window * actions + action;
+                // A step that was not taken has no action.
+                if copies.samples[at(4)] != 0.0 {
+                    let reward = rng.random_range(-REWARD..REWARD);
+                    copies.samples[at(0)] += reward;
+                    copies.samples[at(2)] = action as f32;
+                    copies.samples[at(3)] = probability.ln();
+                }
             }
         }
         for (which, sum) in sums.iter_mut().enumerate() {
-            let gradient = pair.gradient(which, &enumerated, |state, row, of_outputs| {
-                let policy = &policies[step * data.windows + row / actions];
+            let gradient = pair.gradient(which, &copies, |state, row, of_outputs| {
+                let counts = state == step || step + 1 == n && state == n;
                 // The kernel takes the mean over all copies.
-                let weight = if state == step { policy[row % actions] * actions as f32 } else { 0.0 };
+                let weight =
+                    if counts { of_step[row / actions][row % actions] * actions as f32 } else { 0.0 };
                 of_outputs.iter_mut().for_each(|slope| *slope *= weight);
             })?;
             sum.resize(gradient.len(), 0.0);

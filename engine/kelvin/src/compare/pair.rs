@@ -5,17 +5,18 @@ use crate::config::{Config, HeadName, LearnerName, Wanted};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::learner::{Learner, Policy};
+use crate::memory;
 use crate::params::Steered;
 use crate::staged::{self, Staged};
 use crate::train::{checkpoint, open_device};
 use kelvin_compute::objective::sample_fields;
-use kelvin_compute::{Batch, Device, Model};
+use kelvin_compute::{Batch, Device, Model, ModelState};
 use kelvin_env::{EnvOptions, EnvSpec, Preset, VecEnv, make};
 use kelvin_objective::Script;
 use kelvin_run::RunDir;
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Rollouts that are played before the first that counts, so that not all windows are beginnings.
 const WARM_UP: usize = 20;
@@ -29,6 +30,10 @@ pub struct CompareRequest {
     pub env: Option<String>,
     /// Run whose newest weights the network has; fresh ones without.
     pub checkpoint: Option<PathBuf>,
+    /// Run whose newest network is the target network.
+    pub reference: Option<PathBuf>,
+    /// Whether windows are copied for each action.
+    pub enumerate: bool,
     /// `--set key=value`, for both scripts.
     pub sets: Vec<(String, String)>,
     /// Windows of a batch.
@@ -66,16 +71,17 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Compiles both scripts for one network. The models take `copies` rows a window.
-    pub fn new(
-        request: &CompareRequest,
-        copies: impl Fn(&Config, &EnvSpec) -> usize,
-        console: &Console,
-    ) -> Result<Self, Failure> {
+    /// Compiles both scripts for one network.
+    pub fn new(request: &CompareRequest, console: &Console) -> Result<Self, Failure> {
         let run = request.checkpoint.as_deref().map(RunDir::open).transpose()?;
         let of_run = run.as_ref().map(|dir| Config::parse(&dir.read_config()?)).transpose()?;
         let name = request.env.clone().or_else(|| of_run.as_ref().map(|config| config.env.clone()));
-        let options = EnvOptions { roms: request.roms.clone(), ..EnvOptions::default() };
+        let options = EnvOptions {
+            roms: request.roms.clone(),
+            preset: of_run.as_ref().map(|config| config.preset).unwrap_or_default(),
+            full_action_set: of_run.as_ref().is_some_and(|config| config.full_action_set),
+            ..EnvOptions::default()
+        };
         let env = match &name {
             Some(name) => make(name, &options, 1)?.spec().clone(),
             None => random_env(),
@@ -84,13 +90,14 @@ impl Pair {
         let [a, b] = &request.scripts;
         let configured = |path: &PathBuf| -> Result<(Script, Config), Failure> {
             let script = Script::load(path)?;
-            let config = configure(request, &script, &env)?;
+            let config = configure(request, of_run.as_ref(), &script, &env)?;
             Ok((script, config))
         };
         let ((first, config), (second, other)) = (configured(a)?, configured(b)?);
         agree(&config, &other, request)?;
         let actions = env.actions.len();
-        let rows = request.windows * copies(&config, &env);
+        let rows = request.windows * if request.enumerate { actions } else { 1 };
+        check_memory(&config, &env, rows)?;
         let staged = [(first, &config), (second, &other)].map(|(script, config)| {
             let layout = staged::layout(&Config { batch: rows, ..config.clone() }, actions);
             Staged::new(script, &layout, &config.params)
@@ -101,17 +108,34 @@ impl Pair {
             model(device.as_ref(), &config, &env, &staged[0], rows, request.seed)?,
             model(device.as_ref(), &other, &env, &staged[1], rows, request.seed)?,
         ];
-        if let Some(dir) = &run {
-            let newest = dir.latest_checkpoint_with(&checkpoint::FOR_EVALUATION)?;
-            let newest = checkpoint::newest(newest, console)?
-                .ok_or_else(|| Failure::failed(format!("{} has no checkpoint yet", dir.path().display())))?;
-            let (_, learned) = checkpoint::load_model(&newest)?;
-            for model in &mut models {
-                model.import_networks(&learned)?;
+        let unlike = |run: &Path, error: kelvin_compute::Error| {
+            Failure::failed(format!("the network of {} is another one: {error}", run.display()))
+                .hint("it must have the same environment, heads and layers as the scripts' network")
+        };
+        let mut learned = models[0].export()?;
+        if let Some(run) = &request.checkpoint {
+            learned = newest(run, console)?;
+        } else {
+            // Equal networks would hide what a script does with the two.
+            let seed = request.seed.wrapping_add(1);
+            let other = model(device.as_ref(), &config, &env, &staged[0], rows, seed)?.export()?;
+            models[0].import_target(&other)?;
+            learned = models[0].export().map(|state| ModelState { tensors: state.tensors, ..learned })?;
+        }
+        for model in &mut models {
+            let of = request.checkpoint.as_deref().unwrap_or(Path::new("the first script"));
+            model.import_networks(&learned).map_err(|error| unlike(of, error))?;
+            if let Some(run) = &request.reference {
+                model.import_target(&newest(run, console)?).map_err(|error| unlike(run, error))?;
             }
         }
         let mut policy = Policy::new(&config, &staged[0], actions)?;
         policy.set_uniforms(&staged[0].uniforms(&config.params));
+        if request.enumerate && !policy.samples() {
+            let message = "the largest q acts: there is no policy to weigh actions by";
+            let hint = "add a function `behave(net, p)`, such as softmax(net.q / p.tau), or leave out --enumerate-actions";
+            return Err(staged[0].script.diagnostic(message, hint).into());
+        }
         let player = match &name {
             None => None,
             Some(name) => Some(player(request, &config, device.as_ref(), name, &options, &mut models[0])?),
@@ -282,8 +306,45 @@ fn random_env() -> EnvSpec {
     }
 }
 
-/// A script's settings as for training by rollouts, whatever its own learner: the data are on policy.
-fn configure(request: &CompareRequest, script: &Script, env: &EnvSpec) -> Result<Config, Failure> {
+/// The networks of a run's newest checkpoint.
+fn newest(run: &Path, console: &Console) -> Result<ModelState, Failure> {
+    let latest = RunDir::open(run)?.latest_checkpoint_with(&checkpoint::FOR_EVALUATION)?;
+    let newest = checkpoint::newest(latest, console)?.ok_or_else(|| {
+        Failure::failed(format!("{} has no checkpoint yet", run.display()))
+            .hint("a run makes one when it ends, and every `checkpoint_every` agent steps")
+    })?;
+    Ok(checkpoint::load_model(&newest)?.1)
+}
+
+/// Refuses windows that do not fit the memory: bytes, and as many floats for the network.
+fn check_memory(config: &Config, env: &EnvSpec, rows: usize) -> Result<(), Failure> {
+    let wanted = ((config.n + 1) * rows * env.obs_len()) as u64 * 16;
+    match memory::available_bytes().filter(|free| wanted > *free) {
+        None => Ok(()),
+        Some(free) => Err(Failure::usage(format!(
+            "{rows} windows of {} steps take about {}, and {} are free",
+            config.n,
+            memory::readable(wanted),
+            memory::readable(free)
+        ))
+        .hint("ask for fewer with --windows, or for shorter ones with --set n=…")),
+    }
+}
+
+/// A script's settings as for training by rollouts, whatever its own learner: the data are on policy. With a run's
+/// weights the layers are the run's.
+fn configure(
+    request: &CompareRequest,
+    of_run: Option<&Config>,
+    script: &Script,
+    env: &EnvSpec,
+) -> Result<Config, Failure> {
+    if let Some((key, _)) =
+        request.sets.iter().find(|(key, _)| ["envs", "batch", "learner"].contains(&key.as_str()))
+    {
+        return Err(Failure::usage(format!("--set {key} means nothing here"))
+            .hint("the number of windows is --windows"));
+    }
     let mut sets = request.sets.clone();
     sets.push(("learner".to_owned(), "rollout".to_owned()));
     sets.push(("envs".to_owned(), request.windows.to_string()));
@@ -297,7 +358,11 @@ fn configure(request: &CompareRequest, script: &Script, env: &EnvSpec) -> Result
         reference: None,
         sets,
     };
-    Config::resolve(&wanted, script, env)
+    let config = Config::resolve(&wanted, script, env)?;
+    Ok(match of_run {
+        Some(run) => Config { network: run.network, hidden: run.hidden.clone(), ..config },
+        None => config,
+    })
 }
 
 /// Refuses scripts that cannot have one network and one set of windows.
@@ -307,6 +372,12 @@ fn agree(a: &Config, b: &Config, request: &CompareRequest) -> Result<(), Failure
         let message =
             format!("{first} has heads {:?}, and {second} {:?}: no network has both", a.heads, b.heads);
         return Err(Failure::usage(message).hint("compare scripts with the same heads, in the same order"));
+    }
+    if (a.network, &a.hidden) != (b.network, &b.hidden) {
+        let message = format!("{first} has another network than {second}");
+        return Err(
+            Failure::usage(message).hint("give both the same: --set network=nature, --set hidden=[64,64]")
+        );
     }
     if a.n != b.n {
         let message = format!("{first} has windows of {} steps, and {second} of {}", a.n, b.n);

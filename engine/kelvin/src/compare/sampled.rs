@@ -8,13 +8,13 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::Serialize;
 use std::fmt;
 
-/// Resamplings of the batches for an interval.
+/// Random sets of batches for an interval.
 const RESAMPLES: usize = 1000;
 
-/// A mean with the interval that 95 % of resampled means fall into.
+/// The interval that the values of 95 % of random sets of batches fall into.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Interval {
-    /// The median of the resampled values.
+    /// Their median.
     pub middle: f64,
     /// 2.5 % of them are lower.
     pub low: f64,
@@ -57,7 +57,8 @@ pub fn sampled(pair: &mut Pair, batches: usize, mut progress: impl FnMut()) -> R
         progress();
     }
     let products = Products::new(&a, &b);
-    let sizes = (0..).map(|power| 1 << power).take_while(|size| *size <= batches);
+    // Larger sets would be too much alike to say how means over as many scatter.
+    let sizes = (0..).map(|power| 1 << power).take_while(|size| 4 * size <= batches);
     let sizes = sizes.map(|size| products.size(size, windows, &mut rng)).collect();
     let mean = |gradients: &[Vec<f32>]| -> Vec<f32> {
         let mut sum = vec![0.0_f64; gradients[0].len()];
@@ -85,28 +86,25 @@ impl Products {
         Self { aa: table(a, a), bb: table(b, b), ab: table(a, b) }
     }
 
-    /// What means over `size` batches, drawn with replacement, have in common.
+    /// What means over `size` batches have in common, over random sets of batches.
     fn size(&self, size: usize, windows: usize, rng: &mut Xoshiro256PlusPlus) -> Size {
-        let batches = self.aa.len();
-        // Batches `first`, `first + every`, …
-        let mut draw = |first: usize, every: usize| -> Vec<usize> {
-            let count = (batches - first).div_ceil(every);
-            (0..size).map(|_| first + every * rng.random_range(0..count)).collect()
-        };
+        let mut batches: Vec<usize> = (0..self.aa.len()).collect();
         let sum = |table: &[Vec<f64>], x: &[usize], y: &[usize]| -> f64 {
             x.iter().map(|&i| y.iter().map(|&j| table[i][j]).sum::<f64>()).sum()
         };
         let (mut cosines, mut ratios, mut noise) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..RESAMPLES {
-            let one = draw(0, 1);
-            let (aa, bb, ab) =
-                (sum(&self.aa, &one, &one), sum(&self.bb, &one, &one), sum(&self.ab, &one, &one));
+            // Two sets that have no batch in common.
+            for chosen in 0..2 * size {
+                let other = rng.random_range(chosen..batches.len());
+                batches.swap(chosen, other);
+            }
+            let (one, other) = batches[..2 * size].split_at(size);
+            let (aa, bb, ab) = (sum(&self.aa, one, one), sum(&self.bb, one, one), sum(&self.ab, one, one));
             cosines.push(ab / (aa * bb).sqrt());
             ratios.push((aa / bb).sqrt());
-            // Of halves that have no batch in common.
-            let halves = [draw(0, 2), draw(1, 2)];
-            let [first, second] = halves.each_ref().map(|half| sum(&self.aa, half, half));
-            noise.push(sum(&self.aa, &halves[0], &halves[1]) / (first * second).sqrt());
+            let others = sum(&self.aa, other, other);
+            noise.push(sum(&self.aa, one, other) / (aa * others).sqrt());
         }
         Size {
             windows: size * windows,

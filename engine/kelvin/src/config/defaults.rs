@@ -119,7 +119,8 @@ fn rollout(common: Config) -> Config {
 
 /// Whether the command line, or else the script, asks for rollouts.
 fn on_policy(wanted: &Wanted, script: &Script) -> bool {
-    let asked = wanted.sets.iter().rfind(|(key, _)| key == "learner").map(|(_, value)| value.as_str());
+    let asked =
+        wanted.sets.iter().rfind(|(key, _)| key == "learner").map(|(_, value)| value.trim_matches('"'));
     match (asked, script.config().get("learner")) {
         (Some(asked), _) => asked == "rollout",
         (None, Some(ConfigValue::Str(learner))) => learner == "rollout",

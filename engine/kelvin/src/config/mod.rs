@@ -303,8 +303,7 @@ impl Config {
     pub fn resolve(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Result<Self, Failure> {
         let in_script =
             |problem: Problem| Failure::from(script.diagnostic(problem.message, problem.hint.as_str()));
-        let defaults = defaults::defaults(wanted, script, env);
-        let mut table = merge::to_table(&defaults)?;
+        let mut table = merge::to_table(&defaults::defaults(wanted, script, env))?;
         for (key, value) in script.config() {
             merge::from_script(&mut table, key, value).map_err(in_script)?;
         }
@@ -314,7 +313,9 @@ impl Config {
                 .map_err(|problem| Failure::usage(problem.message).hint(problem.hint))?;
         }
         let config = Self::from_table(table).map_err(in_script)?.with_sets(&wanted.sets, script)?;
-        let config = config.with_batch_of_rollout(&defaults)?;
+        let asked =
+            script.config().contains_key("batch") || wanted.sets.iter().any(|(key, _)| key == "batch");
+        let config = config.with_batch_of_rollout(asked)?;
         config.validate_behaviour(script.hooks().behave).map_err(in_script)?;
         Ok(config)
     }
@@ -331,11 +332,11 @@ impl Config {
     }
 
     /// An update of a rollout has a window of each environment, whatever the number of these.
-    fn with_batch_of_rollout(self, defaults: &Self) -> Result<Self, Failure> {
+    fn with_batch_of_rollout(self, asked: bool) -> Result<Self, Failure> {
         if self.learner == LearnerName::Replay || self.batch == self.envs {
             return Ok(self);
         }
-        if self.batch != defaults.batch {
+        if asked {
             let message = format!(
                 "`batch` is {}, and an update of a rollout has one window of each of {} environments",
                 self.batch, self.envs

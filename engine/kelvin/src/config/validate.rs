@@ -100,6 +100,11 @@ impl Config {
 
     fn validate_replay(&self) -> Result<(), Problem> {
         if self.learner == LearnerName::Rollout {
+            if self.reference.is_some() && self.target_every > 0 {
+                let message =
+                    format!("`target_every` is {}, which would overwrite --reference", self.target_every);
+                return Err(Problem::new(message, "leave one of them out"));
+            }
             return Ok(());
         }
         if self.reference.is_some() {

@@ -1,7 +1,7 @@
 //! What was just played: a window of `n` steps of each environment, all with the same weights.
 //!
-//! A window ends with its episode. The environment then waits for the next one, so that no step goes unlearned and none
-//! is learned from weights that did not choose it. Where a time limit cut the episode off, nothing says that it ended:
+//! A window ends with its episode. The environment then waits for the next one, so that no step of the next episode goes
+//! unlearned, or is learned with weights that did not choose it. Where a time limit cut the episode off, nothing says that it ended:
 //! the window is then the last `n` steps before the limit, which reaches back into the rollout before this one, and is
 //! bootstrapped from the final frame like any other.
 

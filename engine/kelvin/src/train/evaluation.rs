@@ -29,7 +29,8 @@ impl Session {
         }
         let options = EnvOptions { training: false, ..self.options.clone() };
         let episodes = self.config.eval_episodes;
-        let count = self.config.envs.min(usize::try_from(episodes).unwrap_or(usize::MAX));
+        let most = self.learner.model_spec().act_batch;
+        let count = most.min(usize::try_from(episodes).unwrap_or(usize::MAX));
         let seed = self.learner.evaluation_seed();
         let mut envs = VecEnv::new(&self.config.env, &options, count, seed)?;
         let (model, policy) = self.learner.player();

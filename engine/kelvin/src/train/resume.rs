@@ -3,7 +3,7 @@
 use super::checkpoint;
 use super::request::TrainRequest;
 use super::session::{Parts, Session};
-use crate::config::Config;
+use crate::config::{Config, DecayName};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::params::Steered;
@@ -25,7 +25,7 @@ impl Session {
             config.device.clone_from(device);
         }
         if let Some(frames) = request.frames {
-            change_length(&mut config, frames);
+            change_length(&mut config, frames, console);
         }
         let checkpoint = checkpoint::newest(dir.latest_checkpoint()?, console)?;
         let (update, from, mut steered) = match &checkpoint {
@@ -89,7 +89,10 @@ fn settings_agree(request: &TrainRequest, config: &Config, script: &Script) -> R
 }
 
 /// Another length leaves the exploration schedule where it was, in frames.
-fn change_length(config: &mut Config, frames: Frames) {
+fn change_length(config: &mut Config, frames: Frames, console: &Console) {
+    if config.learning_rate_decay == DecayName::Linear && frames != config.frames {
+        console.line("the step size falls to zero at the new end: it is not where it was");
+    }
     let scale = config.frames.0 as f64 / frames.0 as f64;
     config.epsilon_mid_at *= scale;
     config.epsilon_end_at *= scale;

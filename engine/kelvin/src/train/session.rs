@@ -186,7 +186,14 @@ impl Parts {
                 memory::readable(wanted),
                 memory::readable(free)
             ))
-            .hint(format!("free some, or start a run with at most --set replay_capacity={}", free / bytes))),
+            .hint(match config.learner {
+                LearnerName::Replay => {
+                    format!("free some, or start a run with at most --set replay_capacity={}", free / bytes)
+                }
+                LearnerName::Rollout => {
+                    "free some, or start a run with fewer `envs` or a smaller `n`".to_owned()
+                }
+            })),
         }
     }
 }
