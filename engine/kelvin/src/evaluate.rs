@@ -58,11 +58,7 @@ pub struct Evaluation {
 pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, Failure> {
     let dir = RunDir::open(&request.run)?;
     let config = Config::parse(&dir.read_config()?)?;
-    let latest = dir.latest_checkpoint_with(&checkpoint::FOR_EVALUATION)?;
-    let checkpoint = checkpoint::newest(latest, console)?.ok_or_else(|| {
-        Failure::failed(format!("{} has no checkpoint yet", request.run.display()))
-            .hint("a run makes one every `checkpoint_every` agent steps and when it is stopped with Ctrl-C")
-    })?;
+    let checkpoint = checkpoint::for_evaluation(&dir, console)?;
     let (state, weights) = checkpoint::load_model(&checkpoint)?;
     let device = open_device(&request.device, console)?;
     let preset = request.preset.unwrap_or(config.preset);

@@ -108,27 +108,9 @@ impl Pair {
             model(device.as_ref(), &config, &env, &staged[0], rows, request.seed)?,
             model(device.as_ref(), &other, &env, &staged[1], rows, request.seed)?,
         ];
-        let unlike = |run: &Path, error: kelvin_compute::Error| {
-            Failure::failed(format!("the network of {} is another one: {error}", run.display()))
-                .hint("it must have the same environment, heads and layers as the scripts' network")
-        };
-        let mut learned = models[0].export()?;
-        if let Some(run) = &request.checkpoint {
-            learned = newest(run, console)?;
-        } else {
-            // Equal networks would hide what a script does with the two.
-            let seed = request.seed.wrapping_add(1);
-            let other = model(device.as_ref(), &config, &env, &staged[0], rows, seed)?.export()?;
-            models[0].import_target(&other)?;
-            learned = models[0].export().map(|state| ModelState { tensors: state.tensors, ..learned })?;
-        }
-        for model in &mut models {
-            let of = request.checkpoint.as_deref().unwrap_or(Path::new("the first script"));
-            model.import_networks(&learned).map_err(|error| unlike(of, error))?;
-            if let Some(run) = &request.reference {
-                model.import_target(&newest(run, console)?).map_err(|error| unlike(run, error))?;
-            }
-        }
+        let drawn_anew =
+            || model(device.as_ref(), &config, &env, &staged[0], rows, request.seed.wrapping_add(1));
+        share_weights(request, &mut models, drawn_anew, console)?;
         let mut policy = Policy::new(&config, &staged[0], actions)?;
         policy.set_uniforms(&staged[0].uniforms(&config.params));
         if request.enumerate && !policy.samples() {
@@ -306,13 +288,43 @@ fn random_env() -> EnvSpec {
     }
 }
 
+/// Gives both models the networks of the checkpoint, or else those of the first and for a target network that of
+/// another model: equal networks would hide what a script does with the two.
+fn share_weights(
+    request: &CompareRequest,
+    models: &mut [Model; 2],
+    another: impl FnOnce() -> Result<Model, Failure>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let unlike = |run: &Path, error: kelvin_compute::Error| {
+        Failure::failed(format!("the network of {} is another one: {error}", run.display()))
+            .hint("it must have the same environment, heads and layers as the scripts' network")
+    };
+    match &request.checkpoint {
+        Some(run) => {
+            let learned = newest(run, console)?;
+            for model in models.iter_mut() {
+                model.import_networks(&learned).map_err(|error| unlike(run, error))?;
+            }
+        }
+        None => {
+            models[0].import_target(&another()?.export()?)?;
+            let shared = models[0].export()?;
+            models[1].import_networks(&shared)?;
+        }
+    }
+    if let Some(run) = &request.reference {
+        let reference = newest(run, console)?;
+        for model in models.iter_mut() {
+            model.import_target(&reference).map_err(|error| unlike(run, error))?;
+        }
+    }
+    Ok(())
+}
+
 /// The networks of a run's newest checkpoint.
 fn newest(run: &Path, console: &Console) -> Result<ModelState, Failure> {
-    let latest = RunDir::open(run)?.latest_checkpoint_with(&checkpoint::FOR_EVALUATION)?;
-    let newest = checkpoint::newest(latest, console)?.ok_or_else(|| {
-        Failure::failed(format!("{} has no checkpoint yet", run.display()))
-            .hint("a run makes one when it ends, and every `checkpoint_every` agent steps")
-    })?;
+    let newest = checkpoint::for_evaluation(&RunDir::open(run)?, console)?;
     Ok(checkpoint::load_model(&newest)?.1)
 }
 

@@ -16,7 +16,7 @@ const REPLAY: &str = "replay.zst";
 /// Fast, and Atari frames shrink by an order of magnitude all the same.
 const ZSTD_LEVEL: i32 = 1;
 /// What evaluation reads of a checkpoint; the memory, far larger, need not even be sound.
-pub const FOR_EVALUATION: [&str; 2] = [MODEL, STATE];
+const FOR_EVALUATION: [&str; 2] = [MODEL, STATE];
 /// Checkpoints kept.
 const KEEP: usize = 2;
 
@@ -64,6 +64,15 @@ pub fn newest(latest: Latest, console: &Console) -> Result<Option<Checkpoint>, F
             .hint("mend what the warnings name, or start a new run with another --out"));
     }
     Ok(latest.checkpoint)
+}
+
+/// The newest sound checkpoint of a run that is not there to be trained, as far as evaluation needs it.
+pub fn for_evaluation(dir: &RunDir, console: &Console) -> Result<Checkpoint, Failure> {
+    newest(dir.latest_checkpoint_with(&FOR_EVALUATION)?, console)?.ok_or_else(|| {
+        Failure::failed(format!("{} has no checkpoint yet", dir.path().display())).hint(
+            "a run makes one every `checkpoint_every` agent steps and when it ends or is stopped with Ctrl-C",
+        )
+    })
 }
 
 /// Weights and counters alone, as evaluation needs them.

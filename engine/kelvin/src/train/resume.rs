@@ -40,7 +40,7 @@ impl Session {
         steered.adopt(&script);
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
-        let mut learner = parts.learner(&config, script, from, steered)?;
+        let mut learner = parts.learner(&config, script, from, steered, console)?;
         if let Some(checkpoint) = &checkpoint {
             checkpoint::restore(checkpoint, &mut learner)?;
         }

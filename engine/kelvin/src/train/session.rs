@@ -158,6 +158,7 @@ impl Parts {
         script: Script,
         from: AgentSteps,
         steered: Steered,
+        console: &Console,
     ) -> Result<Learner, Failure> {
         let layout = staged::layout(config, self.spec.actions.len());
         let staged = stage(script, &layout, config, &steered)?;
@@ -168,7 +169,7 @@ impl Parts {
         let mut learner = Learner::new(config, self.device.as_ref(), envs, staged, steered)?;
         // One that goes on has it in its checkpoint.
         if let Some(run) = config.reference.as_ref().filter(|_| from == AgentSteps(0)) {
-            refer(&mut learner, Path::new(run))?;
+            refer(&mut learner, Path::new(run), console)?;
         }
         Ok(learner)
     }
@@ -199,18 +200,14 @@ impl Parts {
 }
 
 /// Makes the newest network of a run the target network.
-fn refer(learner: &mut Learner, run: &Path) -> Result<(), Failure> {
+fn refer(learner: &mut Learner, run: &Path, console: &Console) -> Result<(), Failure> {
     let script = &learner.staged().script;
     if learner.staged().reads().target.is_empty() {
         let message = "the script reads nothing of the reference";
         let hint = "t.logits, t.v, t.q and t.steps.logits are its outputs: kl(softmax(net.logits), softmax(t.logits))";
         return Err(script.diagnostic_at("loss", message, hint).into());
     }
-    let newest = RunDir::open(run)?.latest_checkpoint_with(&checkpoint::FOR_EVALUATION)?;
-    let newest = newest.checkpoint.ok_or_else(|| {
-        Failure::failed(format!("{} has no sound checkpoint to refer to", run.display()))
-            .hint("a run makes one when it ends, and every `checkpoint_every` agent steps")
-    })?;
+    let newest = checkpoint::for_evaluation(&RunDir::open(run)?, console)?;
     let (_, learned) = checkpoint::load_model(&newest)?;
     learner.import_target(&learned).map_err(|error| {
         Failure::failed(format!("{} cannot be the reference: {error}", run.display()))

@@ -22,7 +22,7 @@ impl Session {
         let options = request.env_options(wanted.preset, wanted.full_action_set);
         let parts = Parts::open(&wanted.device, &wanted.env, options, console)?;
         let config = Config::resolve(&wanted, &script, &parts.spec)?;
-        let learner = parts.learner(&config, script, AgentSteps(0), Steered::default())?;
+        let learner = parts.learner(&config, script, AgentSteps(0), Steered::default(), console)?;
         let dir = RunDir::create(&out)?;
         let lock = dir.lock()?;
         let toml = config.to_toml()?;
