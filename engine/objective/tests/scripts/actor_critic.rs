@@ -86,6 +86,26 @@ fn ql_online_is_a2c_proper_on_average_over_actions() {
     }
 }
 
+/// A reference that prefers nothing is the uniform policy; one that is the policy itself costs nothing.
+#[test]
+fn a_prior_that_is_uniform_makes_a2c_proper() {
+    let (proper, prior, params) = (load("a2c_proper"), load("a2c_prior"), [("tau", 0.4), ("c", 0.6)]);
+    for mut sample in windows() {
+        let (_, expected) = sample.run(&proper, &params);
+        sample.target.iter_mut().for_each(|outputs| outputs[..ACTIONS].fill(0.7));
+        let (_, found) = sample.run(&prior, &params);
+        for (left, right) in expected.iter().flatten().zip(found.iter().flatten()) {
+            assert_near(*left, *right, 100.0 * ROUNDING);
+        }
+        let (_, free) = sample.run(&proper, &[("tau", 0.0), ("c", 0.6)]);
+        sample.target.clone_from(&sample.online);
+        let (_, found) = sample.run(&prior, &params);
+        for (left, right) in free.iter().flatten().zip(found.iter().flatten()) {
+            assert_near(*left, *right, 100.0 * ROUNDING);
+        }
+    }
+}
+
 /// O'Donoghue et al. 2016, mixed by η: at 0 the policy gradient with an entropy bonus.
 #[test]
 fn pgq_without_its_q_is_a2c_naive() {

@@ -7,7 +7,7 @@ use crate::support::{compile, layout, load, path, uniforms, window};
 /// The forward passes that a script asks for, by the length of its window.
 type Passes = fn(usize) -> Reads;
 
-const SCRIPTS: [(&str, Passes); 13] = [
+const SCRIPTS: [(&str, Passes); 14] = [
     ("dqn", target_at_the_end),
     ("double_dqn", |n| Reads { online: vec![n], ..target_at_the_end(n) }),
     ("dqn_nstep", target_at_the_end),
@@ -20,6 +20,7 @@ const SCRIPTS: [(&str, Passes); 13] = [
     ("pgq", actor_critic),
     ("a2c_naive", actor_critic),
     ("a2c_proper", actor_critic),
+    ("a2c_prior", actor_critic_with_prior),
     ("ql_online", actor_critic),
 ];
 
@@ -34,6 +35,11 @@ fn target_everywhere(n: usize) -> Reads {
 /// The bootstrap state is read and not trained; no target network.
 fn actor_critic(n: usize) -> Reads {
     Reads { trained: (0..n).collect(), online: vec![n], ..Reads::default() }
+}
+
+/// The same, and the reference wherever the penalty is paid.
+fn actor_critic_with_prior(n: usize) -> Reads {
+    Reads { target: (0..n).collect(), ..actor_critic(n) }
 }
 
 #[test]
