@@ -104,7 +104,10 @@ impl Section {
         let known = |(exact, compiled): (&f64, &f64)| if exact.is_nan() { f64::NAN } else { *compiled };
         let compiled = eager.grad.iter().zip(&written.grad).map(known).collect();
         let section = Self::new(names, compiled, eager, |eager| eager.grad.clone());
-        let on_the_way = largest(eager.trail.iter().flat_map(|operation| &operation.slopes));
+        // A factor that slopes meet on their way back is seen in the values, as that of a discount above one.
+        let on_the_way =
+            eager.trail.iter().flat_map(|operation| operation.values.iter().chain(&operation.slopes));
+        let on_the_way = largest(on_the_way);
         Self { largest: section.largest.max(on_the_way), ..section }
     }
 
