@@ -121,9 +121,8 @@ fn model(
     envs: &VecEnv,
     weights: &ModelState,
 ) -> Result<Model, Failure> {
-    // Nothing is random in a model whose weights are imported.
     let spec = config.model_spec(envs.spec(), envs.len(), staged.reads(), 0);
-    let mut model = Model::new(device, spec)?;
+    let mut model = Model::blank(device, spec)?;
     model.import(weights)?;
     Ok(model)
 }

@@ -64,16 +64,23 @@ impl Model {
     /// Compiles a plan for `spec` on `device`, with fresh parameters and a target network equal to the online
     /// one.
     pub fn new(device: &dyn Device, spec: ModelSpec) -> Result<Self, Error> {
+        let mut model = Self::blank(device, spec)?;
+        let params = model.spec.init.draw(&model.network, model.spec.seed);
+        model.executor.write(model.bufs.online, &params)?;
+        model.executor.write(model.bufs.target, &params)?;
+        if let Optimizer::RmsProp(_) = model.spec.optimizer {
+            model.executor.write(model.bufs.moments[0].1, &vec![1.0; params.len()])?;
+        }
+        Ok(model)
+    }
+
+    /// The same with nothing but zeros, for one that is to [import](Model::import) or to [take over](Model::take_over):
+    /// drawing millions of weights takes longer than an update, orthogonal ones some tenths of a second.
+    pub fn blank(device: &dyn Device, spec: ModelSpec) -> Result<Self, Error> {
         spec.check()?;
         let network = Network::new(&spec.net, spec.obs, spec.outputs)?;
         let (plan, bufs, programs, norm_names) = build::build(&spec, &network);
-        let mut executor = device.compile(&plan)?;
-        let params = spec.init.draw(&network, spec.seed);
-        executor.write(bufs.online, &params)?;
-        executor.write(bufs.target, &params)?;
-        if let Optimizer::RmsProp(_) = spec.optimizer {
-            executor.write(bufs.moments[0].1, &vec![1.0; params.len()])?;
-        }
+        let executor = device.compile(&plan)?;
         let (has_objective, updates, reported) = (false, 0, 0);
         Ok(Self { spec, network, executor, bufs, programs, norm_names, has_objective, updates, reported })
     }

@@ -174,7 +174,7 @@ impl Workshop {
         let (device, kernel) = (self.device.as_ref(), staged.kernel());
         let spec = ModelSpec { reads: reads.clone(), ..self.model.clone() };
         aside(|| {
-            let mut model = Model::new(device, spec)?;
+            let mut model = Model::blank(device, spec)?;
             let compiled = model.compiler().compile(&kernel)?;
             model.set_objective(&reads, compiled)?;
             model.warm()?;
