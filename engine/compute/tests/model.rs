@@ -5,7 +5,7 @@ mod support;
 use kelvin_compute::objective::METRIC_SLOTS;
 use kelvin_compute::{
     AdamSpec, Batch, Clip, CpuDevice, CpuObjective, Error, Init, Model, ModelSpec, ModelState, NetSpec,
-    Optimizer, Outputs,
+    Optimizer, Outputs, RmsPropSpec,
 };
 use kelvin_compute::{ObjectiveIo, ObjectiveKernel, ObsShape, OnFault};
 use std::sync::{Arc, Mutex};
@@ -127,6 +127,27 @@ fn every_update_is_an_adam_step_of_its_own_index() {
             bias.data.iter().all(|bias| (bias / expected - 1.0).abs() <= 1e-5),
             "{bias:?} is not {expected}"
         );
+    }
+}
+
+/// TensorFlow 1's RMSProp: the mean square starts at 1, and ε is inside the root.
+#[test]
+fn rmsprop_starts_from_one() {
+    let (decay, epsilon) = (0.9, 0.5);
+    let optimizer = Optimizer::RmsProp(RmsPropSpec { decay, epsilon });
+    let linear = ModelSpec { net: NetSpec::Mlp { hidden: vec![] }, clip: Clip::None, optimizer, ..spec() };
+    let batch = linear.batch;
+    let (mut model, _) = model(linear);
+    set(&mut model, Arc::new(Slope));
+    update(&mut model, 1);
+    let state = model.export().unwrap();
+    let tensor = |name: &str| &state.tensors.iter().find(|tensor| tensor.name == name).unwrap().data;
+    let g = 0.25 * batch as f32;
+    let square = decay + (1.0 - decay) * g * g;
+    let expected = -3e-3 * g / (square + epsilon).sqrt();
+    for (bias, found) in tensor("online.output.bias").iter().zip(tensor("rmsprop.square.output.bias")) {
+        assert!((bias / expected - 1.0).abs() <= 1e-5, "{bias} is not {expected}");
+        assert!((found / square - 1.0).abs() <= 1e-5, "{found} is not {square}");
     }
 }
 
