@@ -1,11 +1,11 @@
 //! The same seed gives the same bits, whatever the number of threads; another seed gives others.
 
-use kelvin_tests::command::{succeed, train};
+use kelvin_tests::command::{kelvin, repository, succeed, train};
 use kelvin_tests::records::{self, count};
 use kelvin_tests::suite::{Suite, rom};
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 /// A run short enough to be made several times.
 #[derive(Clone, Copy)]
@@ -51,8 +51,7 @@ fn main() -> ExitCode {
 }
 
 /// What a run computed: its metrics and its weights.
-fn outcome(script: &str, short: Short, seed: u64, threads: usize, out: &Path) -> (Vec<u8>, Vec<u8>) {
-    let mut command = train(script, short.env, out);
+fn outcome(mut command: Command, short: Short, seed: u64, threads: usize, out: &Path) -> (Vec<u8>, Vec<u8>) {
     command.args(short.settings).args(["--seed", &seed.to_string()]);
     succeed(command.env("RAYON_NUM_THREADS", threads.to_string()));
     let records = records::training(out);
@@ -63,7 +62,10 @@ fn outcome(script: &str, short: Short, seed: u64, threads: usize, out: &Path) ->
 
 fn compare(short: Short) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let run = |name: &str, seed, threads| outcome("soft_kl", short, seed, threads, &folder.path().join(name));
+    let run = |name: &str, seed, threads| {
+        let out = folder.path().join(name);
+        outcome(train("soft_kl", short.env, &out), short, seed, threads, &out)
+    };
     let (metrics, weights) = run("first", 7, 1);
     for (name, threads) in [("second", 2), ("third", 1)] {
         let (other_metrics, other_weights) = run(name, 7, threads);
@@ -74,15 +76,25 @@ fn compare(short: Short) {
     assert!(metrics != other_metrics && weights != other_weights, "the seed has no effect");
 }
 
-/// Neither threads nor acting while the other half of the environments steps change a bit.
+/// Neither threads nor acting while the other half of the environments steps change a bit: not of what is learned, and
+/// not of the probabilities that actions were chosen with, which few weights too old would change without changing many
+/// actions.
 fn compare_rollouts(short: Short) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let run = |name: &str, overlap: &'static str, threads| {
-        let settings: Vec<&str> = [short.settings, &["--set", overlap]].concat();
-        let short = Short { settings: settings.leak(), ..short };
-        outcome("a2c_proper", short, 7, threads, &folder.path().join(name))
+    let shipped = fs::read_to_string(repository().join("scripts/a2c_proper.rhai")).expect("a shipped script");
+    let (told, telling) =
+        ("metric(\"v\"", "metric(\"logp\", mean(t.steps.behaviour_logp));\n    metric(\"v\"");
+    let script = folder.path().join("telling.rhai");
+    fs::write(&script, shipped.replace(told, telling)).expect("a writable folder");
+    let run = |name: &str, overlap: &str, threads| {
+        let out = folder.path().join(name);
+        let mut command = kelvin();
+        command.arg("train").arg(&script).args(["--env", short.env, "--device", "cpu", "--quiet", "--out"]);
+        command.arg(&out).args(["--set", overlap]);
+        outcome(command, short, 7, threads, &out)
     };
     let (metrics, weights) = run("first", "overlap=true", 1);
+    assert!(String::from_utf8_lossy(&metrics).contains("\"logp\""), "nothing is told of the probabilities");
     for (name, overlap, threads) in [("second", "overlap=true", 3), ("third", "overlap=false", 2)] {
         let (other_metrics, other_weights) = run(name, overlap, threads);
         assert!(metrics == other_metrics, "metrics differ with {overlap} and {threads} threads");
