@@ -1,10 +1,10 @@
 //! `kelvin emit`, and the staging without an environment that `check` shares.
 
-use crate::config::{Config, Wanted};
+use crate::config::{Config, Wanted, any_game};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::staged::{self, Staged};
-use kelvin_env::{EnvSpec, Preset};
+use kelvin_env::Preset;
 use kelvin_objective::Script;
 use std::path::{Path, PathBuf};
 
@@ -52,15 +52,7 @@ pub(super) fn config(
     actions: usize,
     sets: Vec<(String, String)>,
 ) -> Result<Config, Failure> {
-    let env = EnvSpec {
-        id: "pong".to_owned(),
-        height: 84,
-        width: 84,
-        actions: (0..actions).map(|action| action.to_string()).collect(),
-        frames_per_step: 4,
-        stack: 4,
-        atari: true,
-    };
+    let env = any_game(actions);
     let wanted = Wanted {
         env: env.id.clone(),
         preset: Preset::Paper,

@@ -296,6 +296,19 @@ pub struct Wanted {
     pub sets: Vec<(String, String)>,
 }
 
+/// What an Atari game with that many actions looks like, where no emulator is asked.
+pub fn any_game(actions: usize) -> EnvSpec {
+    EnvSpec {
+        id: "pong".to_owned(),
+        height: 84,
+        width: 84,
+        actions: (0..actions).map(|action| action.to_string()).collect(),
+        frames_per_step: 4,
+        stack: 4,
+        atari: true,
+    }
+}
+
 impl Config {
     /// Resolves what `wanted` and the script leave open, for an environment of this shape.
     ///
@@ -304,13 +317,13 @@ impl Config {
         let in_script =
             |problem: Problem| Failure::from(script.diagnostic(problem.message, problem.hint.as_str()));
         let mut table = merge::to_table(&defaults::defaults(wanted, script, env))?;
+        let learner = table["learner"].clone();
         for (key, value) in script.config() {
             merge::from_script(&mut table, key, value).map_err(in_script)?;
         }
-        // Where the command line asks for the other learner, the script's settings are read as that one's.
-        for (key, value) in wanted.sets.iter().filter(|(key, _)| key == "learner") {
-            merge::from_command_line(&mut table, key, value, &[])
-                .map_err(|problem| Failure::usage(problem.message).hint(problem.hint))?;
+        // Where the command line asks for a learner, the script's settings are read as that one's.
+        if wanted.sets.iter().any(|(key, _)| key == "learner") {
+            table.insert("learner".to_owned(), learner);
         }
         let config = Self::from_table(table).map_err(in_script)?.with_sets(&wanted.sets, script)?;
         let asked =

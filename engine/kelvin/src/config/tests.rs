@@ -155,6 +155,21 @@ fn a_file_from_before_some_settings_is_read() {
 }
 
 #[test]
+fn the_command_line_may_ask_for_the_other_learner() {
+    for name in ["rollout", "\"rollout\""] {
+        let config = resolve("#{ learner: \"replay\" }", &[("learner", name)]).unwrap();
+        assert_eq!(
+            (config.learner, config.envs, config.target_every),
+            (LearnerName::Rollout, 16, 0),
+            "{name}"
+        );
+    }
+    // A slip is told of where it was made, and not in the script.
+    let failure = resolve("#{ learner: \"replay\" }", &[("learner", "rolout")]).unwrap_err().to_string();
+    assert!(failure.contains("rolout") && !failure.contains("s.rhai"), "{failure}");
+}
+
+#[test]
 fn zero_where_something_must_be_positive_is_refused() {
     for key in
         ["envs", "n", "batch", "update_every", "target_every", "log_every", "learning_rate", "clip_norm"]
