@@ -118,6 +118,10 @@ fn values_are_taken_over_while_the_run_goes_on() {
     assert!(diagnostic(&steered.after("control_refused", 3).0).contains("TOML"));
     let said = steered.running.stdout();
     assert!(said.contains("control.toml: tau = 0.05 at update") && said.contains("`tua`"), "{said}");
+    // Whoever was told of a mistake is told that it is gone, though no value changes.
+    steered.control("[params]\ntau = 0.05\ndoubled = true # once more\n");
+    steered.after("params", 5);
+    assert!(steered.running.stdout().contains("sound again"), "{}", steered.running.stdout());
 
     // An edit of the script leaves alone what was set by hand, and static values with it.
     fs::write(steered.script(), script(&TAU.replace("0.1,", "0.2,"))).expect("a writable folder");
@@ -130,7 +134,7 @@ fn values_are_taken_over_while_the_run_goes_on() {
 
     // With the file gone everything is as the script and the command line have it.
     fs::remove_file(steered.run.join("control.toml")).expect("it is there");
-    let (event, record) = steered.after("params", 5);
+    let (event, record) = steered.after("params", 6);
     assert_eq!(event["params"], json!({}));
     assert_eq!((&record["params"]["tau"], &record["params"]["gamma"]), (&json!(0.2), &json!(0.9)));
     assert!(record["metrics"]["once"].is_number(), "{record}");

@@ -233,6 +233,12 @@ impl Model {
         self.executor.run(&[self.programs.sync_target])
     }
 
+    /// Draws another target network, as with this seed.
+    pub fn draw_target(&mut self, seed: u64) -> Result<(), Error> {
+        let params = self.spec.init.draw(&self.network, seed);
+        self.executor.write(self.bufs.target, &params)
+    }
+
     /// Updates made since the parameters were fresh; those that [`OnFault::Skip`] skipped count, too.
     pub fn updates(&self) -> u64 {
         self.updates

@@ -6,7 +6,8 @@ use crate::Error;
 /// One named tensor of a [`ModelState`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
-    /// `online.`, `target.`, or what the optimizer remembers, such as `adam.m.`, then the parameter's name, as in `online.conv1.weight`.
+    /// `online.`, `target.`, or what the optimizer remembers, such as `adam.m.`, then the parameter's name, as in
+    /// `online.conv1.weight`.
     pub name: String,
     /// Dimensions, row-major.
     pub shape: Vec<usize>,

@@ -127,15 +127,15 @@ fn verdict(total: &Row, parts: &[Row]) -> Verdict {
     if total.difference <= SAME && counting().all(|row| row.difference <= PART_SAME) {
         return Verdict::Same;
     }
-    if total.difference_scaled <= SAME
-        && counting().all(|row| row.difference_scaled <= PART_SAME)
-        && total.difference > SAME
-        && let Some(factor) = total.factor
-    {
-        return Verdict::Scaled { factor };
-    }
     if counting().all(|row| row.difference_scaled <= PART_SAME) {
-        return Verdict::ScaledByPart;
+        let alike = |factor: f64| {
+            let near = |row: &Row| row.factor.is_some_and(|own| (own / factor - 1.0).abs() <= PART_SAME);
+            total.difference_scaled <= SAME && counting().all(near)
+        };
+        return match total.factor {
+            Some(factor) if alike(factor) => Verdict::Scaled { factor },
+            _ => Verdict::ScaledByPart,
+        };
     }
     let order = |row: &&Row| if row.difference.is_nan() { f64::INFINITY } else { row.difference };
     let part = counting().max_by(|a, b| order(a).total_cmp(&order(b)));
@@ -207,6 +207,7 @@ mod tests {
         // A small part by another factor is told, though the whole hardly differs.
         let b = [1e5, -2e5, 3.0, 0.5];
         assert_eq!(compare(&b, &[1e5, -2e5, 1.5, 0.25]), Verdict::ScaledByPart);
+        assert_eq!(compare(&b, &[2e5, -4e5, 1.5, 0.25]), Verdict::ScaledByPart);
         assert_eq!(compare(&[0.0; 4], &[0.0; 4]), Verdict::Same);
     }
 }

@@ -1,7 +1,7 @@
 //! Two objectives with one network, and windows for both.
 
 use super::agreement::Part;
-use crate::config::{Config, HeadName, LearnerName, Wanted};
+use crate::config::{Config, LearnerName, Wanted, any_game};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::learner::{Learner, Policy};
@@ -12,7 +12,7 @@ use crate::train::{checkpoint, open_device};
 use kelvin_compute::objective::sample_fields;
 use kelvin_compute::{Batch, Device, Model, ModelState};
 use kelvin_env::{EnvOptions, EnvSpec, Preset, VecEnv, make};
-use kelvin_objective::Script;
+use kelvin_objective::{Head, Script};
 use kelvin_run::RunDir;
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -20,6 +20,11 @@ use std::path::{Path, PathBuf};
 
 /// Rollouts that are played before the first that counts, so that not all windows are beginnings.
 const WARM_UP: usize = 20;
+
+/// Actions where nothing is played: those of most games.
+const RANDOM_ACTIONS: usize = 6;
+/// Memory that a pixel of a window takes: as a byte in the data, its copies and each model, and as a float in both.
+const BYTES_A_PIXEL: u64 = 16;
 
 /// What to compare, and on what.
 #[derive(Clone, Debug)]
@@ -84,7 +89,7 @@ impl Pair {
         };
         let env = match &name {
             Some(name) => make(name, &options, 1)?.spec().clone(),
-            None => random_env(),
+            None => any_game(RANDOM_ACTIONS),
         };
         let device = open_device(&request.device, console)?;
         let [a, b] = &request.scripts;
@@ -108,9 +113,7 @@ impl Pair {
             model(device.as_ref(), &config, &env, &staged[0], rows, request.seed)?,
             model(device.as_ref(), &other, &env, &staged[1], rows, request.seed)?,
         ];
-        let drawn_anew =
-            || model(device.as_ref(), &config, &env, &staged[0], rows, request.seed.wrapping_add(1));
-        share_weights(request, &mut models, drawn_anew, console)?;
+        share_weights(request, &mut models, console)?;
         let mut policy = Policy::new(&config, &staged[0], actions)?;
         policy.set_uniforms(&staged[0].uniforms(&config.params));
         if request.enumerate && !policy.samples() {
@@ -120,7 +123,9 @@ impl Pair {
         }
         let player = match &name {
             None => None,
-            Some(name) => Some(player(request, &config, device.as_ref(), name, &options, &mut models[0])?),
+            Some(name) => {
+                Some(player(&staged[0].script, &config, device.as_ref(), name, &options, &mut models[0])?)
+            }
         };
         let scripts = staged.each_ref().map(|staged| staged.script.name().to_owned());
         let [first, second] = &scripts;
@@ -160,8 +165,6 @@ impl Pair {
                 terminated |= rng.random::<f64>() < 0.05;
                 set(0, if valid { rng.random_range(-1.0..1.0) } else { 0.0 });
                 set(1, f32::from(u8::from(terminated)));
-                set(2, if valid { rng.random_range(0..self.env.actions.len()) as f32 } else { 0.0 });
-                set(3, if valid { -(self.env.actions.len() as f32).ln() } else { 0.0 });
                 set(4, f32::from(u8::from(valid)));
             }
             samples[5 * n * windows + window] = 1.0;
@@ -170,48 +173,38 @@ impl Pair {
         self.act(data, rng)
     }
 
-    /// The windows with actions drawn from the policy in place of theirs.
+    /// The windows with actions drawn from the policy.
     fn act(&mut self, mut data: Data, rng: &mut Xoshiro256PlusPlus) -> Result<Data, Failure> {
-        let (n, windows) = (self.config.n, data.windows);
-        let policies = self.policies(&data)?;
-        for step in 0..n {
-            for window in 0..windows {
-                let row = &policies[step * windows + window];
-                let mut left = rng.random::<f32>();
-                let action = row.iter().position(|p| {
-                    left -= p;
-                    left < 0.0
-                });
-                let action = action.unwrap_or(row.len() - 1);
-                let at = |field: usize| (field * n + step) * windows + window;
-                if data.samples[at(4)] != 0.0 {
-                    data.samples[at(2)] = action as f32;
-                    data.samples[at(3)] = row[action].ln();
-                }
+        let rows = self.rows(&data)?;
+        for (row, outputs) in rows.iter().enumerate() {
+            let choice = self.policy.choose(outputs, 0.0, rng).map_err(|failed| no_policy(&failed.reason))?;
+            let at = |field: usize| field * rows.len() + row;
+            if data.samples[at(4)] != 0.0 {
+                data.samples[at(2)] = choice.action as f32;
+                data.samples[at(3)] = choice.logp;
             }
         }
         Ok(data)
     }
 
-    /// Probabilities of the actions at states 0 to n - 1 of every window.
+    /// Probabilities of the actions at states 0 to n - 1, `[n][windows]`.
     pub(super) fn policies(&mut self, data: &Data) -> Result<Vec<Vec<f32>>, Failure> {
-        let obs_len = self.env.obs_len();
+        let rows = self.rows(data)?;
+        let of = |outputs: &Vec<f32>| {
+            self.policy.probabilities(outputs).map(<[f32]>::to_vec).map_err(|reason| no_policy(&reason))
+        };
+        rows.iter().map(of).collect()
+    }
+
+    /// The network's outputs at states 0 to n - 1, `[n][windows]`.
+    fn rows(&mut self, data: &Data) -> Result<Vec<Vec<f32>>, Failure> {
         let width = self.config.outputs(self.env.actions.len());
-        let act_batch = self.models[0].spec().act_batch;
+        let mut outputs = vec![0.0; data.windows * width];
         let mut rows = Vec::new();
-        let seen = &data.obs[..self.config.n * data.windows * obs_len];
-        let mut outputs = vec![0.0; act_batch * width];
-        for chunk in seen.chunks(act_batch * obs_len) {
-            let mut padded = chunk.to_vec();
-            padded.resize(act_batch * obs_len, 0);
-            self.models[0].act(&padded, &mut outputs)?;
-            for row in outputs.chunks_exact(width).take(chunk.len() / obs_len) {
-                let probabilities = self
-                    .policy
-                    .probabilities(row)
-                    .map_err(|reason| Failure::failed(format!("the network says no policy: {reason}")))?;
-                rows.push(probabilities.to_vec());
-            }
+        // A model acts for as many observations as there are windows.
+        for seen in data.obs.chunks_exact(data.windows * self.env.obs_len()).take(self.config.n) {
+            self.models[0].act(seen, &mut outputs)?;
+            rows.extend(outputs.chunks_exact(width).map(<[f32]>::to_vec));
         }
         Ok(rows)
     }
@@ -260,40 +253,22 @@ impl Pair {
                 let columns = head.columns(actions);
                 let rows = range.clone().step_by(width);
                 let ranges = rows.map(|row| row + first..row + first + columns).collect();
-                parts.push(Part { name: format!("{}.{role}", head_name(head)), ranges });
+                parts.push(Part { name: format!("{}.{role}", Head::from(head).name()), ranges });
             }
         }
         parts
     }
 }
 
-fn head_name(head: HeadName) -> &'static str {
-    match head {
-        HeadName::Q => "q",
-        HeadName::Logits => "logits",
-        HeadName::V => "v",
-    }
+fn no_policy(reason: &str) -> Failure {
+    Failure::failed(format!("the network says no policy: {reason}"))
 }
 
-/// What random windows look like: Atari's observations and its usual six actions.
-fn random_env() -> EnvSpec {
-    EnvSpec {
-        id: "random".to_owned(),
-        height: 84,
-        width: 84,
-        actions: (0..6).map(|action| action.to_string()).collect(),
-        frames_per_step: 4,
-        stack: 4,
-        atari: true,
-    }
-}
-
-/// Gives both models the networks of the checkpoint, or else those of the first and for a target network that of
-/// another model: equal networks would hide what a script does with the two.
+/// Gives both models the networks of the checkpoint, or else those of the first and another target network: equal
+/// ones would hide what a script does with the two.
 fn share_weights(
     request: &CompareRequest,
     models: &mut [Model; 2],
-    another: impl FnOnce() -> Result<Model, Failure>,
     console: &Console,
 ) -> Result<(), Failure> {
     let unlike = |run: &Path, error: kelvin_compute::Error| {
@@ -308,7 +283,7 @@ fn share_weights(
             }
         }
         None => {
-            models[0].import_target(&another()?.export()?)?;
+            models[0].draw_target(request.seed.wrapping_add(1))?;
             let shared = models[0].export()?;
             models[1].import_networks(&shared)?;
         }
@@ -328,9 +303,9 @@ fn newest(run: &Path, console: &Console) -> Result<ModelState, Failure> {
     Ok(checkpoint::load_model(&newest)?.1)
 }
 
-/// Refuses windows that do not fit the memory: bytes, and as many floats for the network.
+/// Refuses windows that do not fit the memory.
 fn check_memory(config: &Config, env: &EnvSpec, rows: usize) -> Result<(), Failure> {
-    let wanted = ((config.n + 1) * rows * env.obs_len()) as u64 * 16;
+    let wanted = ((config.n + 1) * rows * env.obs_len()) as u64 * BYTES_A_PIXEL;
     match memory::available_bytes().filter(|free| wanted > *free) {
         None => Ok(()),
         Some(free) => Err(Failure::usage(format!(
@@ -418,7 +393,7 @@ fn model(
 
 /// Plays with the first script's policy and the weights of `model`.
 fn player(
-    request: &CompareRequest,
+    script: &Script,
     config: &Config,
     device: &dyn Device,
     env: &str,
@@ -426,9 +401,9 @@ fn player(
     model: &mut Model,
 ) -> Result<Learner, Failure> {
     let options = EnvOptions { clip_rewards: config.clip_rewards, ..options.clone() };
-    let envs = VecEnv::new(env, &options, config.envs, request.seed)?;
-    let script = Script::load(&request.scripts[0])?;
-    let staged = Staged::new(script, &staged::layout(config, envs.spec().actions.len()), &config.params)?;
+    let envs = VecEnv::new(env, &options, config.envs, config.seed)?;
+    let staged =
+        Staged::new(script.clone(), &staged::layout(config, envs.spec().actions.len()), &config.params)?;
     let mut learner = Learner::new(config, device, envs, staged, Steered::default())?;
     learner.import_networks(&model.export()?)?;
     for _ in 0..WARM_UP {

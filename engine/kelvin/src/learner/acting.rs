@@ -56,22 +56,22 @@ impl Learner {
             self.model.act(seen, outputs)?;
         }
         self.groups[group].acted = false;
-        let actions = self.choose(group, tick);
-        self.remember_frames();
+        self.choose(group, tick);
+        self.remember_frames(group);
         match self.acts_meanwhile(group) {
-            None => step(&mut self.envs, &actions)?,
+            None => step(&mut self.envs, &self.actions)?,
             Some(next) => {
-                let (envs, model) = (&mut self.envs, &mut self.model);
+                let (envs, actions, model) = (&mut self.envs, &self.actions, &mut self.model);
                 let next = &mut self.groups[next];
                 next.look(envs);
                 let Group { seen, outputs, .. } = &mut *next;
-                let (stepped, acted) = rayon::join(|| step(envs, &actions), || model.act(seen, outputs));
+                let (stepped, acted) = rayon::join(|| step(envs, actions), || model.act(seen, outputs));
                 stepped?;
                 acted?;
                 next.acted = true;
             }
         }
-        self.store(&actions, tick);
+        self.store(tick);
         Ok(())
     }
 
@@ -85,10 +85,10 @@ impl Learner {
         }
     }
 
-    /// What each environment of the group does; nothing for those of other groups and those that wait.
-    fn choose(&mut self, group: usize, tick: &mut Tick) -> Vec<Option<usize>> {
+    /// Chooses what each environment of the group does; nothing for those of other groups and those that wait.
+    fn choose(&mut self, group: usize, tick: &mut Tick) {
         let epsilon = self.epsilon();
-        let mut actions = vec![None; self.choices.len()];
+        self.actions.fill(None);
         let Group { envs, outputs, .. } = &self.groups[group];
         let width = outputs.len() / envs.len();
         for (env, row) in envs.clone().zip(outputs.chunks_exact(width)) {
@@ -99,23 +99,25 @@ impl Learner {
             });
             self.choices[env] = choice;
             if self.rollout.as_ref().is_none_or(|rollout| rollout.steps(env)) {
-                actions[env] = Some(choice.action);
+                self.actions[env] = Some(choice.action);
             }
         }
-        actions
     }
 
-    fn remember_frames(&mut self) {
+    fn remember_frames(&mut self, group: usize) {
         let pixels = self.replay.spec().pixels;
-        for (env, frame) in self.acted_on.chunks_exact_mut(pixels).enumerate() {
-            frame.copy_from_slice(self.envs.frame(env));
+        for env in self.groups[group].envs.clone() {
+            self.acted_on[env * pixels..(env + 1) * pixels].copy_from_slice(self.envs.frame(env));
         }
     }
 
     /// Puts what came of the actions into the memory.
-    fn store(&mut self, actions: &[Option<usize>], tick: &mut Tick) {
+    fn store(&mut self, tick: &mut Tick) {
         let pixels = self.replay.spec().pixels;
-        for env in (0..actions.len()).filter(|env| actions[*env].is_some()) {
+        for env in 0..self.actions.len() {
+            if self.actions[env].is_none() {
+                continue;
+            }
             let step = self.envs.last_step(env);
             let end = match (step.terminated, step.truncated) {
                 (true, _) => End::Terminated,

@@ -35,6 +35,8 @@ pub struct Learner {
     pub(super) rollout: Option<Rollout>,
     pub(super) groups: Vec<Group>,
     pub(super) choices: Vec<Choice>,
+    /// Of the environments that are being stepped.
+    pub(super) actions: Vec<Option<usize>>,
     /// Newest frames of what was acted on, `[envs, height, width]`.
     pub(super) acted_on: Vec<u8>,
     /// Whether an environment shows the first frame of an episode.
@@ -81,6 +83,7 @@ impl Learner {
             groups,
             rollout: on_policy.then(|| Rollout::new(config.n, config.envs)),
             choices: vec![Choice { action: 0, logp: 0.0 }; config.envs],
+            actions: vec![None; config.envs],
             acted_on: vec![0; config.envs * spec.height * spec.width],
             first: vec![true; config.envs],
             epsilon: EpsilonSchedule::new(config),

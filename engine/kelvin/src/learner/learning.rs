@@ -29,25 +29,25 @@ impl Learner {
 
     /// A2C's loop (Mnih et al. 2016, synchronous): one update on the windows of all environments.
     fn learn_from_rollout(&mut self) -> Result<(), Failure> {
-        if self.complete_rollout() && self.broken.is_none() {
+        if self.complete_rollout()? && self.broken.is_none() {
             self.update()?;
         }
         Ok(())
     }
 
     /// Ends a tick of the rollout; true if it was the last, and the batch has its windows now.
-    fn complete_rollout(&mut self) -> bool {
-        let Some(rollout) = &mut self.rollout else { return false };
+    fn complete_rollout(&mut self) -> Result<bool, Failure> {
+        let Some(rollout) = &mut self.rollout else { return Ok(false) };
         if !rollout.is_last_tick() {
             rollout.tick();
-            return false;
+            return Ok(false);
         }
         for env in (0..rollout.taken().len()).filter(|env| rollout.steps(*env)) {
             self.replay.foresee(env, self.envs.frame(env));
         }
         let found = self.replay.latest(rollout.taken(), &mut self.batch);
-        rollout.begin();
-        found
+        rollout.begin(found)?;
+        Ok(found)
     }
 
     /// Plays a rollout and learns nothing from it: its windows, with the observations at all `n + 1` states.
@@ -59,7 +59,7 @@ impl Learner {
             for group in 0..self.groups.len() {
                 self.advance(group, &mut tick)?;
             }
-            if self.complete_rollout() && self.replay.again(&self.batch.starts, &mut windows) {
+            if self.complete_rollout()? && self.replay.again(&self.batch.starts, &mut windows) {
                 return Ok(windows);
             }
         }

@@ -1,11 +1,15 @@
 //! What was just played: a window of `n` steps of each environment, all with the same weights.
 //!
 //! A window ends with its episode. The environment then waits for the next one, so that no step of the next episode goes
-//! unlearned, or is learned with weights that did not choose it. Where a time limit cut the episode off, nothing says that it ended:
-//! the window is then the last `n` steps before the limit, which reaches back into the rollout before this one, and is
-//! bootstrapped from the final frame like any other.
+//! unlearned, or is learned with weights that did not choose it. Where a time limit cut the episode off, nothing says
+//! that it ended: the window is then the last `n` steps before the limit, which reaches back into the rollout before this
+//! one, and is bootstrapped from the final frame like any other.
 
+use crate::failure::Failure;
 use crate::replay::{KEPT_AFTER_DRAWING, Transition};
+
+/// Rollouts without a window, in a row, after which there will be none.
+const MOST_FRUITLESS: u32 = 100;
 
 /// How far a rollout has come.
 #[derive(Clone, Debug)]
@@ -17,6 +21,8 @@ pub(super) struct Rollout {
     taken: Vec<usize>,
     /// Environments whose episode ended.
     waiting: Vec<bool>,
+    /// Rollouts in a row that had no window at all.
+    fruitless: u32,
 }
 
 /// Slots that an environment's memory needs: this rollout, the one before it, and what may be looked at later.
@@ -26,7 +32,7 @@ pub fn rollout_slots(n: usize) -> usize {
 
 impl Rollout {
     pub fn new(n: usize, envs: usize) -> Self {
-        Self { n, ticks: 0, taken: vec![0; envs], waiting: vec![false; envs] }
+        Self { n, ticks: 0, taken: vec![0; envs], waiting: vec![false; envs], fruitless: 0 }
     }
 
     /// Whether an environment is stepped in this tick.
@@ -55,8 +61,29 @@ impl Rollout {
         &self.taken
     }
 
-    /// Begins the next.
-    pub fn begin(&mut self) {
-        *self = Self::new(self.n, self.taken.len());
+    /// Begins the next. Fails where no environment ever has a whole window.
+    pub fn begin(&mut self, found: bool) -> Result<(), Failure> {
+        let fruitless = if found { 0 } else { self.fruitless + 1 };
+        *self = Self { fruitless, ..Self::new(self.n, self.taken.len()) };
+        if fruitless < MOST_FRUITLESS {
+            return Ok(());
+        }
+        let message =
+            format!("nothing is learned: a time limit cuts every episode off before {} steps", self.n);
+        Err(Failure::failed(message).hint("ask for a shorter window: --set n=…"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_learner_without_windows_ends_and_one_that_has_some_does_not() {
+        let mut rollout = Rollout::new(5, 2);
+        let outcomes: Vec<bool> = (0..MOST_FRUITLESS).map(|_| rollout.begin(false).is_ok()).collect();
+        assert_eq!(outcomes.iter().position(|ok| !ok), Some(MOST_FRUITLESS as usize - 1));
+        let mut rollout = Rollout::new(5, 2);
+        assert!((0..3 * MOST_FRUITLESS).all(|round| rollout.begin(round % 50 == 0).is_ok()));
     }
 }
