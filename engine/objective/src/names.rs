@@ -21,8 +21,9 @@ pub(crate) fn name(graph: &Graph, id: NodeId, window: usize) -> String {
 pub(crate) fn identifier(graph: &Graph, id: NodeId, window: usize) -> String {
     match *graph.op(id) {
         Op::Param(slot) => match graph.param(slot) {
-            Some(name) if is_word(name) => format!("p_{name}"),
-            _ => format!("param_{slot}"),
+            // An identifier in Rhai is one in WGSL.
+            Some(name) => format!("p_{name}"),
+            None => format!("param_{slot}"),
         },
         Op::Sample(Field::Reward(step)) => format!("reward_{step}"),
         Op::Sample(Field::Terminated(step)) => format!("terminated_{step}"),
@@ -35,11 +36,6 @@ pub(crate) fn identifier(graph: &Graph, id: NodeId, window: usize) -> String {
         }
         _ => format!("x{}", id.index()),
     }
-}
-
-/// Whether a name can be part of one in a kernel. Keys of a map in a script may be any text.
-fn is_word(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The operation of a node on its operands, such as `log x11`.
