@@ -1,0 +1,181 @@
+//! Who did what, when: spans for profiles.
+//!
+//! Code that is worth a place in a profile opens a [`span`]; it ends when dropped. While nobody records, that costs a
+//! load and a branch. A [`Recording`] collects the spans of all threads, and of devices with a clock of their own
+//! ([`device_span`]); what it ends in, a [`Trace`], is summed up by name or written for Perfetto.
+//!
+//! There is one recording at a time in a process.
+
+mod chrome;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Spans of a recording, at most; later ones are counted and dropped. 100 MB, and more than a viewer likes.
+const MOST_SPANS: usize = 2_000_000;
+
+static RECORDING: AtomicBool = AtomicBool::new(false);
+static COLLECTED: Mutex<Collected> =
+    Mutex::new(Collected { spans: Vec::new(), threads: Vec::new(), dropped: 0 });
+static THREADS: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    static THREAD: u32 = THREADS.fetch_add(1, Relaxed);
+}
+
+/// What a span lies on: one line of a viewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Track {
+    /// A thread, by a number of its own.
+    Thread(u32),
+    /// The device that kernels are submitted to.
+    Device,
+}
+
+/// Something that took time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanRecord {
+    /// What was done.
+    pub name: Cow<'static, str>,
+    /// Where.
+    pub track: Track,
+    /// When it began.
+    pub start: Instant,
+    /// How long it took.
+    pub length: Duration,
+}
+
+struct Collected {
+    spans: Vec<SpanRecord>,
+    /// Names of threads that have spans.
+    threads: Vec<(u32, String)>,
+    dropped: usize,
+}
+
+/// An open span; dropping it ends it.
+#[must_use = "a span ends when it is dropped"]
+pub struct Span(Option<(Cow<'static, str>, Instant)>);
+
+/// Whether anybody records: for work that only a profile needs.
+pub fn recording() -> bool {
+    RECORDING.load(Relaxed)
+}
+
+/// Opens a span on the calling thread.
+pub fn span(name: &'static str) -> Span {
+    Span(recording().then(|| (name.into(), Instant::now())))
+}
+
+/// The same with a name that is made only if somebody records.
+pub fn span_with(name: impl FnOnce() -> String) -> Span {
+    Span(recording().then(|| (name().into(), Instant::now())))
+}
+
+/// Notes what a device did, by its own clock.
+pub fn device_span(name: impl Into<Cow<'static, str>>, start: Instant, length: Duration) {
+    if recording() {
+        collected().add(SpanRecord { name: name.into(), track: Track::Device, start, length });
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        let Some((name, start)) = self.0.take() else { return };
+        let length = start.elapsed();
+        let thread = THREAD.with(|thread| *thread);
+        let mut collected = collected();
+        if collected.threads.iter().all(|(known, _)| *known != thread) {
+            let name = thread::current().name().map_or_else(|| format!("worker {thread}"), str::to_owned);
+            collected.threads.push((thread, name));
+        }
+        collected.add(SpanRecord { name, track: Track::Thread(thread), start, length });
+    }
+}
+
+impl Collected {
+    fn add(&mut self, span: SpanRecord) {
+        // One that was open when the recording ended belongs to none.
+        if !recording() {
+            return;
+        }
+        if self.spans.len() < MOST_SPANS { self.spans.push(span) } else { self.dropped += 1 }
+    }
+}
+
+fn collected() -> MutexGuard<'static, Collected> {
+    // A panic elsewhere leaves whole spans behind.
+    COLLECTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A recording that goes on.
+#[derive(Debug)]
+pub struct Recording {
+    start: Instant,
+}
+
+impl Recording {
+    /// Begins one; `None` while another goes on.
+    pub fn start() -> Option<Self> {
+        let mut collected = collected();
+        if RECORDING.swap(true, Relaxed) {
+            return None;
+        }
+        (collected.spans, collected.dropped) = (Vec::new(), 0);
+        Some(Self { start: Instant::now() })
+    }
+
+    /// Ends it.
+    pub fn finish(self) -> Trace {
+        let mut collected = collected();
+        RECORDING.store(false, Relaxed);
+        let spans = std::mem::take(&mut collected.spans);
+        let (threads, dropped) = (collected.threads.clone(), collected.dropped);
+        Trace { start: self.start, length: self.start.elapsed(), spans, threads, dropped }
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        RECORDING.store(false, Relaxed);
+    }
+}
+
+/// What was recorded.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// When the recording began.
+    pub start: Instant,
+    /// How long it lasted.
+    pub length: Duration,
+    /// All spans, in the order of their ends on each track.
+    pub spans: Vec<SpanRecord>,
+    threads: Vec<(u32, String)>,
+    /// Spans that had no room.
+    pub dropped: usize,
+}
+
+/// What the spans of one name come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Total {
+    /// Spans.
+    pub count: usize,
+    /// All of them together.
+    pub time: Duration,
+}
+
+impl Trace {
+    /// Spans by name, those of all tracks together.
+    pub fn totals(&self) -> BTreeMap<&str, Total> {
+        let mut totals = BTreeMap::<&str, Total>::new();
+        for span in &self.spans {
+            let total = totals.entry(&span.name).or_default();
+            total.count += 1;
+            total.time += span.length;
+        }
+        totals
+    }
+}
