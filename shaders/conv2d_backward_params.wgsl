@@ -6,9 +6,9 @@
 // and db [c_out] in grads.
 // As a product: ROWS = KERNEL * KERNEL * C_IN + 1 (the last row is the bias), COLS = c_out,
 // DEPTH = batch * OUT_HEIGHT * OUT_WIDTH. CPU twin: cpu/conv2d_backward_params.rs.
-// Joined to shared/matmul.wgsl, shared/store_backward_params.wgsl, shared/patch.wgsl.
+// Joined to shared/matmul.wgsl, shared/store_backward_params.wgsl, shared/patch.wgsl, and shared/images_floats.wgsl or
+// shared/images_frames.wgsl.
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read_write> grads: array<f32>;
 
@@ -19,7 +19,7 @@ fn load_a(row: u32, k: u32) -> f32 {
     if row == ROWS - 1u {
         return BIAS_ROW_INPUT;
     }
-    return x[patch_start(k) + patch_step(row)];
+    return x_at(patch_start(k) + patch_step(row));
 }
 
 fn load_b(k: u32, col: u32) -> f32 {

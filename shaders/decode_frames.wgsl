@@ -1,4 +1,4 @@
-// decode_frames: planar byte frames to NHWC floats, out[b, p, c] = bytes[b, c, p] / 255.
+// decode_frames: planar byte frames to NHWC floats, out[b, p, c] = bytes[b, c, p] * (1 / 255).
 //
 // bytes [BATCH, STACK, PIXELS] packed four a word, lowest byte first, from byte FROM on; out [BATCH, PIXELS, STACK]
 // from element TO on. One invocation an element of out. CPU twin: cpu/decode_frames.rs. Joined to
@@ -23,5 +23,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let pixel = i / STACK;
     let at = FROM + ((pixel / PIXELS) * STACK + c) * PIXELS + pixel % PIXELS;
     let byte = (bytes[at / 4u] >> (8u * (at % 4u))) & 255u;
-    out[TO + i] = f32(byte) / 255.0;
+    out[TO + i] = f32(byte) * (1.0 / 255.0);
 }

@@ -1,7 +1,7 @@
 //! What a legal plan is. Devices check a plan once, when they compile it, and then trust it.
 
 use crate::objective::{METRIC_SLOTS, PARAM_SLOTS, STAT_SLOTS};
-use crate::{AdamStep, Buf, ByteBuf, ConvShape, DenseShape, Error, LayerParams, Op, Plan, guard};
+use crate::{AdamStep, Buf, ByteBuf, ConvShape, DenseShape, Error, Images, LayerParams, Op, Plan, guard};
 
 /// A buffer an op touches, and how many elements of it.
 struct Access {
@@ -35,9 +35,9 @@ impl Plan {
         if !has_shape(op) {
             return Err("a dimension is zero, or a kernel is larger than its image".into());
         }
-        if let Op::DecodeFrames { bytes: ByteBuf(index), from, batch, stack, pixels, .. } = op {
-            let spec = self.byte_bufs.get(*index).ok_or("a byte buffer of another plan")?;
-            if spec.len < (from + batch) * stack * pixels {
+        if let Some((ByteBuf(index), len)) = frames(op) {
+            let spec = self.byte_bufs.get(index).ok_or("a byte buffer of another plan")?;
+            if spec.len < len {
                 return Err(format!("byte buffer `{}` is too short", spec.name));
             }
         }
@@ -82,31 +82,47 @@ fn has_shape(op: &Op) -> bool {
     }
 }
 
+/// The bytes that an op reads: their buffer, and where the last of them ends.
+fn frames(op: &Op) -> Option<(ByteBuf, usize)> {
+    match op {
+        Op::DecodeFrames { bytes, from, batch, stack, pixels, .. } => {
+            Some((*bytes, (from + batch) * stack * pixels))
+        }
+        Op::Conv2dForward { shape, x: Images::Frames { bytes, from }, .. }
+        | Op::Conv2dBackwardParams { shape, x: Images::Frames { bytes, from }, .. } => {
+            Some((*bytes, (from + shape.batch) * shape.input_len()))
+        }
+        _ => None,
+    }
+}
+
 /// Every `f32` buffer the op names. A flat buffer that holds weight and bias counts once.
 fn accesses(op: &Op) -> Vec<Access> {
     let layer_end =
         |layer: &LayerParams, weight: usize, bias: usize| (layer.weight + weight).max(layer.bias + bias);
     let conv_end = |s: &ConvShape, layer: &LayerParams| layer_end(layer, s.weight_len(), s.c_out);
     let dense_end = |s: &DenseShape, layer: &LayerParams| layer_end(layer, s.inputs * s.outputs, s.outputs);
+    let images = |x: &Images, s: &ConvShape| match x {
+        Images::Floats(x) => Some(read(*x, s.batch * s.input_len())),
+        Images::Frames { .. } => None,
+    };
     match op {
         Op::DecodeFrames { out, to, batch, stack, pixels, .. } => {
             vec![write(*out, (to + batch) * stack * pixels)]
         }
-        Op::Conv2dForward { shape: s, x, params, layer, y, .. } => vec![
-            read(*x, s.batch * s.input_len()),
-            read(*params, conv_end(s, layer)),
-            write(*y, s.batch * s.output_len()),
-        ],
+        Op::Conv2dForward { shape: s, x, params, layer, y, .. } => {
+            let others = [read(*params, conv_end(s, layer)), write(*y, s.batch * s.output_len())];
+            images(x, s).into_iter().chain(others).collect()
+        }
         Op::Conv2dBackwardInput { shape: s, dy, params, layer, dx } => vec![
             read(*dy, s.batch * s.output_len()),
             read(*params, conv_end(s, layer)),
             write(*dx, s.batch * s.input_len()),
         ],
-        Op::Conv2dBackwardParams { shape: s, x, dy, grads, layer } => vec![
-            read(*x, s.batch * s.input_len()),
-            read(*dy, s.batch * s.output_len()),
-            write(*grads, conv_end(s, layer)),
-        ],
+        Op::Conv2dBackwardParams { shape: s, x, dy, grads, layer } => {
+            let others = [read(*dy, s.batch * s.output_len()), write(*grads, conv_end(s, layer))];
+            images(x, s).into_iter().chain(others).collect()
+        }
         Op::DenseForward { shape: s, x, params, layer, y, .. } => vec![
             read(*x, s.batch * s.inputs),
             read(*params, dense_end(s, layer)),

@@ -22,6 +22,7 @@
 //! A reader should start with [`Op`], the list of all kernels, and then see [`Model`], which assembles them.
 
 mod check;
+mod cost;
 mod cpu;
 mod device;
 mod error;
@@ -34,6 +35,7 @@ mod network;
 pub mod objective;
 mod plan;
 
+pub use cost::Cost;
 pub use cpu::CpuDevice;
 pub use device::{DeviceRequest, adapters, open};
 pub use error::Error;
@@ -47,5 +49,6 @@ pub use model::{
 pub use network::{NetSpec, Network, ObsShape, Pass, TensorSpec};
 pub use objective::{CpuObjective, ObjectiveIo, ObjectiveKernel, Reads};
 pub use plan::{
-    AdamStep, Buf, BufSpec, ByteBuf, ConvShape, DenseShape, LayerParams, ObjectiveBufs, Op, Plan, Program,
+    AdamStep, Buf, BufSpec, ByteBuf, ConvShape, DenseShape, Images, LayerParams, ObjectiveBufs, Op, Plan,
+    Program,
 };

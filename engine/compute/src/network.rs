@@ -1,6 +1,6 @@
 //! Networks as lists of layers over one flat parameter buffer, and the ops of their passes.
 
-use crate::{Buf, ConvShape, DenseShape, Error, LayerParams, Op, Plan};
+use crate::{Buf, ConvShape, DenseShape, Error, Images, LayerParams, Op, Plan};
 use std::ops::Range;
 
 /// Which network a model uses. Hidden layers end in a ReLU; the last layer is dense and linear, and has the
@@ -179,32 +179,43 @@ impl Network {
         hidden.iter().enumerate().map(add).collect()
     }
 
-    /// Launches that compute `pass.y` from `pass.x`.
-    pub fn forward(&self, pass: &Pass<'_>) -> Vec<Op> {
+    /// Whether it can take byte frames as they are: its first layer is a convolution.
+    pub fn takes_frames(&self) -> bool {
+        matches!(self.layers[0], Layer::Conv(_))
+    }
+
+    /// Launches that compute `pass.y` from `pass.x`. Fails for frames where [`Network::takes_frames`] says no.
+    pub fn forward(&self, pass: &Pass<'_>) -> Result<Vec<Op>, Error> {
         let (batch, params) = (pass.batch, pass.params);
         let launch = |index: usize| {
             let (x, y, layer) = (self.input(pass, index), self.output(pass, index), self.params[index]);
             let relu = index + 1 < self.layers.len();
-            match self.layers[index] {
+            Ok(match self.layers[index] {
                 Layer::Conv(shape) => {
                     Op::Conv2dForward { shape: ConvShape { batch, ..shape }, x, params, layer, y, relu }
                 }
                 Layer::Dense { inputs, outputs } => Op::DenseForward {
                     shape: DenseShape { batch, inputs, outputs },
-                    x,
+                    x: floats(x)?,
                     params,
                     layer,
                     y,
                     relu,
                 },
-            }
+            })
         };
         (0..self.layers.len()).map(launch).collect()
     }
 
     /// Launches that turn `dy`, the gradient of the outputs of `pass`, into parameter gradients. `hidden_grads`
     /// is shaped like `pass.hidden`. The gradient of the observation is not computed.
-    pub fn backward(&self, pass: &Pass<'_>, dy: Buf, hidden_grads: &[Buf], grads: Buf) -> Vec<Op> {
+    pub fn backward(
+        &self,
+        pass: &Pass<'_>,
+        dy: Buf,
+        hidden_grads: &[Buf],
+        grads: Buf,
+    ) -> Result<Vec<Op>, Error> {
         let (batch, params) = (pass.batch, pass.params);
         let mut ops = Vec::new();
         for (index, spec) in self.layers.iter().enumerate().rev() {
@@ -222,20 +233,30 @@ impl Network {
                 }
                 Layer::Dense { inputs, outputs } => {
                     let shape = DenseShape { batch, inputs, outputs };
-                    ops.push(Op::DenseBackwardParams { shape, x, dy, grads, layer });
+                    ops.push(Op::DenseBackwardParams { shape, x: floats(x)?, dy, grads, layer });
                     ops.extend(dx.map(|dx| Op::DenseBackwardInput { shape, dy, params, layer, dx }));
                 }
             }
         }
-        ops
+        Ok(ops)
     }
 
-    fn input(&self, pass: &Pass<'_>, index: usize) -> Buf {
-        index.checked_sub(1).map_or(pass.x, |below| pass.hidden[below])
+    fn input(&self, pass: &Pass<'_>, index: usize) -> Images {
+        index.checked_sub(1).map_or(pass.x, |below| Images::Floats(pass.hidden[below]))
     }
 
     fn output(&self, pass: &Pass<'_>, index: usize) -> Buf {
         pass.hidden.get(index).copied().unwrap_or(pass.y)
+    }
+}
+
+/// What a dense layer reads.
+fn floats(x: Images) -> Result<Buf, Error> {
+    match x {
+        Images::Floats(x) => Ok(x),
+        Images::Frames { .. } => {
+            Err(Error::Misuse("a dense layer reads floats; decode the frames first".into()))
+        }
     }
 }
 
@@ -245,8 +266,8 @@ pub struct Pass<'a> {
     pub batch: usize,
     /// Flat parameters.
     pub params: Buf,
-    /// Observations, `[batch, height, width, stack]`.
-    pub x: Buf,
+    /// Observations, `[batch, height, width, stack]` as floats.
+    pub x: Images,
     /// Outputs of the hidden layers, from [`Network::hidden_bufs`].
     pub hidden: &'a [Buf],
     /// Outputs, `[batch, outputs]`.

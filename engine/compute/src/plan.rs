@@ -90,12 +90,26 @@ pub struct LayerParams {
     pub bias: usize,
 }
 
+/// Where a convolution finds its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// Floats, `[batch, height, width, c_in]`.
+    Floats(Buf),
+    /// Planar byte frames, `[batch, c_in, height, width]`, from image `from` on; a byte counts as `byte · (1 / 255)`.
+    Frames {
+        /// Where they are.
+        bytes: ByteBuf,
+        /// Images before the first.
+        from: usize,
+    },
+}
+
 /// One kernel launch. Gradients are written, not accumulated.
 // The fields are those of the formula above each variant.
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
-    /// `out[to + b, y, x, c] = bytes[from + b, c, y, x] / 255`: planar byte frames to NHWC floats. `from` and `to`
+    /// `out[to + b, y, x, c] = bytes[from + b, c, y, x] · (1 / 255)`: planar byte frames to NHWC floats. `from` and `to`
     /// count images of `stack · pixels` elements.
     DecodeFrames {
         bytes: ByteBuf,
@@ -107,11 +121,11 @@ pub enum Op {
         pixels: usize,
     },
     /// `y = x ∗ w + b`, then ReLU if asked.
-    Conv2dForward { shape: ConvShape, x: Buf, params: Buf, layer: LayerParams, y: Buf, relu: bool },
+    Conv2dForward { shape: ConvShape, x: Images, params: Buf, layer: LayerParams, y: Buf, relu: bool },
     /// `dx` from `dy`.
     Conv2dBackwardInput { shape: ConvShape, dy: Buf, params: Buf, layer: LayerParams, dx: Buf },
     /// Weight and bias gradients from `x` and `dy`, into the flat gradient buffer.
-    Conv2dBackwardParams { shape: ConvShape, x: Buf, dy: Buf, grads: Buf, layer: LayerParams },
+    Conv2dBackwardParams { shape: ConvShape, x: Images, dy: Buf, grads: Buf, layer: LayerParams },
     /// `y = x w + b`, then ReLU if asked.
     DenseForward { shape: DenseShape, x: Buf, params: Buf, layer: LayerParams, y: Buf, relu: bool },
     /// `dx` from `dy`.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use kelvin_compute::{CpuDevice, Error, Init, NetSpec, Network, ObsShape, Pass};
+use kelvin_compute::{CpuDevice, Error, Images, Init, NetSpec, Network, ObsShape, Pass};
 use support::{Case, difference, random};
 
 const SMALL: ObsShape = ObsShape { stack: 2, height: 3, width: 5 };
@@ -85,10 +85,10 @@ fn check_gradient(
     let y = case.buf("y", vec![0.0; batch * outputs]);
     let dy = case.buf("dy", random(4, batch * outputs));
     let grads = case.buf("grads", vec![0.0; network.param_len()]);
-    let pass = Pass { batch, params, x, hidden: &hidden, y };
-    let forward = network.forward(&pass);
+    let pass = Pass { batch, params, x: Images::Floats(x), hidden: &hidden, y };
+    let forward = network.forward(&pass).unwrap();
     case.ops = forward.clone();
-    case.ops.extend(network.backward(&pass, dy, &hidden_grads, grads));
+    case.ops.extend(network.backward(&pass, dy, &hidden_grads, grads).unwrap());
     let found = case.run(&CpuDevice).pop().unwrap();
 
     let mut memory = case.memory();

@@ -33,12 +33,15 @@ pub(super) fn run(
     let chunks = params.par_chunks_mut(CHUNK).zip(grads.par_chunks(CHUNK));
     let chunks = chunks.zip(m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK)));
     chunks.for_each(|((params, grads), (m, v))| {
-        vectorized(|| {
-            for (((param, grad), m), v) in params.iter_mut().zip(grads).zip(m).zip(v) {
-                *m = beta1 * *m + (1.0 - beta1) * grad;
-                *v = beta2 * *v + (1.0 - beta2) * grad * grad;
-                *param -= learning_rate * (*m * m_correction) / ((*v * v_correction).sqrt() + epsilon);
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for (((param, grad), m), v) in params.iter_mut().zip(grads).zip(m).zip(v) {
+                    *m = beta1 * *m + (1.0 - beta1) * grad;
+                    *v = beta2 * *v + (1.0 - beta2) * grad * grad;
+                    *param -= learning_rate * (*m * m_correction) / ((*v * v_correction).sqrt() + epsilon);
+                }
+            },
+        );
     });
 }

@@ -30,11 +30,14 @@ pub(super) fn run(
         {
             let scale = max_norm / *norm;
             grads.par_chunks_mut(CHUNK).for_each(|grads| {
-                vectorized(|| {
-                    for grad in grads {
-                        *grad *= scale;
-                    }
-                });
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for grad in grads {
+                            *grad *= scale;
+                        }
+                    },
+                );
             });
         }
     }
@@ -43,10 +46,12 @@ pub(super) fn run(
 /// Sum of squares, in an order fixed by the length.
 fn squares(values: &[f32], partials: &mut [f32]) -> f64 {
     let partials = &mut partials[..partials_len(values.len())];
-    partials
-        .par_iter_mut()
-        .zip(values.par_chunks(CHUNK))
-        .for_each(|(sum, values)| *sum = vectorized(|| chunk_squares(values)));
+    partials.par_iter_mut().zip(values.par_chunks(CHUNK)).for_each(|(sum, values)| {
+        *sum = vectorized(
+            #[inline(always)]
+            || chunk_squares(values),
+        )
+    });
     partials.iter().map(|sum| f64::from(*sum)).sum()
 }
 

@@ -1,23 +1,48 @@
 //! `dx` from `dy`.
 
-use super::{matmul::Matrix, matmul::matmul, patches, scratch::ScratchPool};
+use super::{bands::Bands, matmul::Matrix, matmul::matmul_strided, scratch::ScratchPool};
 use crate::ConvShape;
 use rayon::prelude::*;
 
-/// `dy: [batch, out_height, out_width, c_out]`, `dx: [batch, height, width, c_in]`, written.
-pub(super) fn run(shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &mut [f32], scratch: &ScratchPool) {
-    let patch = patches::patch_len(shape);
-    let weight = Matrix::new(weight, patch, shape.c_out).t();
-    // Receptive fields overlap inside an image, so a task takes whole images.
-    let images = patches::rows_per_chunk(shape).div_ceil(shape.out_height());
-    let chunks =
-        dx.par_chunks_mut(images * shape.input_len()).zip(dy.par_chunks(images * shape.output_len()));
-    chunks.for_each(|(dx, dy)| {
-        let pixels = dy.len() / shape.c_out;
-        scratch.with(pixels * patch, |cols| {
-            matmul(cols, false, Matrix::new(dy, pixels, shape.c_out), weight);
+/// Writes `dx: [batch, height, width, c_in]`; `dy: [batch, out_height, out_width, c_out]`, and `transposed` has room for
+/// the weights.
+pub(super) fn run(
+    shape: &ConvShape,
+    dy: &[f32],
+    weight: &[f32],
+    dx: &mut [f32],
+    transposed: &mut [f32],
+    scratch: &ScratchPool,
+) {
+    let bands = Bands::new(shape);
+    let taps = shape.weight_len() / shape.c_out;
+    // Else each of the products would repack all of them.
+    let transposed = &mut transposed[..shape.weight_len()];
+    transposed.par_chunks_mut(taps).enumerate().for_each(|(c_out, row)| {
+        for (tap, weights) in row.iter_mut().zip(weight.chunks_exact(shape.c_out)) {
+            *tap = weights[c_out];
+        }
+    });
+    let weight = Matrix::new(transposed, shape.c_out, taps);
+    let images = dx.par_chunks_mut(shape.input_len()).zip(dy.par_chunks(shape.output_len()));
+    images.for_each(|(dx, dy)| {
+        let pixels = shape.out_height() * shape.out_width();
+        let dy = Matrix::new(dy, pixels, shape.c_out);
+        scratch.with(bands.len(shape.out_height()), |grads| {
+            // Those that the first fold does not meet.
+            grads[pixels * bands.window()..].fill(0.0);
+            for fold in bands.folds() {
+                let met = &mut grads[bands.met(shape.out_height(), fold)];
+                matmul_strided(
+                    met,
+                    bands.window(),
+                    fold.shift > 0,
+                    dy,
+                    weight.columns(fold.first_tap, fold.taps),
+                );
+            }
             dx.fill(0.0);
-            patches::scatter_add(shape, cols, dx);
+            bands.scatter_add(grads, dx);
         });
     });
 }

@@ -1,15 +1,18 @@
 //! Runs a plan over vectors.
 
+use super::bands::Input;
 use super::scratch::ScratchPool;
 use super::{CpuCompiled, CpuCompiler};
-use super::{adam, clip_norm, column_means, copy, decode_frames, guard, relu_backward, rmsprop};
+use super::{adam, clip_norm, column_means, copy, decode_frames, guard, matmul, relu_backward, rmsprop};
 use super::{conv2d_backward_input, conv2d_backward_params, conv2d_forward};
 use super::{dense_backward_input, dense_backward_params, dense_forward};
 use crate::objective::METRIC_SLOTS;
 use crate::{
-    Buf, ByteBuf, CompiledObjective, Error, Executor, LayerParams, ObjectiveCompiler, Op, Plan, Program,
+    Buf, ByteBuf, CompiledObjective, ConvShape, Error, Executor, Images, LayerParams, ObjectiveCompiler, Op,
+    Plan, Program,
 };
 use crate::{CpuObjective, ObjectiveBufs, ObjectiveIo};
+use kelvin_trace::span_with;
 use std::any::Any;
 use std::mem;
 use std::sync::Arc;
@@ -33,6 +36,7 @@ struct Memory {
 impl CpuExecutor {
     pub(super) fn new(plan: &Plan) -> Result<Self, Error> {
         plan.check()?;
+        matmul::leave_operands_in_place();
         let shared = plan.programs.iter().flat_map(|(_, ops)| ops).map(shared_len).max().unwrap_or(0);
         let bufs = plan.bufs.iter().map(|spec| zeros(&spec.name, spec.len)).collect::<Result<_, _>>()?;
         let bytes =
@@ -64,6 +68,7 @@ impl Executor for CpuExecutor {
                 .get(program.0)
                 .ok_or_else(|| Error::Misuse(format!("program {} belongs to another plan", program.0)))?;
             for op in ops {
+                let _span = span_with(|| op.label());
                 self.memory.run(op, self.objective.as_deref())?;
             }
         }
@@ -130,7 +135,7 @@ impl Memory {
             Op::Conv2dForward { shape, x, params, layer, y, relu } => writing(bufs, *y, |y, bufs| {
                 let (weight, bias) = parts(&bufs[params.0], layer, shape.weight_len(), shape.c_out);
                 let y = &mut y[..shape.batch * shape.output_len()];
-                conv2d_forward::run(shape, &bufs[x.0], weight, bias, y, *relu, scratch);
+                conv2d_forward::run(shape, input(x, shape, bufs, bytes), weight, bias, y, *relu, scratch);
             }),
             Op::Conv2dBackwardInput { shape, dy, params, layer, dx } => writing(bufs, *dx, |dx, bufs| {
                 let (weight, _) = parts(&bufs[params.0], layer, shape.weight_len(), shape.c_out);
@@ -140,6 +145,7 @@ impl Memory {
                     &bufs[dy.0][..shape.batch * shape.output_len()],
                     weight,
                     dx,
+                    shared,
                     scratch,
                 );
             }),
@@ -147,7 +153,8 @@ impl Memory {
                 writing(bufs, *grads, |grads, bufs| {
                     let (dw, db) = parts_mut(grads, layer, shape.weight_len(), shape.c_out)?;
                     let dy = &bufs[dy.0][..shape.batch * shape.output_len()];
-                    conv2d_backward_params::run(shape, &bufs[x.0], dy, dw, db, shared, scratch);
+                    let x = input(x, shape, bufs, bytes);
+                    conv2d_backward_params::run(shape, x, dy, dw, db, shared, scratch);
                     Ok(())
                 })?
             }
@@ -259,6 +266,14 @@ fn writing<R>(bufs: &mut [Vec<f32>], buf: Buf, work: impl FnOnce(&mut [f32], &mu
     result
 }
 
+/// The images that a convolution reads.
+fn input<'a>(x: &Images, shape: &ConvShape, bufs: &'a [Vec<f32>], bytes: &'a [Vec<u8>]) -> Input<'a> {
+    match x {
+        Images::Floats(x) => Input::Floats(&bufs[x.0]),
+        Images::Frames { bytes: source, from } => Input::Frames(&bytes[source.0][from * shape.input_len()..]),
+    }
+}
+
 /// A layer's weight and bias.
 fn parts<'a>(flat: &'a [f32], layer: &LayerParams, weight: usize, bias: usize) -> (&'a [f32], &'a [f32]) {
     (&flat[layer.weight..layer.weight + weight], &flat[layer.bias..layer.bias + bias])
@@ -281,6 +296,7 @@ fn parts_mut<'a>(
 fn shared_len(op: &Op) -> usize {
     match op {
         Op::Conv2dBackwardParams { shape, .. } => conv2d_backward_params::partials_len(shape),
+        Op::Conv2dBackwardInput { shape, .. } => shape.weight_len(),
         Op::DenseForward { shape, .. } => shape.batch * shape.outputs,
         Op::DenseBackwardInput { shape, .. } => shape.batch * shape.inputs,
         Op::ClipNorm { ranges, .. } => {

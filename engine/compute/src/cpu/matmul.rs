@@ -19,6 +19,11 @@ impl<'a> Matrix<'a> {
         Self { data, rows, cols, row_stride: cols, col_stride: 1 }
     }
 
+    /// `rows × cols`, row-major, with `row_stride` floats from one row to the next.
+    pub(super) fn strided(data: &'a [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
+        Self { data, rows, cols, row_stride, col_stride: 1 }
+    }
+
     /// Columns `first .. first + cols`.
     pub(super) fn columns(self, first: usize, cols: usize) -> Self {
         assert!(first + cols <= self.cols, "columns outside of a matrix");
@@ -47,14 +52,32 @@ impl<'a> Matrix<'a> {
     }
 }
 
+/// Products here are of chunks that fit into caches, and operands lie as the crate's kernels like them: packing them
+/// first would cost up to a tenth of the product's time. The setting is the process's.
+pub(super) fn leave_operands_in_place() {
+    gemm::set_lhs_packing_threshold_single_thread(36);
+}
+
 /// `out = a b`, or `out += a b` if `accumulate`; `out` is row-major `[a.rows, b.cols]`.
 pub(super) fn matmul(out: &mut [f32], accumulate: bool, a: Matrix<'_>, b: Matrix<'_>) {
+    matmul_strided(out, b.cols, accumulate, a, b);
+}
+
+/// The same with `row_stride` floats from one row of `out` to the next.
+pub(super) fn matmul_strided(
+    out: &mut [f32],
+    row_stride: usize,
+    accumulate: bool,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+) {
     assert_eq!(a.cols, b.rows, "inner dimensions of a product differ");
-    assert_eq!(out.len(), a.rows * b.cols, "output length of a product");
+    assert!(b.cols <= row_stride && out.len() == a.rows * row_stride, "output of a product");
     assert!(a.in_bounds() && b.in_bounds(), "operand of a product is too short");
     let (m, k, n) = (a.rows, a.cols, b.cols);
-    // SAFETY: `out` has m·n elements and is written at i·n + j only; the largest index read from either
-    // operand was checked above to lie inside its slice. `&mut` keeps `out` apart from both operands.
+    // SAFETY: `out` has m·row_stride elements and is written at i·row_stride + j only, with i < m and j < n, which is
+    // at most row_stride; the largest index read from either operand was checked above to lie inside its slice. `&mut`
+    // keeps `out` apart from both operands.
     #[allow(unsafe_code)]
     unsafe {
         gemm::gemm(
@@ -63,7 +86,7 @@ pub(super) fn matmul(out: &mut [f32], accumulate: bool, a: Matrix<'_>, b: Matrix
             k,
             out.as_mut_ptr(),
             1,
-            n as isize,
+            row_stride as isize,
             accumulate,
             a.data.as_ptr(),
             a.col_stride as isize,

@@ -4,6 +4,7 @@
 //! result has the same bits for any number of threads.
 
 mod adam;
+mod bands;
 mod bias;
 mod clip_norm;
 mod column_means;
@@ -19,7 +20,6 @@ mod dense_forward;
 mod executor;
 mod guard;
 mod matmul;
-mod patches;
 mod reduce;
 mod relu_backward;
 mod rmsprop;
@@ -30,8 +30,8 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Runs `work`, inlined, with the widest vectors of this processor instead of the least that its kind has.
-/// Every lane computes what scalar code would, so the bits stay the same.
+/// Runs `work`, inlined, with the widest vectors of this processor instead of the least that its kind has. The closure
+/// must be `#[inline(always)]`, and so must what it calls: else it is compiled by itself, for the least. Every lane computes what scalar code would, so the bits stay the same.
 #[inline(always)]
 fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)

@@ -12,11 +12,14 @@ pub(super) fn in_order(partials: &[f32], stride: usize, offset: usize, out: &mut
         let at = offset + chunk * CHUNK;
         out.copy_from_slice(&partials[at..at + out.len()]);
         for part in partials.chunks_exact(stride).skip(1) {
-            vectorized(|| {
-                for (out, value) in out.iter_mut().zip(&part[at..]) {
-                    *out += value;
-                }
-            });
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (out, value) in out.iter_mut().zip(&part[at..]) {
+                        *out += value;
+                    }
+                },
+            );
         }
     });
 }

@@ -9,10 +9,13 @@ const CHUNK: usize = 16 * 1024;
 /// Both slices have the same length.
 pub(super) fn run(y: &[f32], dy: &mut [f32]) {
     dy.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(dy, y)| {
-        vectorized(|| {
-            for (dy, y) in dy.iter_mut().zip(y) {
-                *dy = if *y <= 0.0 { 0.0 } else { *dy };
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for (dy, y) in dy.iter_mut().zip(y) {
+                    *dy = if *y <= 0.0 { 0.0 } else { *dy };
+                }
+            },
+        );
     });
 }

@@ -22,11 +22,14 @@ pub(super) fn run(
     let learning_rate = hyper[0];
     let chunks = params.par_chunks_mut(CHUNK).zip(grads.par_chunks(CHUNK)).zip(square.par_chunks_mut(CHUNK));
     chunks.for_each(|((params, grads), square)| {
-        vectorized(|| {
-            for ((param, grad), square) in params.iter_mut().zip(grads).zip(square) {
-                *square = decay * *square + (1.0 - decay) * grad * grad;
-                *param -= learning_rate * grad / (*square + epsilon).sqrt();
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for ((param, grad), square) in params.iter_mut().zip(grads).zip(square) {
+                    *square = decay * *square + (1.0 - decay) * grad * grad;
+                    *param -= learning_rate * grad / (*square + epsilon).sqrt();
+                }
+            },
+        );
     });
 }

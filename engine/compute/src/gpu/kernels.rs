@@ -53,9 +53,17 @@ kernels! {
     CLIP_NORM_SQUARES = "clip_norm_squares" + ["sum_lanes", "clip_chunk"], [Read, Read, ReadWrite];
     COLUMN_MEANS = "column_means" + ["sum_lanes"], [Read, ReadWrite];
     CONV2D_BACKWARD_INPUT = "conv2d_backward_input" + ["matmul"], [Read, Read, ReadWrite];
-    CONV2D_BACKWARD_PARAMS = "conv2d_backward_params" + ["matmul", "store_backward_params", "patch"],
+    CONV2D_BACKWARD_PARAMS =
+        "conv2d_backward_params" + ["matmul", "store_backward_params", "patch", "images_floats"],
         [Read, Read, ReadWrite];
-    CONV2D_FORWARD = "conv2d_forward" + ["matmul", "store_forward", "activate", "patch"],
+    CONV2D_BACKWARD_PARAMS_FRAMES =
+        "conv2d_backward_params" + ["matmul", "store_backward_params", "patch", "images_frames"],
+        [Read, Read, ReadWrite];
+    CONV2D_FORWARD =
+        "conv2d_forward" + ["matmul", "store_forward", "activate", "patch", "images_floats"],
+        [Read, Read, ReadWrite];
+    CONV2D_FORWARD_FRAMES =
+        "conv2d_forward" + ["matmul", "store_forward", "activate", "patch", "images_frames"],
         [Read, Read, ReadWrite];
     COPY = "copy" + ["linear_index"], [Read, ReadWrite];
     DECODE_FRAMES = "decode_frames" + ["linear_index"], [Read, ReadWrite];

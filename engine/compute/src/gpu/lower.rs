@@ -5,7 +5,7 @@ use super::clip_chunks::{CHUNK_WORDS, clip_chunks};
 use super::kernels::{self, Kernel};
 use super::split::{Product, one_invocation};
 use crate::objective::METRIC_SLOTS;
-use crate::{Buf, ConvShape, DenseShape, Error, LayerParams, ObjectiveBufs, OnFault, Op};
+use crate::{Buf, ConvShape, DenseShape, Error, Images, LayerParams, ObjectiveBufs, OnFault, Op};
 use std::ops::Range;
 
 /// Workgroups in one dimension of a dispatch, at most: the least that WebGPU promises.
@@ -77,32 +77,30 @@ impl Lowering {
                 batch * stack * pixels,
             )],
             Op::Conv2dForward { shape, x, params, layer, y, relu } => {
-                let constants = chain([patch_constants(shape), constants([("WEIGHT", layer.weight)])]);
-                self.forward(
-                    &kernels::CONV2D_FORWARD,
-                    conv_product(shape),
-                    constants,
-                    [*x, *params, *y],
-                    layer,
-                    *relu,
-                )
+                let kernels = [&kernels::CONV2D_FORWARD, &kernels::CONV2D_FORWARD_FRAMES];
+                let (kernel, x, place) = images(kernels, x, shape);
+                let constants = chain([patch_constants(shape), place, constants([("WEIGHT", layer.weight)])]);
+                self.forward(kernel, conv_product(shape), constants, (x, *params, *y), layer, *relu)
             }
             Op::DenseForward { shape, x, params, layer, y, relu } => {
                 let product = Product { rows: shape.batch, cols: shape.outputs, depth: shape.inputs };
                 let constants = constants([("WEIGHT", layer.weight)]);
-                self.forward(&kernels::DENSE_FORWARD, product, constants, [*x, *params, *y], layer, *relu)
+                self.forward(
+                    &kernels::DENSE_FORWARD,
+                    product,
+                    constants,
+                    ((*x).into(), *params, *y),
+                    layer,
+                    *relu,
+                )
             }
             Op::Conv2dBackwardParams { shape, x, dy, grads, layer } => {
                 let forward = conv_product(shape);
                 let product = Product { rows: forward.depth + 1, cols: forward.cols, depth: forward.rows };
-                let constants = patch_constants(shape);
-                self.backward_params(
-                    &kernels::CONV2D_BACKWARD_PARAMS,
-                    product,
-                    constants,
-                    [*x, *dy, *grads],
-                    layer,
-                )
+                let kernels = [&kernels::CONV2D_BACKWARD_PARAMS, &kernels::CONV2D_BACKWARD_PARAMS_FRAMES];
+                let (kernel, x, place) = images(kernels, x, shape);
+                let constants = chain([patch_constants(shape), place]);
+                self.backward_params(kernel, product, constants, (x, *dy, *grads), layer)
             }
             Op::DenseBackwardParams { shape, x, dy, grads, layer } => {
                 let product = Product { rows: shape.inputs + 1, cols: shape.outputs, depth: shape.batch };
@@ -110,7 +108,7 @@ impl Lowering {
                     &kernels::DENSE_BACKWARD_PARAMS,
                     product,
                     vec![],
-                    [*x, *dy, *grads],
+                    ((*x).into(), *dy, *grads),
                     layer,
                 )
             }
@@ -190,7 +188,7 @@ impl Lowering {
         kernel: &'static Kernel,
         product: Product,
         layer_constants: Vec<(&'static str, f64)>,
-        [x, params, y]: [Buf; 3],
+        (x, params, y): (Slot, Buf, Buf),
         layer: &LayerParams,
         relu: bool,
     ) -> Vec<Launch> {
@@ -199,7 +197,7 @@ impl Lowering {
         let launch = |y: Slot| Launch {
             kernel,
             constants: chain([product.constants(split), layer_constants, finish.clone()]),
-            bindings: vec![x.into(), params.into(), y],
+            bindings: vec![x, params.into(), y],
             groups: product.groups(split),
         };
         if split.parts == 1 {
@@ -221,7 +219,7 @@ impl Lowering {
         kernel: &'static Kernel,
         product: Product,
         layer_constants: Vec<(&'static str, f64)>,
-        [x, dy, grads]: [Buf; 3],
+        (x, dy, grads): (Slot, Buf, Buf),
         layer: &LayerParams,
     ) -> Vec<Launch> {
         let split = product.split();
@@ -229,7 +227,7 @@ impl Lowering {
         let launch = |grads: Slot| Launch {
             kernel,
             constants: chain([product.constants(split), layer_constants, places.clone()]),
-            bindings: vec![x.into(), dy.into(), grads],
+            bindings: vec![x, dy.into(), grads],
             groups: product.groups(split),
         };
         if split.parts == 1 {
@@ -284,6 +282,20 @@ impl Lowering {
 
     fn need_scratch(&mut self, len: usize) {
         self.scratch_len = self.scratch_len.max(len);
+    }
+}
+
+/// The kernel of two, for floats and for frames, that reads such images, what it binds, and what it must know of them.
+fn images(
+    [of_floats, of_frames]: [&'static Kernel; 2],
+    x: &Images,
+    shape: &ConvShape,
+) -> (&'static Kernel, Slot, Vec<(&'static str, f64)>) {
+    match x {
+        Images::Floats(x) => (of_floats, (*x).into(), vec![]),
+        Images::Frames { bytes, from } => {
+            (of_frames, Slot::Bytes(bytes.0), constants([("FROM", from * shape.input_len())]))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{AdamSpec, Clip, ModelSpec, Optimizer, RmsPropSpec};
 use crate::network::{Network, Pass};
 use crate::objective::METRIC_SLOTS;
-use crate::{AdamStep, Buf, ByteBuf, ObjectiveBufs, Op, Plan, Program, guard};
+use crate::{AdamStep, Buf, ByteBuf, Error, Images, ObjectiveBufs, Op, Plan, Program, guard};
 
 /// The buffers that calls write or read.
 pub(super) struct Bufs {
@@ -48,7 +48,10 @@ impl Bufs {
 }
 
 /// All buffers and programs of a model, and the names of its gradient norms.
-pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Programs, Vec<String>) {
+pub(super) fn build(
+    spec: &ModelSpec,
+    network: &Network,
+) -> Result<(Plan, Bufs, Programs, Vec<String>), Error> {
     let mut plan = Plan::new();
     let (batch, outputs, params) = (spec.batch, spec.outputs, network.param_len());
     let (norm_names, ranges, max_norm) = clip(spec.clip, network);
@@ -69,15 +72,15 @@ pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Program
         means: plan.buf("means", METRIC_SLOTS),
         objective,
     };
-    let (forward, x) = forward(&mut plan, spec, network, &bufs);
+    let (forward, x) = forward(&mut plan, spec, network, &bufs)?;
 
     let rows = spec.reads.trained.len() * batch;
     let hidden = network.hidden_bufs(&mut plan, "hidden", rows);
     let hidden_grads = network.hidden_bufs(&mut plan, "hidden_grad", rows);
     let trained = Pass { batch: rows, params: bufs.online, x, hidden: &hidden, y: objective.trained };
-    let forward: Vec<_> = forward.into_iter().chain(network.forward(&trained)).collect();
+    let forward: Vec<_> = forward.into_iter().chain(network.forward(&trained)?).collect();
     let Bufs { grads, guard, norms, means, .. } = bufs;
-    let backward = network.backward(&trained, objective.grad, &hidden_grads, grads);
+    let backward = network.backward(&trained, objective.grad, &hidden_grads, grads)?;
     let step = vec![
         Op::ClipNorm { grads, ranges, max_norm, norms },
         Op::Guard {
@@ -94,7 +97,7 @@ pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Program
     ];
 
     let programs = Programs {
-        act: act(&mut plan, spec, network, &bufs),
+        act: act(&mut plan, spec, network, &bufs)?,
         forward: plan.program("forward", forward),
         objective: plan.program("objective", vec![Op::Objective(objective)]),
         backward: plan.program("backward", backward),
@@ -106,7 +109,7 @@ pub(super) fn build(spec: &ModelSpec, network: &Network) -> (Plan, Bufs, Program
         sync_target: plan
             .program("sync_target", vec![Op::Copy { from: bufs.online, to: bufs.target, len: params }]),
     };
-    (plan, bufs, programs, norm_names)
+    Ok((plan, bufs, programs, norm_names))
 }
 
 /// Names of what an optimizer remembers.
@@ -132,10 +135,16 @@ fn optimize(optimizer: &Optimizer, bufs: &Bufs, len: usize) -> Op {
     }
 }
 
-/// Decoding and every pass but the trained one, which comes last because the backward pass needs what it
-/// leaves behind; and the decoded observations of the trained states.
-fn forward(plan: &mut Plan, spec: &ModelSpec, network: &Network, bufs: &Bufs) -> (Vec<Op>, Buf) {
-    let mut inputs = Inputs { spec, obs: bufs.obs, decoded: Vec::new() };
+/// Every pass but the trained one, which comes last because the backward pass needs what it leaves behind; and the
+/// observations of the trained states.
+fn forward(
+    plan: &mut Plan,
+    spec: &ModelSpec,
+    network: &Network,
+    bufs: &Bufs,
+) -> Result<(Vec<Op>, Images), Error> {
+    let mut inputs =
+        Inputs { spec, obs: bufs.obs, takes_frames: network.takes_frames(), decoded: Vec::new() };
     let regions = [
         ("online", &spec.reads.online, bufs.online, bufs.objective.online),
         ("target", &spec.reads.target, bufs.target, bufs.objective.target),
@@ -147,55 +156,63 @@ fn forward(plan: &mut Plan, spec: &ModelSpec, network: &Network, bufs: &Bufs) ->
         largest.map(|states| network.hidden_bufs(plan, "passing", states * spec.batch)).unwrap_or_default();
     let mut ops = Vec::new();
     for (name, states, params, y) in regions {
-        let x = inputs.decode(plan, &mut ops, name, states);
-        ops.extend(network.forward(&Pass {
-            batch: states.len() * spec.batch,
-            params,
-            x,
-            hidden: &passing,
-            y,
-        }));
+        let x = inputs.images(plan, &mut ops, name, states);
+        let batch = states.len() * spec.batch;
+        ops.extend(network.forward(&Pass { batch, params, x, hidden: &passing, y })?);
     }
-    let x = inputs.decode(plan, &mut ops, "trained", &spec.reads.trained);
-    (ops, x)
+    let x = inputs.images(plan, &mut ops, "trained", &spec.reads.trained);
+    Ok((ops, x))
 }
 
-/// Observations as floats, once for each list of states.
+/// The observations of lists of states.
 struct Inputs<'a> {
     spec: &'a ModelSpec,
     obs: ByteBuf,
+    takes_frames: bool,
     decoded: Vec<(&'a [usize], Buf)>,
 }
 
 impl<'a> Inputs<'a> {
-    /// The decoded observations of `states`, by ops that are added if these are the first to need them.
-    fn decode(&mut self, plan: &mut Plan, ops: &mut Vec<Op>, name: &str, states: &'a [usize]) -> Buf {
-        if let Some((_, x)) = self.decoded.iter().find(|(list, _)| *list == states) {
-            return *x;
-        }
+    /// Those of `states`: as they are, where the network takes them and they lie side by side; else as floats, by ops
+    /// that are added if these are the first to need them.
+    fn images(&mut self, plan: &mut Plan, ops: &mut Vec<Op>, name: &str, states: &'a [usize]) -> Images {
         let (batch, all) = (self.spec.batch, self.spec.reads.states());
-        let x = plan.buf(format!("x.{name}"), states.len() * batch * self.spec.obs.len());
-        // States that lie side by side in the bytes are one launch.
         let places: Vec<_> = (0..all.len()).filter(|place| states.contains(&all[*place])).collect();
+        let runs: Vec<_> = places.chunk_by(|a, b| a + 1 == *b).collect();
+        if let [run] = runs[..]
+            && self.takes_frames
+        {
+            return Images::Frames { bytes: self.obs, from: run[0] * batch };
+        }
+        if let Some((_, x)) = self.decoded.iter().find(|(list, _)| *list == states) {
+            return Images::Floats(*x);
+        }
+        let x = plan.buf(format!("x.{name}"), states.len() * batch * self.spec.obs.len());
         let mut to = 0;
-        for run in places.chunk_by(|a, b| a + 1 == *b) {
+        for run in runs {
             let images = run.len() * batch;
             ops.push(decode(self.spec, self.obs, run[0] * batch, x, to, images));
             to += images;
         }
         self.decoded.push((states, x));
-        x
+        Images::Floats(x)
     }
 }
 
 /// What [`Model::act`](super::Model::act) launches.
-fn act(plan: &mut Plan, spec: &ModelSpec, network: &Network, bufs: &Bufs) -> Program {
+fn act(plan: &mut Plan, spec: &ModelSpec, network: &Network, bufs: &Bufs) -> Result<Program, Error> {
     let batch = spec.act_batch;
-    let x = plan.buf("act.x", batch * spec.obs.len());
     let hidden = network.hidden_bufs(plan, "act.hidden", batch);
-    let mut ops = vec![decode(spec, bufs.act_obs, 0, x, 0, batch)];
-    ops.extend(network.forward(&Pass { batch, params: bufs.online, x, hidden: &hidden, y: bufs.act_y }));
-    plan.program("act", ops)
+    let mut ops = Vec::new();
+    let x = if network.takes_frames() {
+        Images::Frames { bytes: bufs.act_obs, from: 0 }
+    } else {
+        let x = plan.buf("act.x", batch * spec.obs.len());
+        ops.push(decode(spec, bufs.act_obs, 0, x, 0, batch));
+        Images::Floats(x)
+    };
+    ops.extend(network.forward(&Pass { batch, params: bufs.online, x, hidden: &hidden, y: bufs.act_y })?);
+    Ok(plan.program("act", ops))
 }
 
 fn decode(spec: &ModelSpec, bytes: ByteBuf, from: usize, out: Buf, to: usize, batch: usize) -> Op {

@@ -79,7 +79,7 @@ impl Model {
     pub fn blank(device: &dyn Device, spec: ModelSpec) -> Result<Self, Error> {
         spec.check()?;
         let network = Network::new(&spec.net, spec.obs, spec.outputs)?;
-        let (plan, bufs, programs, norm_names) = build::build(&spec, &network);
+        let (plan, bufs, programs, norm_names) = build::build(&spec, &network)?;
         let executor = device.compile(&plan)?;
         let (has_objective, updates, reported) = (false, 0, 0);
         Ok(Self { spec, network, executor, bufs, programs, norm_names, has_objective, updates, reported })

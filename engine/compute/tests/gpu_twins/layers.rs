@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::case::Case;
-use kelvin_compute::{ConvShape, DenseShape, LayerParams, Op};
+use kelvin_compute::{ConvShape, DenseShape, Images, LayerParams, Op};
 
 /// Parameters before the layer's, an odd number so that nothing is aligned by chance.
 const BEFORE: usize = 13;
@@ -58,11 +58,18 @@ pub fn tests() -> Vec<Test> {
             s.batch, s.height, s.width, s.c_in, s.c_out, s.kernel, s.kernel, s.stride
         );
         let name = format!("conv2d_forward: {shape}{}", if relu { ", relu" } else { "" });
-        tests.push((name, Box::new(move |device| conv2d_forward(s, relu).check_sums(device))));
+        tests.push((name.clone(), Box::new(move |device| conv2d_forward(s, relu, false).check_sums(device))));
+        let name = format!("{name}, of frames");
+        tests.push((name, Box::new(move |device| conv2d_forward(s, relu, true).check_sums(device))));
         let name = format!("conv2d_backward_input: {shape}");
         tests.push((name, Box::new(move |device| conv2d_backward_input(s).check_sums(device))));
         let name = format!("conv2d_backward_params: {shape}");
-        tests.push((name, Box::new(move |device| conv2d_backward_params(s).check_sums(device))));
+        tests.push((
+            name.clone(),
+            Box::new(move |device| conv2d_backward_params(s, false).check_sums(device)),
+        ));
+        let name = format!("{name}, of frames");
+        tests.push((name, Box::new(move |device| conv2d_backward_params(s, true).check_sums(device))));
     }
     for (s, relu) in dense_shapes().into_iter().zip([true, false].into_iter().cycle()) {
         let shape = format!("batch {}, {} to {}", s.batch, s.inputs, s.outputs);
@@ -82,10 +89,21 @@ fn place(weight_len: usize, bias_len: usize) -> (LayerParams, usize) {
     (LayerParams { weight: BEFORE, bias }, bias + bias_len + BETWEEN)
 }
 
-fn conv2d_forward(shape: ConvShape, relu: bool) -> Case {
+/// What a convolution reads: floats, or as many bytes behind two images of others.
+fn images(case: &mut Case, shape: ConvShape, frames: bool) -> Images {
+    match frames {
+        false => Images::Floats(case.input("x", shape.batch * shape.input_len())),
+        true => {
+            let bytes = case.input_bytes("frames", (2 + shape.batch) * shape.input_len());
+            Images::Frames { bytes, from: 2 }
+        }
+    }
+}
+
+fn conv2d_forward(shape: ConvShape, relu: bool, frames: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.weight_len(), shape.c_out);
-    let x = case.input("x", shape.batch * shape.input_len());
+    let x = images(&mut case, shape, frames);
     let params = case.input("params", len);
     let y = case.output("y", shape.batch * shape.output_len());
     case.op(Op::Conv2dForward { shape, x, params, layer, y, relu });
@@ -102,10 +120,10 @@ fn conv2d_backward_input(shape: ConvShape) -> Case {
     case
 }
 
-fn conv2d_backward_params(shape: ConvShape) -> Case {
+fn conv2d_backward_params(shape: ConvShape, frames: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.weight_len(), shape.c_out);
-    let x = case.input("x", shape.batch * shape.input_len());
+    let x = images(&mut case, shape, frames);
     let dy = case.input("dy", shape.batch * shape.output_len());
     let grads = case.output("grads", len);
     case.op(Op::Conv2dBackwardParams { shape, x, dy, grads, layer });

@@ -6,7 +6,7 @@
 
 use super::{Case, random, random_bytes};
 use kelvin_compute::objective::METRIC_SLOTS;
-use kelvin_compute::{AdamStep, ConvShape, DenseShape, LayerParams, OnFault, Op};
+use kelvin_compute::{AdamStep, ConvShape, DenseShape, Images, LayerParams, OnFault, Op};
 use std::slice;
 
 fn sum_tolerance(terms: usize) -> f64 {
@@ -18,6 +18,7 @@ pub fn all() -> Vec<Case> {
     for shape in conv_shapes().into_iter().chain(large_conv_shapes()) {
         cases.extend([conv_forward(shape, true), conv_forward(shape, false)]);
         cases.extend([conv_backward_input(shape), conv_backward_params(shape)]);
+        cases.extend([conv_forward_frames(shape), conv_backward_params_frames(shape)]);
     }
     for shape in dense_shapes().into_iter().chain(large_dense_shapes()) {
         cases.extend([dense_forward(shape, true), dense_forward(shape, false)]);
@@ -80,10 +81,35 @@ pub fn conv_forward(shape: ConvShape, relu: bool) -> Case {
     let terms = shape.kernel * shape.kernel * shape.c_in;
     let mut case = Case::new(format!("conv2d_forward relu={relu} {shape:?}"), sum_tolerance(terms));
     let (layer, len) = layer(shape.weight_len(), shape.c_out);
-    let x = case.buf("x", random(1, shape.batch * shape.input_len()));
+    let x = Images::Floats(case.buf("x", random(1, shape.batch * shape.input_len())));
     let params = case.buf("params", random(2, len));
     let y = case.buf("y", random(3, shape.batch * shape.output_len()));
     case.ops.push(Op::Conv2dForward { shape, x, params, layer, y, relu });
+    case
+}
+
+/// The same images as bytes, behind two others.
+fn frames(case: &mut Case, shape: ConvShape) -> Images {
+    let from = 2;
+    let bytes = case.byte_buf("frames", random_bytes(1, (from + shape.batch) * shape.input_len()));
+    Images::Frames { bytes, from }
+}
+
+fn conv_forward_frames(shape: ConvShape) -> Case {
+    let mut case = conv_forward(shape, true);
+    let frames = frames(&mut case, shape);
+    let Some(Op::Conv2dForward { x, .. }) = case.ops.last_mut() else { unreachable!("just added") };
+    *x = frames;
+    case.name += " of frames";
+    case
+}
+
+fn conv_backward_params_frames(shape: ConvShape) -> Case {
+    let mut case = conv_backward_params(shape);
+    let frames = frames(&mut case, shape);
+    let Some(Op::Conv2dBackwardParams { x, .. }) = case.ops.last_mut() else { unreachable!("just added") };
+    *x = frames;
+    case.name += " of frames";
     case
 }
 
@@ -102,7 +128,7 @@ pub fn conv_backward_params(shape: ConvShape) -> Case {
     let terms = shape.batch * shape.out_height() * shape.out_width();
     let mut case = Case::new(format!("conv2d_backward_params {shape:?}"), sum_tolerance(terms));
     let (layer, len) = layer(shape.weight_len(), shape.c_out);
-    let x = case.buf("x", random(1, shape.batch * shape.input_len()));
+    let x = Images::Floats(case.buf("x", random(1, shape.batch * shape.input_len())));
     let dy = case.buf("dy", random(2, shape.batch * shape.output_len()));
     let grads = case.buf("grads", random(3, len));
     case.ops.push(Op::Conv2dBackwardParams { shape, x, dy, grads, layer });

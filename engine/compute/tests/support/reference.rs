@@ -1,7 +1,7 @@
 //! Every op in `f64`, by its definition, with no thought of speed.
 
 use kelvin_compute::objective::METRIC_SLOTS;
-use kelvin_compute::{Buf, ByteBuf, ConvShape, DenseShape, OnFault, Op, guard};
+use kelvin_compute::{Buf, ByteBuf, ConvShape, DenseShape, Images, OnFault, Op, guard};
 use std::collections::HashMap;
 
 #[derive(Clone, Default)]
@@ -11,8 +11,30 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// What a convolution reads, `[batch, height, width, c_in]`.
+    fn images(&self, x: &Images, shape: &ConvShape) -> Vec<f64> {
+        match x {
+            Images::Floats(x) => self.floats[x].clone(),
+            Images::Frames { bytes, from } => {
+                let pixels = shape.height * shape.width;
+                let mut images = vec![0.0; shape.batch * shape.input_len()];
+                for (b, c, p) in triples(shape.batch, shape.c_in, pixels) {
+                    images[(b * pixels + p) * shape.c_in + c] =
+                        f64::from(self.bytes[bytes][((from + b) * shape.c_in + c) * pixels + p]) / 255.0;
+                }
+                images
+            }
+        }
+    }
+
     /// Runs any op but the objective, whose definition is a script's.
     pub fn run(&mut self, op: &Op) {
+        let images = match op {
+            Op::Conv2dForward { shape, x, .. } | Op::Conv2dBackwardParams { shape, x, .. } => {
+                self.images(x, shape)
+            }
+            _ => vec![],
+        };
         let f = &mut self.floats;
         match op {
             Op::DecodeFrames { bytes, from, out, to, batch, stack, pixels } => {
@@ -23,9 +45,9 @@ impl Memory {
                         f64::from(bytes[((from + b) * stack + c) * pixels + p]) / 255.0;
                 }
             }
-            Op::Conv2dForward { shape, x, params, layer, y, relu } => {
+            Op::Conv2dForward { shape, x: _, params, layer, y, relu } => {
                 let mut out = Vec::new();
-                let (x, weight, bias) = (&f[x], &f[params][layer.weight..], &f[params][layer.bias..]);
+                let (x, weight, bias) = (&images, &f[params][layer.weight..], &f[params][layer.bias..]);
                 for b in 0..shape.batch {
                     for (oy, ox, c) in triples(shape.out_height(), shape.out_width(), shape.c_out) {
                         let product = |tap: Tap| x[tap.x] * weight[tap.w * shape.c_out + c];
@@ -41,9 +63,9 @@ impl Memory {
                 each_product(shape, |x, w, y| out[x] += dy[y] * weight[w]);
                 f.get_mut(dx).unwrap()[..out.len()].copy_from_slice(&out);
             }
-            Op::Conv2dBackwardParams { shape, x, dy, grads, layer } => {
+            Op::Conv2dBackwardParams { shape, x: _, dy, grads, layer } => {
                 let mut dw = vec![0.0; shape.weight_len()];
-                let (x, dy) = (&f[x], &f[dy]);
+                let (x, dy) = (&images, &f[dy]);
                 each_product(shape, |at, w, y| dw[w] += x[at] * dy[y]);
                 let rows = shape.batch * shape.out_height() * shape.out_width();
                 let db = column_sums(dy, rows, shape.c_out);
