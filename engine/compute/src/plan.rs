@@ -306,4 +306,9 @@ impl Plan {
         self.programs.push((name.into(), ops));
         Program(self.programs.len() - 1)
     }
+
+    /// The ops of a program of this plan.
+    pub fn ops(&self, program: Program) -> &[Op] {
+        &self.programs[program.0].1
+    }
 }

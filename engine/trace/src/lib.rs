@@ -128,6 +128,11 @@ impl Recording {
         Some(Self { start: Instant::now() })
     }
 
+    /// How long it has lasted.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     /// Ends it.
     pub fn finish(self) -> Trace {
         let mut collected = collected();
@@ -168,6 +173,33 @@ pub struct Total {
 }
 
 impl Trace {
+    /// The time of one track by what it was spent on, of the names that count: that of a span without those inside it.
+    pub fn exclusive(&self, track: Track, counts: impl Fn(&str) -> bool) -> BTreeMap<&str, Duration> {
+        let counted = |span: &&SpanRecord| span.track == track && counts(&span.name);
+        let mut spans: Vec<_> = self.spans.iter().filter(counted).collect();
+        // An outer span begins first, or lasts longer.
+        spans.sort_by(|a, b| a.start.cmp(&b.start).then(b.length.cmp(&a.length)));
+        let mut exclusive = BTreeMap::<&str, Duration>::new();
+        let mut open: Vec<&SpanRecord> = Vec::new();
+        for span in spans {
+            while open.last().is_some_and(|outer| outer.start + outer.length <= span.start) {
+                open.pop();
+            }
+            if let Some(outer) = open.last() {
+                let time = exclusive.entry(&outer.name).or_default();
+                *time = time.saturating_sub(span.length);
+            }
+            *exclusive.entry(&span.name).or_default() += span.length;
+            open.push(span);
+        }
+        exclusive
+    }
+
+    /// The track that has a span of this name, if any has.
+    pub fn track_of(&self, name: &str) -> Option<Track> {
+        self.spans.iter().find(|span| span.name == name).map(|span| span.track)
+    }
+
     /// Spans by name, those of all tracks together.
     pub fn totals(&self) -> BTreeMap<&str, Total> {
         let mut totals = BTreeMap::<&str, Total>::new();

@@ -29,6 +29,11 @@ fn a_recording_has_the_spans_of_its_time_and_no_others() {
     assert_eq!(trace.totals()["kernel"].time, Duration::from_micros(5));
     assert!(trace.totals()["outer"].time >= trace.totals()["inner 1"].time);
     assert!(trace.spans.iter().any(|span| span.track == Track::Device));
+    let outer = trace.track_of("outer").expect("it was recorded");
+    let alone = trace.exclusive(outer, |_| true);
+    assert_eq!(alone["outer"] + alone["inner 1"], trace.totals()["outer"].time);
+    assert_eq!(trace.exclusive(outer, |name| name == "outer")["outer"], trace.totals()["outer"].time);
+    assert!(!alone.contains_key("elsewhere") && trace.track_of("nowhere").is_none());
 
     let mut json = Vec::new();
     trace.write_chrome(&mut json).unwrap();

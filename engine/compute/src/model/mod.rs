@@ -11,9 +11,11 @@ use crate::guard;
 use crate::network::{Network, TensorSpec};
 use crate::objective::{METRIC_SLOTS, PARAM_SLOTS, sample_fields};
 use crate::{
-    AdamStep, CompiledObjective, Device, Error, Executor, Faults, ObjectiveCompiler, OnFault, Reads,
+    AdamStep, CompiledObjective, Cost, Device, Error, Executor, Faults, ObjectiveCompiler, OnFault, Op, Plan,
+    Reads,
 };
 use build::{Bufs, Programs};
+use kelvin_trace::span;
 
 /// What one update learns from.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,8 @@ pub struct Report {
 pub struct Model {
     spec: ModelSpec,
     network: Network,
+    /// What the executor was made from.
+    plan: Plan,
     executor: Box<dyn Executor>,
     bufs: Bufs,
     programs: Programs,
@@ -82,12 +86,40 @@ impl Model {
         let (plan, bufs, programs, norm_names) = build::build(&spec, &network)?;
         let executor = device.compile(&plan)?;
         let (has_objective, updates, reported) = (false, 0, 0);
-        Ok(Self { spec, network, executor, bufs, programs, norm_names, has_objective, updates, reported })
+        Ok(Self {
+            spec,
+            network,
+            plan,
+            executor,
+            bufs,
+            programs,
+            norm_names,
+            has_objective,
+            updates,
+            reported,
+        })
     }
 
     /// What it was made from.
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
+    }
+
+    /// The kernels of an update, in order: their labels in a profile, and what they cost at the least.
+    pub fn update_kernels(&self) -> impl Iterator<Item = (String, Cost)> {
+        let Programs { forward, objective, backward, step, .. } = self.programs;
+        let ops = [forward, objective, backward, step].into_iter().flat_map(|program| self.plan.ops(program));
+        ops.map(|op| (op.label(), op.cost()))
+    }
+
+    /// What an update costs at the least.
+    pub fn update_cost(&self) -> Cost {
+        self.update_kernels().map(|(_, cost)| cost).sum()
+    }
+
+    /// What acting for a batch of environments costs at the least.
+    pub fn act_cost(&self) -> Cost {
+        self.plan.ops(self.programs.act).iter().map(Op::cost).sum()
     }
 
     /// Compiles objectives for this model, on any thread.
@@ -124,8 +156,12 @@ impl Model {
     pub fn act(&mut self, obs: &[u8], outputs: &mut [f32]) -> Result<(), Error> {
         check_len("act: obs", obs.len(), self.spec.act_batch * self.spec.obs.len())?;
         check_len("act: outputs", outputs.len(), self.spec.act_batch * self.spec.outputs)?;
-        self.executor.write_bytes(self.bufs.act_obs, obs)?;
+        {
+            let _span = span("upload");
+            self.executor.write_bytes(self.bufs.act_obs, obs)?;
+        }
         self.executor.run(&[self.programs.act])?;
+        let _span = span("wait");
         self.executor.read(self.bufs.act_y, outputs)
     }
 
@@ -194,6 +230,7 @@ impl Model {
         let mut counts = [0.0; guard::LEN];
         let mut grad_norms = vec![0.0; self.norm_names.len()];
         self.executor.run(&[self.programs.means])?;
+        let _span = span("wait");
         self.executor.read_all(&mut [
             (self.bufs.means, &mut means),
             (self.bufs.guard, &mut counts),
@@ -261,6 +298,7 @@ impl Model {
     }
 
     fn write_batch(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        let _span = span("upload");
         self.executor.write(self.bufs.objective.samples, batch.samples)?;
         self.executor.write_bytes(self.bufs.obs, batch.obs)
     }

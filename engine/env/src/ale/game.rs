@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use kelvin_trace::span;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -96,6 +97,7 @@ impl AtariEnv {
 
     /// One emulator frame; its reward counts.
     fn emulate(&mut self, action: Action) -> f64 {
+        let _span = span("emulate");
         let reward = f64::from(self.emulator.act(action));
         self.tally.frames += 1;
         self.tally.episode_return += reward;
@@ -112,6 +114,7 @@ impl AtariEnv {
             let last = frame == FRAMES_PER_STEP || self.over();
             // Reading a screen costs a fifth of emulating one: the frames that are never seen are not read.
             if last || frame > FRAMES_PER_STEP - POOLED {
+                let _span = span("preprocess");
                 if pooled == 0 {
                     self.emulator.gray_into(&mut self.pooled);
                 } else {
@@ -216,7 +219,10 @@ impl Env for AtariEnv {
         if life_starts {
             reward += self.start_life();
         }
-        self.preprocessor.resample(&self.pooled, frame);
+        {
+            let _span = span("preprocess");
+            self.preprocessor.resample(&self.pooled, frame);
+        }
         self.lives = self.emulator.lives();
         let terminated = self.emulator.game_over() || life_ends;
         if self.over() {
