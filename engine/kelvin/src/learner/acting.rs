@@ -8,6 +8,7 @@ use super::policy::Choice;
 use crate::failure::Failure;
 use crate::replay::{End, Transition};
 use kelvin_env::{EnvError, VecEnv};
+use kelvin_trace::span;
 use std::ops::Range;
 
 /// Environments that the network acts for together.
@@ -53,6 +54,7 @@ impl Learner {
         if !self.groups[group].acted {
             self.groups[group].look(&self.envs);
             let Group { seen, outputs, .. } = &mut self.groups[group];
+            let _span = span("act");
             self.model.act(seen, outputs)?;
         }
         self.groups[group].acted = false;
@@ -65,7 +67,13 @@ impl Learner {
                 let next = &mut self.groups[next];
                 next.look(envs);
                 let Group { seen, outputs, .. } = &mut *next;
-                let (stepped, acted) = rayon::join(|| step(envs, actions), || model.act(seen, outputs));
+                let (stepped, acted) = rayon::join(
+                    || step(envs, actions),
+                    || {
+                        let _span = span("act");
+                        model.act(seen, outputs)
+                    },
+                );
                 stepped?;
                 acted?;
                 next.acted = true;
@@ -87,6 +95,7 @@ impl Learner {
 
     /// Chooses what each environment of the group does; nothing for those of other groups and those that wait.
     fn choose(&mut self, group: usize, tick: &mut Tick) {
+        let _span = span("choose");
         let epsilon = self.epsilon();
         self.actions.fill(None);
         let Group { envs, outputs, .. } = &self.groups[group];
@@ -105,6 +114,7 @@ impl Learner {
     }
 
     fn remember_frames(&mut self, group: usize) {
+        let _span = span("store");
         let pixels = self.replay.spec().pixels;
         for env in self.groups[group].envs.clone() {
             self.acted_on[env * pixels..(env + 1) * pixels].copy_from_slice(self.envs.frame(env));
@@ -113,6 +123,7 @@ impl Learner {
 
     /// Puts what came of the actions into the memory.
     fn store(&mut self, tick: &mut Tick) {
+        let _span = span("store");
         let pixels = self.replay.spec().pixels;
         for env in 0..self.actions.len() {
             if self.actions[env].is_none() {
@@ -146,5 +157,6 @@ impl Learner {
 }
 
 fn step(envs: &mut VecEnv, actions: &[Option<usize>]) -> Result<(), EnvError> {
+    let _span = span("step");
     envs.step_some(actions).map(drop)
 }

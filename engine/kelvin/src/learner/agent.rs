@@ -15,7 +15,7 @@ use crate::replay::{BatchBuffers, Replay, ReplaySpec};
 use crate::schedule::EpsilonSchedule;
 use crate::staged::Staged;
 use crate::units::{AgentSteps, Frames};
-use kelvin_compute::{Device, Model, ModelSpec, ModelState, ObjectiveCompiler};
+use kelvin_compute::{Device, Model, ModelState, ObjectiveCompiler};
 use kelvin_env::{EnvSpec, Episode, VecEnv};
 
 /// Environments, network and memory of one run.
@@ -164,9 +164,9 @@ impl Learner {
         Ok(tick)
     }
 
-    /// What its model is made from.
-    pub fn model_spec(&self) -> &ModelSpec {
-        self.model.spec()
+    /// Its networks, to look at.
+    pub fn model(&self) -> &Model {
+        &self.model
     }
 
     /// Compiles objectives for this learner's device, on any thread.

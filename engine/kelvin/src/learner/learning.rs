@@ -5,6 +5,7 @@ use super::look::READ_EVERY;
 use crate::failure::Failure;
 use crate::replay::BatchBuffers;
 use kelvin_compute::Batch;
+use kelvin_trace::span;
 
 impl Learner {
     /// Makes the updates that are due.
@@ -69,6 +70,7 @@ impl Learner {
     fn update(&mut self) -> Result<(), Failure> {
         let learning_rate = self.learning_rate() as f32;
         let BatchBuffers { obs, samples, starts, .. } = &self.batch;
+        let _span = span("update");
         self.model.update(&Batch { obs, samples }, learning_rate)?;
         self.state.updates.0 += 1;
         self.pending.push(self.state.updates.0, starts);

@@ -3,6 +3,7 @@
 use super::lane::Lane;
 use super::{End, Replay, ReplaySpec};
 use kelvin_compute::objective::sample_fields;
+use kelvin_trace::span;
 use rayon::prelude::*;
 
 /// A sample's first slot, named so that it can be found again while it is kept.
@@ -46,6 +47,7 @@ impl BatchBuffers {
 impl Replay {
     /// Fills the buffers from the slots that `batch.starts` names, all of which are kept.
     pub(super) fn gather(&self, batch: &mut BatchBuffers) {
+        let _span = span("sample");
         let BatchBuffers { obs, samples, starts, states, size } = batch;
         let (size, stack) = (*size, self.spec.stack);
         let at = |start: &Drawn| {

@@ -29,7 +29,7 @@ impl Session {
         }
         let options = EnvOptions { training: false, ..self.options.clone() };
         let episodes = self.config.eval_episodes;
-        let most = self.learner.model_spec().act_batch;
+        let most = self.learner.model().spec().act_batch;
         let count = most.min(usize::try_from(episodes).unwrap_or(usize::MAX));
         let seed = self.learner.evaluation_seed();
         let mut envs = VecEnv::new(&self.config.env, &options, count, seed)?;

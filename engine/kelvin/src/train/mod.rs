@@ -22,6 +22,7 @@ use crate::console::{Console, Status, duration, grouped};
 use crate::failure::Failure;
 use crate::learner::Tick;
 use crate::units::Frames;
+use kelvin_trace::span;
 pub use request::TrainRequest;
 pub(crate) use resume::recorded_script;
 use serde_json::json;
@@ -53,13 +54,17 @@ impl Session {
 
     /// Takes over what was edited, lets the learner make a tick, and does what that makes due.
     pub fn step(&mut self, console: &mut Console) -> Result<(), Failure> {
+        let _span = span("tick");
         self.take_changes(console)?;
         self.follow_schedule(console)?;
         let checkpoints = self.checkpoints_due();
         let tick = self.learner.tick()?;
         self.take_faults(console)?;
         self.check_acting(&tick, console)?;
-        self.recorder.observe(&mut self.learner, &tick)?;
+        {
+            let _span = span("record");
+            self.recorder.observe(&mut self.learner, &tick)?;
+        }
         self.evaluate_if_due(console)?;
         if self.checkpoints_due() > checkpoints {
             self.checkpoint(console)?;

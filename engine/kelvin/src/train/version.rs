@@ -44,7 +44,7 @@ impl Workshop {
         Self {
             actions: learner.env().actions.len(),
             device,
-            model: learner.model_spec().clone(),
+            model: learner.model().spec().clone(),
             compiler: learner.compiler(),
             staged: learner.staged().clone(),
             control: learner.state().steered.control.clone(),

@@ -1,10 +1,10 @@
 //! What fits the damped target `Q^ε` against the natural gradient step that it approximates (74, 78).
 
 use super::Drawn;
-use super::chart::{Axis, BLUE, Canvas, Corner, Curve, GREEN, GREY, ORANGE, Panel, Stroke};
 use crate::draw::Rng;
 use crate::regression::Regression;
 use crate::soft;
+use kelvin_chart::{Axis, BLUE, Canvas, Corner, Curve, GREEN, GREY, ORANGE, Panel, Stroke};
 
 const TAU: f64 = 0.5;
 

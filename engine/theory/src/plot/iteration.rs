@@ -1,11 +1,11 @@
 //! Soft value iteration, sweep by sweep.
 
 use super::Drawn;
-use super::chart::{Axis, BLUE, Canvas, Corner, Curve, GREEN, ORANGE, Panel, Stroke};
 use crate::draw::Rng;
 use crate::mdp::Mdp;
 use crate::number::gradient;
 use crate::soft::{self, size};
+use kelvin_chart::{Axis, BLUE, Canvas, Corner, Curve, GREEN, ORANGE, Panel, Stroke};
 
 /// Sweeps until Q has converged, and until its policy has: advantages converge faster than values, which a constant
 /// slows down that no policy sees.

@@ -1,6 +1,5 @@
 //! Pictures of what the table says in numbers. They are made from the same problems and formulas.
 
-mod chart;
 mod damping;
 mod iteration;
 mod samples;
@@ -8,20 +7,12 @@ mod table;
 
 use crate::draw::Rng;
 use crate::row::Row;
-use chart::Canvas;
-use plotters::prelude::{IntoDrawingArea, SVGBackend, WHITE};
+pub use kelvin_chart::PlotError;
+use kelvin_chart::draw;
 use rand::SeedableRng;
 use std::path::{Path, PathBuf};
 
-/// A picture that could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("could not write `{}`: {reason}", path.display())]
-pub struct PlotError {
-    path: PathBuf,
-    reason: String,
-}
-
-type Drawn = Result<(), chart::Error>;
+type Drawn = Result<(), kelvin_chart::Error>;
 
 /// Draws the pictures into a folder that is there, and returns their paths:
 ///
@@ -41,21 +32,3 @@ pub fn plot(folder: &Path, rows: &[Row], seed: u64) -> Result<Vec<PathBuf>, Plot
 
 /// Two panels side by side, in pixels.
 const WIDE: (u32, u32) = (1240, 560);
-
-fn draw(
-    folder: &Path,
-    name: &str,
-    size: (u32, u32),
-    picture: impl FnOnce(&Canvas<'_>) -> Drawn,
-) -> Result<PathBuf, PlotError> {
-    let path = folder.join(name);
-    let failed = |reason: String| PlotError { path: path.clone(), reason };
-    let mut text = String::new();
-    {
-        let canvas = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        let drawn = canvas.fill(&WHITE).and_then(|()| picture(&canvas)).and_then(|()| canvas.present());
-        drawn.map_err(|error| failed(error.to_string()))?;
-    }
-    std::fs::write(&path, text).map_err(|error| failed(error.to_string()))?;
-    Ok(path)
-}

@@ -1,10 +1,10 @@
 //! Sampled gradients: with actions drawn from π_θ the two sides of (65) differ by noise of mean zero.
 
 use super::Drawn;
-use super::chart::{Axis, BLUE, Canvas, Corner, Curve, GREEN, GREY, ORANGE, Panel, Stroke};
 use crate::draw::{self, Rng};
 use crate::model::{Model, add};
 use crate::soft;
+use kelvin_chart::{Axis, BLUE, Canvas, Corner, Curve, GREEN, GREY, ORANGE, Panel, Stroke};
 
 const STATES: usize = 10;
 const ACTIONS: usize = 4;

@@ -1,8 +1,8 @@
 //! Every row's error against its tolerance or threshold.
 
 use super::Drawn;
-use super::chart::{BLUE, Canvas, GREY, GRID, ORANGE, font};
 use crate::row::{Kind, Row};
+use kelvin_chart::{BLUE, Canvas, GREY, GRID, ORANGE, font};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 

@@ -1,36 +1,76 @@
-//! One look for all pictures: axes, lines, legends.
+//! One look for all pictures: axes, lines, legends, as SVG without system fonts.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::path::{Path, PathBuf};
 
-pub(super) type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub(super) type Error = DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>;
+/// What is drawn on: a picture, or a part of one.
+pub type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// Why something could not be drawn.
+pub type Error = DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>;
 
 // Okabe and Ito's colours, which differ for colour-blind readers too.
-pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
-pub(super) const ORANGE: RGBColor = RGBColor(213, 94, 0);
-pub(super) const GREEN: RGBColor = RGBColor(0, 158, 115);
-pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
-pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
-pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
+/// The first curve's colour.
+pub const BLUE: RGBColor = RGBColor(0, 114, 178);
+/// The second's.
+pub const ORANGE: RGBColor = RGBColor(213, 94, 0);
+/// The third's.
+pub const GREEN: RGBColor = RGBColor(0, 158, 115);
+/// Of what is there to compare with.
+pub const GREY: RGBColor = RGBColor(120, 120, 120);
+/// Of text.
+pub const INK: RGBColor = RGBColor(40, 40, 40);
+/// Of lines behind everything.
+pub const GRID: RGBColor = RGBColor(225, 225, 225);
+
+/// A picture that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write `{}`: {reason}", path.display())]
+pub struct PlotError {
+    path: PathBuf,
+    reason: String,
+}
+
+/// Draws a picture of so many pixels into a folder that is there, and returns its path.
+pub fn draw(
+    folder: &Path,
+    name: &str,
+    size: (u32, u32),
+    picture: impl FnOnce(&Canvas<'_>) -> Result<(), Error>,
+) -> Result<PathBuf, PlotError> {
+    let path = folder.join(name);
+    let failed = |reason: String| PlotError { path: path.clone(), reason };
+    let mut text = String::new();
+    {
+        let canvas = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        let drawn = canvas.fill(&WHITE).and_then(|()| picture(&canvas)).and_then(|()| canvas.present());
+        drawn.map_err(|error| failed(error.to_string()))?;
+    }
+    std::fs::write(&path, text).map_err(|error| failed(error.to_string()))?;
+    Ok(path)
+}
 
 /// Text of a size in pixels, in the reader's sans serif.
-pub(super) fn font<'a>(size: u32) -> TextStyle<'a> {
+pub fn font<'a>(size: u32) -> TextStyle<'a> {
     ("sans-serif", size).into_font().color(&INK)
 }
 
 /// An axis. A logarithmic one goes from one power of ten to another, which `from` and `to` are the exponents of.
-pub(super) struct Axis {
-    pub(super) name: &'static str,
-    pub(super) from: f64,
-    pub(super) to: f64,
-    pub(super) logarithmic: bool,
+pub struct Axis {
+    /// What it counts, with its unit.
+    pub name: &'static str,
+    /// Its lower end.
+    pub from: f64,
+    /// Its upper end.
+    pub to: f64,
+    /// Whether steps are factors.
+    pub logarithmic: bool,
 }
 
 impl Axis {
     /// Where a number is on the axis. What is too small is drawn at the edge.
-    pub(super) fn place(&self, number: f64) -> f64 {
+    pub fn place(&self, number: f64) -> f64 {
         if self.logarithmic { number.log10().max(self.from) } else { number }
     }
 
@@ -64,33 +104,44 @@ fn superscript(number: i32) -> String {
 
 /// How a line is drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stroke {
+pub enum Stroke {
+    /// A line.
     Solid,
+    /// A line of pieces.
     Dashed,
     /// With a dot at each point.
     Dotted,
 }
 
 /// A curve and its name in the legend.
-pub(super) struct Curve {
-    pub(super) name: String,
-    pub(super) color: RGBColor,
-    pub(super) stroke: Stroke,
-    pub(super) points: Vec<(f64, f64)>,
+pub struct Curve {
+    /// What the legend calls it.
+    pub name: String,
+    /// Its colour.
+    pub color: RGBColor,
+    /// How it is drawn.
+    pub stroke: Stroke,
+    /// From left to right.
+    pub points: Vec<(f64, f64)>,
 }
 
 /// Curves over two axes.
-pub(super) struct Panel {
-    pub(super) title: &'static str,
-    pub(super) x: Axis,
-    pub(super) y: Axis,
-    pub(super) curves: Vec<Curve>,
+pub struct Panel {
+    /// What it shows.
+    pub title: &'static str,
+    /// The horizontal axis.
+    pub x: Axis,
+    /// The vertical one.
+    pub y: Axis,
+    /// What is drawn, the first below.
+    pub curves: Vec<Curve>,
     /// Where the legend is.
-    pub(super) corner: Corner,
+    pub corner: Corner,
 }
 
 impl Panel {
-    pub(super) fn draw(self, canvas: &Canvas<'_>) -> Result<(), Error> {
+    /// Draws all of it.
+    pub fn draw(self, canvas: &Canvas<'_>) -> Result<(), Error> {
         let Self { title, x, y, curves, corner } = self;
         let entries = curves.iter().map(|curve| (curve.name.clone(), curve.color, curve.stroke));
         let entries = Legend(entries.collect());
@@ -147,8 +198,10 @@ struct Area {
 
 /// The upper corner that no curve goes through.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Corner {
+pub enum Corner {
+    /// At the vertical axis.
     Left,
+    /// Away from it.
     Right,
 }
 

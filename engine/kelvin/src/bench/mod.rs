@@ -1,0 +1,142 @@
+//! `kelvin bench`: what training costs on this machine, where its time goes, and how near that is to what the machine
+//! could do.
+//!
+//! Each measurement is made by itself, one after another: nothing else runs. What is measured is what training runs: the
+//! same models, objectives, environments and sessions.
+
+mod device;
+mod emulation;
+mod kernels;
+mod measure;
+mod memory;
+mod report;
+mod scaling;
+mod training;
+mod updates;
+
+pub use device::Rates;
+pub use kernels::KernelRow;
+pub use measure::{Measurement, Unit};
+pub use report::Report;
+pub use scaling::Series;
+
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::train::open_device;
+use kelvin_compute::Device;
+use std::path::PathBuf;
+use std::time::Duration;
+use updates::Workload;
+
+/// What is to be measured.
+#[derive(Clone, Debug)]
+pub struct BenchRequest {
+    /// Beginnings of the names of measurements; empty for all.
+    pub only: Vec<String>,
+    /// Objectives whose updates are measured instead of the standard ones.
+    pub scripts: Vec<PathBuf>,
+    /// The game.
+    pub env: String,
+    /// `--device`.
+    pub device: String,
+    /// Time for one measurement, at least.
+    pub time: Duration,
+    /// Also time each kernel of each update.
+    pub kernels: bool,
+    /// Measure how cost grows instead, and draw that into this folder.
+    pub scaling: Option<PathBuf>,
+    /// A folder of ROMs to search first.
+    pub roms: Option<PathBuf>,
+}
+
+/// What measurements have in common.
+struct Bench<'a> {
+    request: &'a BenchRequest,
+    device: Box<dyn Device>,
+    rates: Rates,
+    console: &'a Console,
+}
+
+/// Measures what was asked for.
+pub fn bench(request: &BenchRequest, console: &Console) -> Result<Report, Failure> {
+    let names = names(request);
+    if let Some(unknown) =
+        request.only.iter().find(|name| !names.iter().any(|known| known.starts_with(*name)))
+    {
+        let hint = format!("the measurements are {}", names.join(", "));
+        return Err(Failure::usage(format!("no measurement is called `{unknown}`")).hint(hint));
+    }
+    let device = open_device(&request.device, console)?;
+    console.line("measuring what the device can do …");
+    let rates = Rates::measure(device.as_ref(), request.time)?;
+    console.line(format!("{rates}"));
+    let bench = Bench { request, device, rates, console };
+    match &request.scaling {
+        Some(folder) => scaling::run(&bench, folder),
+        None => bench.run(&names),
+    }
+}
+
+/// Everything that can be measured, in order.
+fn names(request: &BenchRequest) -> Vec<String> {
+    let of_scripts = request.scripts.iter().map(|path| updates::name_of(path));
+    if !request.scripts.is_empty() {
+        return of_scripts.collect();
+    }
+    let updates = updates::STANDARD.iter().map(Workload::name);
+    let acting = updates::ACTING.iter().map(|envs| updates::act_name(*envs));
+    let emulation = emulation::threads().into_iter().flat_map(emulation::names);
+    let training = training::KINDS.iter().map(|kind| kind.name());
+    emulation.chain(acting).chain(updates).chain(training).collect()
+}
+
+impl Bench<'_> {
+    fn run(&self, names: &[String]) -> Result<Report, Failure> {
+        let mut report = Report::new(self.device.describe(), self.rates);
+        for name in names.iter().filter(|name| self.wants(name)) {
+            // One run of the emulators gives several.
+            if report.measurements.iter().any(|known| known.name == *name) {
+                continue;
+            }
+            self.console.line(format!("measuring {name} …"));
+            memory::forget_peak();
+            let (measured, kernels) = self.measure(name)?;
+            report.kernels.extend(kernels);
+            let peak = memory::peak_bytes();
+            report.measurements.extend(
+                measured
+                    .into_iter()
+                    .filter(|one| self.wants(&one.name))
+                    .map(|one| Measurement { peak_memory: peak, ..one }),
+            );
+        }
+        Ok(report)
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.request.only.is_empty() || self.request.only.iter().any(|beginning| name.starts_with(beginning))
+    }
+
+    /// The measurement of this name, and what came with it.
+    fn measure(&self, name: &str) -> Result<(Vec<Measurement>, Vec<KernelRow>), Failure> {
+        let alone = |measured: Measurement| (vec![measured], vec![]);
+        for threads in emulation::threads() {
+            if emulation::names(threads).contains(&name.to_owned()) {
+                return Ok((emulation::measure(self, threads)?, vec![]));
+            }
+        }
+        if let Some(envs) = updates::ACTING.into_iter().find(|envs| updates::act_name(*envs) == name) {
+            return updates::acting(self, envs).map(alone);
+        }
+        if let Some(kind) = training::KINDS.iter().find(|kind| kind.name() == name) {
+            return training::measure(self, kind).map(alone);
+        }
+        let standard = updates::STANDARD.iter().find(|work| work.name() == name).copied();
+        let script = self.request.scripts.iter().find(|path| updates::name_of(path) == name);
+        match (standard, script) {
+            (Some(work), _) => updates::standard(self, work),
+            (None, Some(path)) => updates::of_script(self, path),
+            (None, None) => Err(Failure::usage(format!("no measurement is called `{name}`"))),
+        }
+    }
+}

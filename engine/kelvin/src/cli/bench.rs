@@ -1,0 +1,78 @@
+//! `kelvin bench`.
+
+use crate::bench::{BenchRequest, bench};
+use crate::console::Console;
+use crate::failure::Failure;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+A bound is what the device's own best rates would allow, both measured first: a copy of 64 MB and a
+product of large matrices. It counts the arithmetic of the formulas, and each operand through memory
+once. Of preprocessing it is the emulator alone; of training, the emulators on all threads and then
+the arithmetic. Measure on a machine that does nothing else.
+
+Examples:
+  kelvin bench
+  kelvin bench --only update --kernels
+  kelvin bench scripts/my_variant.rhai
+  kelvin bench --scaling docs/pictures")]
+pub(super) struct Args {
+    /// Measure the updates of these objectives, with their own settings
+    scripts: Vec<PathBuf>,
+    /// Only measurements whose names begin so: "update dqn", train, act; may be repeated
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// The game
+    #[arg(long, default_value = "pong")]
+    env: String,
+    /// auto (a GPU if there is one, else the CPU), gpu, cpu, or part of an adapter's name
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Seconds for each measurement, at least
+    #[arg(long, default_value_t = 2.0, value_parser = seconds)]
+    seconds: f64,
+    /// Also time every kernel of an update
+    #[arg(long)]
+    kernels: bool,
+    /// Measure how cost grows with environments, batch and window, and draw it into this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["only", "scripts", "kernels"])]
+    scaling: Option<PathBuf>,
+    /// A folder of ROMs, searched before KELVIN_ROMS and the cache
+    #[arg(long, value_name = "DIR", value_parser = super::folder)]
+    roms: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let console = Console::new(args.json);
+    let request = BenchRequest {
+        only: args.only,
+        scripts: args.scripts,
+        env: args.env,
+        device: args.device,
+        time: Duration::from_secs_f64(args.seconds),
+        kernels: args.kernels,
+        scaling: args.scaling,
+        roms: args.roms,
+    };
+    let report = bench(&request, &console)?;
+    if args.json {
+        let json = serde_json::to_string(&report)
+            .map_err(|error| Failure::failed(format!("the report cannot be written: {error}")))?;
+        console.result(json);
+    } else {
+        console.result(format!("\n{report}"));
+    }
+    Ok(())
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds, from 0 to 3600".to_owned()),
+    }
+}
