@@ -13,6 +13,13 @@ pub struct Missing {
     required: bool,
 }
 
+impl Missing {
+    /// What trials can do without, where they are then ignored.
+    pub fn optional(what: impl Into<String>) -> Self {
+        Self { what: what.into(), required: false }
+    }
+}
+
 /// Name of the adapter to test on: a GPU if there is one, else a software driver such as Mesa's llvmpipe.
 ///
 /// Without any, `KELVIN_REQUIRE_GPU_TESTS=1` makes the trials that need one fail.
@@ -28,7 +35,7 @@ pub fn adapter() -> Result<String, Missing> {
 pub fn rom(game: &str) -> Result<(), Missing> {
     match roms::locate(game, None) {
         Ok(_) => Ok(()),
-        Err(error) => Err(Missing { what: error.to_string(), required: false }),
+        Err(error) => Err(Missing::optional(error.to_string())),
     }
 }
 

@@ -20,6 +20,7 @@ const METRICS: &str = "metrics.jsonl";
 const TIMING: &str = "timing.jsonl";
 const EVENTS: &str = "events.jsonl";
 const CONTROL: &str = "control.toml";
+const TRACE: &str = "trace.json";
 const DONE: &str = "DONE";
 
 /// The directory of one run: where it is, and every way to read and write it.
@@ -187,6 +188,11 @@ impl RunDir {
     /// A file that cannot be read, or is damaged before its last record.
     pub fn read_events(&self) -> Result<Vec<Value>, RunError> {
         lines::read(&self.path.join(EVENTS))
+    }
+
+    /// Where a profile of the run goes, if one is asked for.
+    pub fn trace_path(&self) -> PathBuf {
+        self.path.join(TRACE)
     }
 
     /// Where somebody outside says what the run should do while it goes on; often there is no such file.

@@ -1,11 +1,10 @@
 //! What the device can do at its best: copy a large buffer, and multiply two large matrices.
 
-use super::measure::repeat;
+use super::measure::{Effort, repeat};
 use crate::failure::Failure;
-use kelvin_compute::{Cost, DenseShape, Device, Executor, LayerParams, Op, Plan};
+use kelvin_compute::{DenseShape, Device, Executor, LayerParams, Op, Plan};
 use serde::Serialize;
 use std::fmt;
-use std::time::Duration;
 
 /// Floats that are copied: 64 MB, more than caches hold.
 const COPIED: usize = 16 << 20;
@@ -24,27 +23,22 @@ pub struct Rates {
 }
 
 impl Rates {
-    pub(super) fn measure(device: &dyn Device, time: Duration) -> Result<Self, Failure> {
+    pub(super) fn measure(device: &dyn Device, effort: Effort) -> Result<Self, Failure> {
         let mut plan = Plan::new();
         let (from, to) = (plan.buf("from", COPIED), plan.buf("to", COPIED));
         let copy = Op::Copy { from, to, len: COPIED };
-        let bytes_per_s = copy.cost().bytes as f64 / best(device, plan, copy, time)?;
+        let bytes_per_s = copy.cost().bytes as f64 / best(device, plan, copy, effort)?;
         let mut flops_per_s = 0.0;
         for side in SIDES {
             let (op, plan) = product(side);
             let cost = op.cost();
-            let seconds = best(device, plan, op, time)?;
+            let seconds = best(device, plan, op, effort)?;
             flops_per_s = f64::max(flops_per_s, cost.flops as f64 / seconds);
             if 1e3 * seconds > LONG_ENOUGH {
                 break;
             }
         }
         Ok(Self { bytes_per_s, flops_per_s })
-    }
-
-    /// Seconds that work of this cost takes at the least.
-    pub(super) fn seconds(&self, cost: Cost) -> f64 {
-        cost.seconds(self.flops_per_s, self.bytes_per_s)
     }
 }
 
@@ -59,11 +53,11 @@ fn product(side: usize) -> (Op, Plan) {
 }
 
 /// Seconds of the fastest run of an op.
-fn best(device: &dyn Device, mut plan: Plan, op: Op, time: Duration) -> Result<f64, Failure> {
+fn best(device: &dyn Device, mut plan: Plan, op: Op, effort: Effort) -> Result<f64, Failure> {
     let program = plan.program("measured", vec![op]);
     let done = plan.buf("done", 1);
     let mut executor: Box<dyn Executor> = device.compile(&plan)?;
-    let samples = repeat(time / 4, |count| {
+    let samples = repeat(effort, |count| {
         for _ in 0..count {
             executor.run(&[program])?;
         }

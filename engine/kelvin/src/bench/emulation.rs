@@ -36,7 +36,7 @@ pub(super) fn measure(bench: &Bench<'_>, threads: usize) -> Result<Vec<Measureme
         let (mut bare, mut whole) = (Vec::new(), Vec::new());
         let start = Instant::now();
         steps(&mut envs, 0)?;
-        while whole.len() < 7 || start.elapsed() < bench.request.time {
+        while bench.request.effort.goes_on(whole.len(), start) {
             let recording = Recording::start().ok_or_else(super::training::already_recording)?;
             let frames = steps(&mut envs, whole.len())?;
             let trace = recording.finish();
@@ -47,7 +47,7 @@ pub(super) fn measure(bench: &Bench<'_>, threads: usize) -> Result<Vec<Measureme
         let [emulate, with_preprocessing] = names(threads);
         let bare = Measurement::of(emulate, Unit::FramesPerSecond, bare);
         let whole = Measurement::of(with_preprocessing, Unit::FramesPerSecond, whole);
-        let whole = whole.bounded(bare.median);
+        let whole = whole.bounded(Some(bare.median));
         Ok(vec![bare, whole])
     })
 }

@@ -28,7 +28,7 @@ pub struct KernelRow {
     /// Bytes that all of them must move.
     pub bytes: u64,
     /// How near that is to what the device's measured rates would allow; 1 is there.
-    pub of_bound: f64,
+    pub of_bound: Option<f64>,
 }
 
 /// Times the kernels of an update, the longest first. Empty where the device has no clock for them.
@@ -54,7 +54,7 @@ pub(super) fn measure(
             ms: 1e3 * seconds,
             flops: cost.flops,
             bytes: cost.bytes,
-            of_bound: bench.rates.seconds(cost) / seconds,
+            of_bound: bench.least_seconds(cost).map(|least| least / seconds),
             kernel,
         })
     };

@@ -1,6 +1,7 @@
 //! Repeating something until there is enough of it, and what comes of that.
 
 use crate::failure::Failure;
+use kelvin_compute::Cost;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,25 @@ const FEWEST: usize = 7;
 const SAMPLE: Duration = Duration::from_millis(20);
 /// Repetitions that a sample has at most.
 const MOST_REPEATED: usize = 64;
+
+/// How much of something is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Effort {
+    /// Samples for so long, and a few in any case.
+    Time(Duration),
+    /// So many samples of one repetition: the same work each time, for those who count instructions.
+    Count(usize),
+}
+
+impl Effort {
+    /// Whether there should be more samples than these, taken since `start`.
+    pub(super) fn goes_on(self, samples: usize, start: Instant) -> bool {
+        match self {
+            Self::Time(time) => samples < FEWEST || start.elapsed() < time,
+            Self::Count(count) => samples < count,
+        }
+    }
+}
 
 /// What a measurement counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -77,12 +97,18 @@ impl Measurement {
     }
 
     /// With what the device would allow, in the same unit.
-    pub(super) fn bounded(self, bound: f64) -> Self {
-        let of_bound = match self.unit {
+    pub(super) fn bounded(self, bound: Option<f64>) -> Self {
+        let of_bound = bound.map(|bound| match self.unit {
             Unit::Milliseconds => bound / self.median,
             Unit::FramesPerSecond => self.median / bound,
-        };
-        Self { bound: Some(bound), of_bound: Some(of_bound), ..self }
+        });
+        Self { bound, of_bound, ..self }
+    }
+
+    /// An amount of work of which one repetition costs this, and takes so long at the least.
+    pub(super) fn costing(self, cost: Cost, least_seconds: Option<f64>) -> Self {
+        let measured = self.bounded(least_seconds.map(|seconds| 1e3 * seconds));
+        Self { flops: Some(cost.flops), bytes: Some(cost.bytes), ..measured }
     }
 }
 
@@ -95,16 +121,21 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 /// Milliseconds that one repetition of `work` takes, in samples of as many as are worth timing. `work` repeats itself as
 /// often as it is told and then waits until that is done.
 pub(super) fn repeat(
-    time: Duration,
+    effort: Effort,
     mut work: impl FnMut(usize) -> Result<(), Failure>,
 ) -> Result<Vec<f64>, Failure> {
-    // Memory is touched, and drivers compile, in the first.
-    work(1)?;
-    let once = timed(&mut work, 1)?;
-    let count = SAMPLE.div_duration_f64(once.max(Duration::from_nanos(1))).ceil();
-    let count = (count as usize).clamp(1, MOST_REPEATED);
+    let count = match effort {
+        Effort::Count(_) => 1,
+        Effort::Time(_) => {
+            // Memory is touched, and drivers compile, in the first.
+            work(1)?;
+            let once = timed(&mut work, 1)?;
+            let count = SAMPLE.div_duration_f64(once.max(Duration::from_nanos(1))).ceil();
+            (count as usize).clamp(1, MOST_REPEATED)
+        }
+    };
     let (start, mut samples) = (Instant::now(), Vec::new());
-    while samples.len() < FEWEST || start.elapsed() < time {
+    while effort.goes_on(samples.len(), start) {
         samples.push(1e3 * timed(&mut work, count)?.as_secs_f64() / count as f64);
     }
     Ok(samples)
@@ -123,20 +154,30 @@ mod tests {
     #[test]
     fn the_best_is_the_least_time_or_the_most_frames() {
         let samples: Vec<f64> = (1..=11).rev().map(f64::from).collect();
-        let time = Measurement::of("a", Unit::Milliseconds, samples.clone()).bounded(3.0);
+        let time = Measurement::of("a", Unit::Milliseconds, samples.clone()).bounded(Some(3.0));
         assert_eq!((time.median, time.best, time.p10, time.p90, time.samples), (6.0, 1.0, 2.0, 10.0, 11));
         assert_eq!(time.of_bound, Some(0.5));
-        let rate = Measurement::of("a", Unit::FramesPerSecond, samples).bounded(12.0);
+        let rate = Measurement::of("a", Unit::FramesPerSecond, samples).bounded(Some(12.0));
         assert_eq!((rate.median, rate.best, rate.of_bound), (6.0, 11.0, Some(0.5)));
     }
 
     #[test]
     fn short_work_is_repeated_within_a_sample() {
         let (mut calls, mut most) = (0, 0);
-        let samples = repeat(Duration::ZERO, |count| {
+        let samples = repeat(Effort::Time(Duration::ZERO), |count| {
             (calls, most) = (calls + 1, most.max(count));
             Ok(())
         });
         assert_eq!((samples.unwrap().len(), calls, most), (FEWEST, FEWEST + 2, MOST_REPEATED));
+    }
+
+    #[test]
+    fn counted_work_is_done_as_often_as_said() {
+        let mut repetitions = 0;
+        let samples = repeat(Effort::Count(3), |count| {
+            repetitions += count;
+            Ok(())
+        });
+        assert_eq!((samples.unwrap().len(), repetitions), (3, 3));
     }
 }

@@ -16,16 +16,15 @@ mod updates;
 
 pub use device::Rates;
 pub use kernels::KernelRow;
-pub use measure::{Measurement, Unit};
+pub use measure::{Effort, Measurement, Unit};
 pub use report::Report;
 pub use scaling::Series;
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::train::open_device;
-use kelvin_compute::Device;
+use kelvin_compute::{Cost, Device};
 use std::path::PathBuf;
-use std::time::Duration;
 use updates::Workload;
 
 /// What is to be measured.
@@ -39,8 +38,8 @@ pub struct BenchRequest {
     pub env: String,
     /// `--device`.
     pub device: String,
-    /// Time for one measurement, at least.
-    pub time: Duration,
+    /// How much of each.
+    pub effort: Effort,
     /// Also time each kernel of each update.
     pub kernels: bool,
     /// Measure how cost grows instead, and draw that into this folder.
@@ -53,7 +52,7 @@ pub struct BenchRequest {
 struct Bench<'a> {
     request: &'a BenchRequest,
     device: Box<dyn Device>,
-    rates: Rates,
+    rates: Option<Rates>,
     console: &'a Console,
 }
 
@@ -67,9 +66,15 @@ pub fn bench(request: &BenchRequest, console: &Console) -> Result<Report, Failur
         return Err(Failure::usage(format!("no measurement is called `{unknown}`")).hint(hint));
     }
     let device = open_device(&request.device, console)?;
-    console.line("measuring what the device can do …");
-    let rates = Rates::measure(device.as_ref(), request.time)?;
-    console.line(format!("{rates}"));
+    let rates = match request.effort {
+        Effort::Count(_) => None,
+        Effort::Time(_) => {
+            console.line("measuring what the device can do …");
+            let rates = Rates::measure(device.as_ref(), request.effort)?;
+            console.line(rates);
+            Some(rates)
+        }
+    };
     let bench = Bench { request, device, rates, console };
     match &request.scaling {
         Some(folder) => scaling::run(&bench, folder),
@@ -111,6 +116,11 @@ impl Bench<'_> {
             );
         }
         Ok(report)
+    }
+
+    /// Seconds that work of this cost takes the device at the least, if its rates were measured.
+    fn least_seconds(&self, cost: Cost) -> Option<f64> {
+        Some(cost.seconds(self.rates?.flops_per_s, self.rates?.bytes_per_s))
     }
 
     fn wants(&self, name: &str) -> bool {

@@ -19,7 +19,7 @@ pub struct Report {
     /// Where kernels ran.
     pub device: String,
     /// What it can do at its best.
-    pub rates: Rates,
+    pub rates: Option<Rates>,
     /// A line each.
     pub measurements: Vec<Measurement>,
     /// Kernels of updates, if asked for.
@@ -29,7 +29,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(device: String, rates: Rates) -> Self {
+    pub(super) fn new(device: String, rates: Option<Rates>) -> Self {
         let cpu = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
         let brand = System::new_with_specifics(cpu)
             .ok()
@@ -50,7 +50,10 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version, processor, threads, device, rates, measurements, kernels, scaling } = self;
-        writeln!(f, "kelvin {version} on {processor}, {threads} threads; {device}\n{rates}")?;
+        writeln!(f, "kelvin {version} on {processor}, {threads} threads; {device}")?;
+        if let Some(rates) = rates {
+            writeln!(f, "{rates}")?;
+        }
         if !measurements.is_empty() {
             let names = width(measurements.iter().map(|one| &one.name), "measurement");
             writeln!(
@@ -76,10 +79,10 @@ impl fmt::Display for Report {
             let KernelRow { kernel, launches, ms, flops, bytes, of_bound, .. } = row;
             writeln!(
                 f,
-                "{kernel:names$}  {launches:8} {ms:8.3} {:9.0} {:7.1}    {:4.0} %",
+                "{kernel:names$}  {launches:8} {ms:8.3} {:9.0} {:7.1}  {:>8}",
                 rate(*flops),
                 rate(*bytes),
-                100.0 * of_bound
+                percent(*of_bound)
             )?;
         }
         scaling.iter().try_for_each(|series| write!(f, "\n{series}"))
@@ -96,7 +99,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, one: &Measurement, names: usize) -> fmt
         Unit::FramesPerSecond => "/s",
     };
     let bound = one.bound.map_or_else(String::new, number);
-    let of_bound = one.of_bound.map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share));
+    let of_bound = percent(one.of_bound);
     let memory = one.peak_memory.map_or_else(String::new, readable);
     writeln!(
         f,
@@ -107,6 +110,10 @@ fn write_row(f: &mut fmt::Formatter<'_>, one: &Measurement, names: usize) -> fmt
         number(one.p10),
         number(one.p90),
     )
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share))
 }
 
 fn width<'a>(names: impl Iterator<Item = &'a String>, heading: &str) -> usize {

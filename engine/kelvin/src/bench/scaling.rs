@@ -67,7 +67,7 @@ fn grow(
 /// Milliseconds of an update.
 fn update(bench: &Bench<'_>, work: Workload) -> Result<f64, Failure> {
     let mut subject = Subject::standard(bench.device.as_ref(), work, 1)?;
-    Ok(median(repeat(bench.request.time, |count| subject.update(count))?))
+    Ok(median(repeat(bench.request.effort, |count| subject.update(count))?))
 }
 
 /// Milliseconds of acting for so many environments, and stepping them.
@@ -77,7 +77,7 @@ fn tick(bench: &Bench<'_>, count: usize) -> Result<f64, Failure> {
     let mut subject = Subject::standard(bench.device.as_ref(), STANDARD[0].of(1), count)?;
     let actions = envs.spec().actions.len();
     let mut step = 0;
-    let samples = repeat(bench.request.time, |repeated| {
+    let samples = repeat(bench.request.effort, |repeated| {
         for _ in 0..repeated {
             subject.act(1)?;
             step += 1;

@@ -7,7 +7,6 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::train::{Session, TrainRequest};
 use crate::units::Frames;
-use kelvin_compute::Cost;
 use kelvin_trace::{Recording, Trace};
 use std::time::{Duration, Instant};
 
@@ -58,17 +57,18 @@ pub(super) fn measure(bench: &Bench<'_>, kind: &Kind) -> Result<Measurement, Fai
         session.step(&mut console)?;
     }
     let (start, mut samples) = (Instant::now(), Vec::new());
-    while samples.len() < 7 || start.elapsed() < bench.request.time {
+    while bench.request.effort.goes_on(samples.len(), start) {
         let (seconds, counts) = run(&mut session, &mut console)?;
         samples.push(counts.frames / seconds);
     }
     let recording = Recording::start().ok_or_else(already_recording)?;
-    let mut counts = Counts::default();
-    while recording.elapsed() < bench.request.time {
+    let (start, mut rounds, mut counts) = (Instant::now(), 0, Counts::default());
+    while bench.request.effort.goes_on(rounds, start) {
+        rounds += 1;
         counts = counts + run(&mut session, &mut console)?.1;
     }
     let trace = recording.finish();
-    let bound = counts.frames / least_seconds(bench, &session, &trace, &counts);
+    let bound = least_seconds(bench, &session, &trace, &counts).map(|seconds| counts.frames / seconds);
     let measured = Measurement::of(kind.name(), Unit::FramesPerSecond, samples).bounded(bound);
     Ok(Measurement { phases: phases(&trace), ..measured })
 }
@@ -110,13 +110,13 @@ fn run(session: &mut Session, console: &mut Console) -> Result<(f64, Counts), Fa
 
 /// Seconds in which the same work could be done: the emulators on all threads without a pause, then the arithmetic of
 /// acting and of the updates at the device's best rate.
-fn least_seconds(bench: &Bench<'_>, session: &Session, trace: &Trace, counts: &Counts) -> f64 {
+fn least_seconds(bench: &Bench<'_>, session: &Session, trace: &Trace, counts: &Counts) -> Option<f64> {
     let emulating = trace.totals().get("emulate").map_or(0.0, |total| total.time.as_secs_f64());
     let model = session.learner().model();
-    let times = |cost: Cost, times: f64| bench.rates.seconds(cost) * times;
     let acts = counts.steps / model.spec().act_batch as f64;
-    let arithmetic = times(model.act_cost(), acts) + times(model.update_cost(), counts.updates);
-    emulating / rayon::current_num_threads() as f64 + arithmetic
+    let [act, update] = [model.act_cost(), model.update_cost()].map(|cost| bench.least_seconds(cost));
+    let arithmetic = act? * acts + update? * counts.updates;
+    Some(emulating / rayon::current_num_threads() as f64 + arithmetic)
 }
 
 /// Shares of the time by phase. Stepping is told apart by what the threads did in it.

@@ -129,13 +129,10 @@ fn measure(
     name: &str,
     subject: &mut Subject,
 ) -> Result<(Vec<Measurement>, Vec<KernelRow>), Failure> {
-    let samples = repeat(bench.request.time, |count| subject.update(count))?;
+    let samples = repeat(bench.request.effort, |count| subject.update(count))?;
     let cost = subject.model.update_cost();
-    let measured = Measurement {
-        flops: Some(cost.flops),
-        bytes: Some(cost.bytes),
-        ..Measurement::of(name, Unit::Milliseconds, samples).bounded(1e3 * bench.rates.seconds(cost))
-    };
+    let measured =
+        Measurement::of(name, Unit::Milliseconds, samples).costing(cost, bench.least_seconds(cost));
     let kernels = match bench.request.kernels {
         true => kernels::measure(bench, name, subject)?,
         false => vec![],
@@ -146,14 +143,10 @@ fn measure(
 /// Acting for so many environments: bytes in, outputs on the host.
 pub(super) fn acting(bench: &Bench<'_>, envs: usize) -> Result<Measurement, Failure> {
     let mut subject = Subject::standard(bench.device.as_ref(), DQN.of(1), envs)?;
-    let samples = repeat(bench.request.time, |count| subject.act(count))?;
+    let samples = repeat(bench.request.effort, |count| subject.act(count))?;
     let cost = subject.model.act_cost();
-    Ok(Measurement {
-        flops: Some(cost.flops),
-        bytes: Some(cost.bytes),
-        ..Measurement::of(act_name(envs), Unit::Milliseconds, samples)
-            .bounded(1e3 * bench.rates.seconds(cost))
-    })
+    let measured = Measurement::of(act_name(envs), Unit::Milliseconds, samples);
+    Ok(measured.costing(cost, bench.least_seconds(cost)))
 }
 
 /// A model and what it learns from.

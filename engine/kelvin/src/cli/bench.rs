@@ -1,6 +1,6 @@
 //! `kelvin bench`.
 
-use crate::bench::{BenchRequest, bench};
+use crate::bench::{BenchRequest, Effort, bench};
 use crate::console::Console;
 use crate::failure::Failure;
 use std::path::PathBuf;
@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// Seconds for each measurement, at least
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
+    /// Do each thing exactly so often instead, for tools that count instructions
+    #[arg(long, conflicts_with = "seconds", value_parser = count)]
+    count: Option<usize>,
     /// Also time every kernel of an update
     #[arg(long)]
     kernels: bool,
@@ -54,7 +57,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         scripts: args.scripts,
         env: args.env,
         device: args.device,
-        time: Duration::from_secs_f64(args.seconds),
+        effort: match args.count {
+            Some(count) => Effort::Count(count),
+            None => Effort::Time(Duration::from_secs_f64(args.seconds)),
+        },
         kernels: args.kernels,
         scaling: args.scaling,
         roms: args.roms,
@@ -74,5 +80,12 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
         _ => Err("a number of seconds, from 0 to 3600".to_owned()),
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1_000_000) => Ok(count),
+        _ => Err("a whole number from 1 to 1000000".to_owned()),
     }
 }

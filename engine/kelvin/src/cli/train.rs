@@ -6,6 +6,7 @@ use crate::train::{TrainRequest, train};
 use crate::units::{Frames, parse_count};
 use kelvin_env::Preset;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -43,6 +44,11 @@ pub(super) struct Args {
     /// --frames may change its length, --device where it runs
     #[arg(long, conflicts_with = "full_action_set")]
     resume: bool,
+    /// Write RUN/trace.json, for Perfetto or chrome://tracing: what every thread and kernel did in this many seconds
+    /// from the first update on
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "10",
+          value_parser = profile)]
+    profile: Option<Duration>,
     /// A folder of ROMs, searched before KELVIN_ROMS and the cache
     #[arg(long, value_name = "DIR", value_parser = super::folder)]
     roms: Option<PathBuf>,
@@ -68,6 +74,7 @@ pub(super) fn run(mut args: Args) -> Result<(), Failure> {
         out: args.out,
         resume: args.resume,
         reference: args.reference,
+        profile: args.profile,
         roms: args.roms,
     };
     train(&request, &mut Console::new(args.quiet))
@@ -77,5 +84,12 @@ pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("write it as key=value, for example learning_rate=3e-4 or tau=0.01".to_owned()),
+    }
+}
+
+fn profile(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if (0.1..=600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("a number of seconds, from 0.1 to 600".to_owned()),
     }
 }

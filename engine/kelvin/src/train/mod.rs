@@ -7,6 +7,7 @@ mod control;
 mod evaluation;
 mod faults;
 pub mod interrupt;
+mod profile;
 mod recorder;
 mod report;
 mod request;
@@ -21,8 +22,9 @@ use crate::config::OnNan;
 use crate::console::{Console, Status, duration, grouped};
 use crate::failure::Failure;
 use crate::learner::Tick;
-use crate::units::Frames;
+use crate::units::{Frames, Updates};
 use kelvin_trace::span;
+use profile::Profile;
 pub use request::TrainRequest;
 pub(crate) use resume::recorded_script;
 use serde_json::json;
@@ -34,6 +36,7 @@ use std::time::Instant;
 pub fn train(request: &TrainRequest, console: &mut Console) -> Result<(), Failure> {
     interrupt::listen()?;
     let mut session = Session::open(request, console)?;
+    session.profile = request.profile.map(|wanted| Profile::new(wanted, session.dir.trace_path()));
     let result = session.run(console);
     console.finish();
     if let Err(failure) = &result {
@@ -55,6 +58,7 @@ impl Session {
     /// Takes over what was edited, lets the learner make a tick, and does what that makes due.
     pub fn step(&mut self, console: &mut Console) -> Result<(), Failure> {
         let _span = span("tick");
+        self.follow_profile(console)?;
         self.take_changes(console)?;
         self.follow_schedule(console)?;
         let checkpoints = self.checkpoints_due();
@@ -78,6 +82,15 @@ impl Session {
             epsilon: learner.epsilon(),
         });
         Ok(())
+    }
+
+    /// Begins a profile with the first update, and ends it in time.
+    fn follow_profile(&mut self, console: &Console) -> Result<(), Failure> {
+        let learns = self.learner.state().updates > Updates(0);
+        match self.profile.take_if(|profile| learns && profile.follow()) {
+            Some(profile) => profile.write(console),
+            None => Ok(()),
+        }
     }
 
     /// Number of checkpoints that should exist by now.
@@ -138,6 +151,9 @@ impl Session {
             console.line(format!("stopping at {} frames; saving a checkpoint …", grouped(frames.0)));
         }
         self.checkpoint(console)?;
+        if let Some(profile) = self.profile.take() {
+            profile.write(console)?;
+        }
         let mean_return = self.recorder.mean_return();
         let said = mean_return.map_or("no episode ended".to_owned(), |mean| {
             format!("mean return of the last episodes {mean:.2}")

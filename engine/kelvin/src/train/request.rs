@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::units::Frames;
 use kelvin_env::{EnvOptions, Preset};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What was asked for; `None` is what was left open.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct TrainRequest {
     pub resume: bool,
     /// `--reference`, a run directory.
     pub reference: Option<PathBuf>,
+    /// `--profile`, how much of the training.
+    pub profile: Option<Duration>,
     /// A folder of ROMs to search first.
     pub roms: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 use super::archive::Archive;
 use super::checkpoint;
 use super::faults::Tally;
+use super::profile::Profile;
 use super::recorder::Recorder;
 use super::request::TrainRequest;
 use super::steering::Scheduled;
@@ -42,6 +43,8 @@ pub struct Session {
     pub(super) acts_at_random: bool,
     /// Whether what ends the run is on record already.
     pub(super) noted: bool,
+    /// What is left to do of `--profile`.
+    pub(super) profile: Option<Profile>,
     // Held as long as the session lives.
     _lock: RunLock,
 }
@@ -75,6 +78,7 @@ impl Session {
             tally: Tally::default(),
             acts_at_random: false,
             noted: false,
+            profile: None,
             _lock: lock,
         })
     }
