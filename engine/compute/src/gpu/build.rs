@@ -5,6 +5,8 @@ use super::executor::{Dispatch, GpuExecutor, PlanBuffer};
 use super::kernels::{Access, Kernel};
 use super::lower::{Launch, Lowering, Slot, Step};
 use super::objective::ObjectiveLayout;
+use super::tile::Form;
+use super::trusted;
 use crate::{BufSpec, Error, Plan};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -91,8 +93,8 @@ impl Buffers {
     }
 }
 
-/// A kernel's name and the bits of its constants.
-type PipelineKey = (&'static str, Vec<(&'static str, u64)>);
+/// A kernel's name, its form and the bits of its constants.
+type PipelineKey = (&'static str, Option<Form>, Vec<(&'static str, u64)>);
 
 /// Pipelines made so far: layers of the same shape share one, and so do the passes of a network.
 struct Pipelines<'a> {
@@ -113,7 +115,7 @@ impl Pipelines<'_> {
     fn pipeline(&mut self, launch: &Launch) -> Result<wgpu::ComputePipeline, Error> {
         let kernel = launch.kernel;
         let bits = launch.constants.iter().map(|(name, value)| (*name, value.to_bits()));
-        let key = (kernel.name, bits.collect());
+        let key = (kernel.name, launch.form, bits.collect());
         if let Some(pipeline) = self.built.get(&key) {
             return Ok(pipeline.clone());
         }
@@ -121,7 +123,7 @@ impl Pipelines<'_> {
             self.layouts.insert(kernel.name, self.context.layouts(binding_types(kernel))?);
         }
         let (_, layout) = &self.layouts[kernel.name];
-        let module = self.context.module(kernel.name, kernel.source())?;
+        let module = trusted::module(self.context, kernel, launch.form)?;
         let pipeline = self.context.pipeline(kernel.name, &module, "main", layout, &launch.constants)?;
         self.built.insert(key, pipeline.clone());
         Ok(pipeline)

@@ -17,7 +17,10 @@ mod executor;
 mod kernels;
 mod lower;
 mod objective;
+mod products;
 mod split;
+mod tile;
+mod trusted;
 mod validate;
 
 pub(crate) use adapter::{Adapter, list};
