@@ -4,16 +4,14 @@
 //                       of dy[b, (y - ky) / STRIDE, (x - kx) / STRIDE, co] w[ky, kx, ci, co]
 //
 // dy [batch, OUT_HEIGHT, OUT_WIDTH, c_out], w [KERNEL, KERNEL, c_in, C_OUT] in params,
-// dx [batch, HEIGHT, WIDTH, c_in].
+// dx and relu [batch, HEIGHT, WIDTH, c_in].
 // With a stride, most taps of a pixel fall between outputs. Pixels (STRIDE i + py, STRIDE j + px) of one phase
 // (py, px) use the same taps, ky = STRIDE ty + py and kx = STRIDE tx + px, and these meet output
 // (i - ty, j - tx): so each phase is one product without gaps, over TAPS * TAPS * C_OUT terms instead of
 // KERNEL * KERNEL * C_OUT.
 // As a product: a = dy, b = w, planes = STRIDE * STRIDE phases, ROWS = batch * PHASE_HEIGHT * PHASE_WIDTH, COLS = c_in,
 // DEPTH = TAPS * TAPS * C_OUT, never split. CPU twin: cpu/conv2d_backward_input.rs.
-// Joined to shared/matmul.wgsl.
-
-@group(0) @binding(2) var<storage, read_write> dx: array<Value>;
+// Joined to shared/matmul.wgsl, shared/store_backward_input.wgsl.
 
 override WEIGHT: u32;
 override HEIGHT: u32;
@@ -79,6 +77,6 @@ fn store(split: u32, row: u32, col: u32, sum: Value) {
     let py = pixel.y * STRIDE + plane / STRIDE;
     let px = pixel.z * STRIDE + plane % STRIDE;
     if py < HEIGHT && px < WIDTH {
-        dx[place(((pixel.x * HEIGHT + py) * WIDTH + px) * COLS + col)] = sum;
+        store_masked(place(((pixel.x * HEIGHT + py) * WIDTH + px) * COLS + col), sum);
     }
 }

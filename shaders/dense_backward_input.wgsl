@@ -1,10 +1,8 @@
 // dense_backward_input: dx = dy wᵀ.
 //
-// dy [batch, outputs], w [inputs, outputs] in params, dx [batch, inputs].
+// dy [batch, outputs], w [inputs, outputs] in params, dx and relu [batch, inputs].
 // As a product: a = dy, b = wᵀ, ROWS = batch, COLS = inputs, DEPTH = outputs, never split. CPU twin:
-// cpu/dense_backward_input.rs. Joined to shared/matmul.wgsl.
-
-@group(0) @binding(2) var<storage, read_write> dx: array<Value>;
+// cpu/dense_backward_input.rs. Joined to shared/matmul.wgsl, shared/store_backward_input.wgsl.
 
 override WEIGHT: u32;
 
@@ -31,5 +29,5 @@ fn load_b(line: LineOfB, k: u32) -> ValueOfB {
 }
 
 fn store(split: u32, row: u32, col: u32, sum: Value) {
-    dx[place(row * COLS + col)] = sum;
+    store_masked(place(row * COLS + col), sum);
 }

@@ -21,7 +21,7 @@ mod guard;
 mod matmul;
 mod patches;
 mod reduce;
-mod relu_backward;
+mod relu_mask;
 mod rmsprop;
 mod scratch;
 

@@ -54,14 +54,14 @@ kernels! {
     CLIP_NORM_SCALE = "clip_norm_scale" + ["sum_lanes", "clip_chunk"], [Read, Read, ReadWrite, ReadWrite];
     CLIP_NORM_SQUARES = "clip_norm_squares" + ["sum_lanes", "clip_chunk"], [Read, Read, ReadWrite];
     COLUMN_MEANS = "column_means" + ["sum_lanes"], [Read, ReadWrite];
-    CONV2D_BACKWARD_INPUT = "conv2d_backward_input" + [], [Read, Read, ReadWrite];
+    CONV2D_BACKWARD_INPUT = "conv2d_backward_input" + ["store_backward_input"], [Read, Read, ReadWrite, Read];
     CONV2D_BACKWARD_PARAMS = "conv2d_backward_params" + ["rows_of_b", "store_backward_params", "patch"],
         [Read, Read, ReadWrite];
     CONV2D_FORWARD = "conv2d_forward" + ["rows_of_b", "store_forward", "activate", "patch"],
         [Read, Read, ReadWrite, Read];
     COPY = "copy" + ["linear_index"], [Read, ReadWrite];
     DECODE_FRAMES = "decode_frames" + ["linear_index"], [Read, ReadWrite];
-    DENSE_BACKWARD_INPUT = "dense_backward_input" + [], [Read, Read, ReadWrite];
+    DENSE_BACKWARD_INPUT = "dense_backward_input" + ["store_backward_input"], [Read, Read, ReadWrite, Read];
     DENSE_BACKWARD_PARAMS = "dense_backward_params" + ["rows_of_b", "store_backward_params"],
         [Read, Read, ReadWrite];
     DENSE_FORWARD = "dense_forward" + ["rows_of_b", "store_forward", "activate"],
@@ -69,7 +69,6 @@ kernels! {
     GUARD = "guard" + ["sum_lanes"], [Read, Read, Read, ReadWrite];
     REDUCE_BACKWARD_PARAMS = "reduce_backward_params" + ["linear_index"], [Read, ReadWrite];
     REDUCE_FORWARD = "reduce_forward" + ["linear_index", "activate"], [Read, Read, ReadWrite];
-    RELU_BACKWARD = "relu_backward" + ["linear_index"], [Read, ReadWrite];
     RMSPROP = "rmsprop" + ["linear_index"], [Read, Read, Read, ReadWrite, ReadWrite];
 }
 

@@ -88,12 +88,6 @@ impl Lowering {
                 vec![Slot::Bytes(bytes.0), (*out).into()],
                 batch * stack * pixels,
             )],
-            Op::ReluBackward { y, dy, len } => vec![elementwise(
-                &kernels::RELU_BACKWARD,
-                constants([("LEN", *len)]),
-                vec![(*y).into(), (*dy).into()],
-                *len,
-            )],
             Op::Copy { from, to, len } => vec![elementwise(
                 &kernels::COPY,
                 constants([("LEN", *len)]),

@@ -29,8 +29,8 @@ enum Finish {
     Forward { params: Buf, bias: usize, relu: bool },
     /// Weight and bias lie in different places.
     BackwardParams { layer: LayerParams },
-    /// Nothing; they cannot be added up from parts.
-    BackwardInput,
+    /// The derivative of a ReLU below the layer. They cannot be added up from parts.
+    BackwardInput { relu: Option<Buf> },
 }
 
 impl ProductOp {
@@ -56,11 +56,11 @@ impl ProductOp {
                 let product = Product { rows: s.inputs + 1, cols: s.outputs, depth: s.batch };
                 backward_params(product, fours(&[s.inputs]), [*x, *dy, *grads], layer)
             }
-            Op::Conv2dBackwardInput { shape, dy, params, layer, dx } => {
-                conv2d_backward_input(shape, [*dy, *params, *dx], layer)
+            Op::Conv2dBackwardInput { shape, dy, params, layer, relu, dx } => {
+                conv2d_backward_input(shape, [*dy, *params, *dx], layer, *relu)
             }
-            Op::DenseBackwardInput { shape, dy, params, layer, dx } => {
-                dense_backward_input(shape, [*dy, *params, *dx], layer)
+            Op::DenseBackwardInput { shape, dy, params, layer, relu, dx } => {
+                dense_backward_input(shape, [*dy, *params, *dx], layer, *relu)
             }
             _ => return None,
         })
@@ -75,15 +75,18 @@ impl ProductOp {
     pub(super) fn launches(&self, tile: Tile) -> Result<(Vec<Launch>, usize), Error> {
         let (product, c) = (self.product, Slot::from(self.c));
         let split = match self.finish {
-            Finish::BackwardInput => product.whole(self.kernel.name, self.planes)?,
+            Finish::BackwardInput { .. } => product.whole(self.kernel.name, self.planes)?,
             _ => product.split(&tile),
         };
         let form = Some(Form { tile, quads: self.quads });
         let launch = |c: Slot| {
             let mut bindings = vec![self.a.into(), self.b.into(), c];
-            if let Finish::Forward { params, .. } = self.finish {
-                bindings.push(params.into());
-            }
+            bindings.extend(match self.finish {
+                Finish::Forward { params, .. } => Some(Slot::from(params)),
+                Finish::BackwardParams { .. } => None,
+                // Something must be bound.
+                Finish::BackwardInput { relu } => Some(relu.unwrap_or(self.a).into()),
+            });
             let constants = [product.constants(split), self.constants.clone(), self.finish.constants()];
             let groups = product.groups(&tile, split);
             Launch { kernel: self.kernel, form, constants: constants.concat(), bindings, groups }
@@ -101,7 +104,7 @@ impl ProductOp {
         }
         let (len, cols) = (self.product.len(), self.product.cols);
         let (kernel, more, mut bindings) = match self.finish {
-            Finish::BackwardInput => return None,
+            Finish::BackwardInput { .. } => return None,
             Finish::Forward { params, .. } => {
                 (&kernels::REDUCE_FORWARD, ("COLS", cols), vec![Slot::Scratch, params.into()])
             }
@@ -120,7 +123,7 @@ impl Finish {
         match self {
             Self::Forward { bias, relu, .. } => constants([("BIAS", bias), ("RELU", usize::from(relu))]),
             Self::BackwardParams { layer } => constants([("WEIGHT", layer.weight), ("BIAS", layer.bias)]),
-            Self::BackwardInput => vec![],
+            Self::BackwardInput { relu } => constants([("MASKED", usize::from(relu.is_some()))]),
         }
     }
 }
@@ -168,7 +171,12 @@ fn backward_params(
     }
 }
 
-fn conv2d_backward_input(s: &ConvShape, [dy, params, dx]: [Buf; 3], layer: &LayerParams) -> ProductOp {
+fn conv2d_backward_input(
+    s: &ConvShape,
+    [dy, params, dx]: [Buf; 3],
+    layer: &LayerParams,
+    relu: Option<Buf>,
+) -> ProductOp {
     let taps = s.kernel.div_ceil(s.stride);
     let (height, width) = (s.height.div_ceil(s.stride), s.width.div_ceil(s.stride));
     ProductOp {
@@ -192,11 +200,16 @@ fn conv2d_backward_input(s: &ConvShape, [dy, params, dx]: [Buf; 3], layer: &Laye
         a: dy,
         b: params,
         c: dx,
-        finish: Finish::BackwardInput,
+        finish: Finish::BackwardInput { relu },
     }
 }
 
-fn dense_backward_input(s: &DenseShape, [dy, params, dx]: [Buf; 3], layer: &LayerParams) -> ProductOp {
+fn dense_backward_input(
+    s: &DenseShape,
+    [dy, params, dx]: [Buf; 3],
+    layer: &LayerParams,
+    relu: Option<Buf>,
+) -> ProductOp {
     ProductOp {
         kernel: &kernels::DENSE_BACKWARD_INPUT,
         product: Product { rows: s.batch, cols: s.inputs, depth: s.outputs },
@@ -206,7 +219,7 @@ fn dense_backward_input(s: &DenseShape, [dy, params, dx]: [Buf; 3], layer: &Laye
         a: dy,
         b: params,
         c: dx,
-        finish: Finish::BackwardInput,
+        finish: Finish::BackwardInput { relu },
     }
 }
 
