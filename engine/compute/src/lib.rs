@@ -35,7 +35,7 @@ pub mod objective;
 mod plan;
 
 pub use cpu::CpuDevice;
-pub use device::{DeviceRequest, adapters, open};
+pub use device::{DeviceRequest, Tiling, adapters, open, open_with};
 pub use error::Error;
 pub use executor::{CompiledObjective, Device, Executor, ObjectiveCompiler};
 pub use gpu::{AdapterKind, AdapterReport};

@@ -1,11 +1,12 @@
 //! Makes everything a plan needs on a device: buffers, pipelines and bind groups, each once.
 
 use super::context::Context;
-use super::executor::{Dispatch, GpuExecutor, PlanBuffer};
+use super::executor::{Dispatch, GpuExecutor, KernelDispatch, PlanBuffer};
 use super::kernels::{Access, Kernel};
 use super::lower::{Launch, Lowering, Slot, Step};
 use super::objective::ObjectiveLayout;
 use super::tile::Form;
+use super::tiles::Tiles;
 use super::trusted;
 use crate::{BufSpec, Error, Plan};
 use std::collections::HashMap;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use wgpu::BufferUsages;
 
 /// Compiles a checked plan.
-pub(super) fn executor(context: &Arc<Context>, plan: &Plan) -> Result<GpuExecutor, Error> {
-    let mut lowering = Lowering::default();
+pub(super) fn executor(context: &Arc<Context>, tiles: &Tiles, plan: &Plan) -> Result<GpuExecutor, Error> {
+    let mut lowering = Lowering::new(tiles);
     let mut programs = Vec::with_capacity(plan.programs.len());
     for (name, ops) in &plan.programs {
         let mut steps = Vec::new();
@@ -26,11 +27,11 @@ pub(super) fn executor(context: &Arc<Context>, plan: &Plan) -> Result<GpuExecuto
 
     let buffers = Buffers::new(context, plan, &lowering)?;
     let objective = Arc::new(ObjectiveLayout::new(context, &buffers.floats, first_objective(&programs))?);
-    let mut pipelines = Pipelines { context, layouts: HashMap::new(), built: HashMap::new() };
+    let mut pipelines = Pipelines::new(context);
     let mut compiled = Vec::with_capacity(programs.len());
     for (name, steps) in programs {
         let dispatches = steps.iter().map(|step| match step {
-            Step::Launch(launch) => pipelines.dispatch(launch, &buffers),
+            Step::Launch(launch) => pipelines.dispatch(launch, &buffers).map(Dispatch::Kernel),
             Step::Objective(bufs) => {
                 objective.dispatch(context, &buffers.floats, bufs).map(Dispatch::Objective)
             }
@@ -49,7 +50,7 @@ fn first_objective(programs: &[(String, Vec<Step>)]) -> Option<crate::ObjectiveB
 }
 
 /// The plan's buffers, and those that only kernels know.
-struct Buffers {
+pub(super) struct Buffers {
     floats: Vec<PlanBuffer>,
     bytes: Vec<PlanBuffer>,
     scratch: wgpu::Buffer,
@@ -57,7 +58,7 @@ struct Buffers {
 }
 
 impl Buffers {
-    fn new(context: &Context, plan: &Plan, lowering: &Lowering) -> Result<Self, Error> {
+    pub(super) fn new(context: &Context, plan: &Plan, lowering: &Lowering<'_>) -> Result<Self, Error> {
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
         let floats = |spec: &BufSpec| {
             // Which buffer holds the objective's uniforms is not worth a pass over the plan.
@@ -97,19 +98,23 @@ impl Buffers {
 type PipelineKey = (&'static str, Option<Form>, Vec<(&'static str, u64)>);
 
 /// Pipelines made so far: layers of the same shape share one, and so do the passes of a network.
-struct Pipelines<'a> {
+pub(super) struct Pipelines<'a> {
     context: &'a Context,
     layouts: HashMap<&'static str, (wgpu::BindGroupLayout, wgpu::PipelineLayout)>,
     built: HashMap<PipelineKey, wgpu::ComputePipeline>,
 }
 
-impl Pipelines<'_> {
-    fn dispatch(&mut self, launch: &Launch, buffers: &Buffers) -> Result<Dispatch, Error> {
+impl<'a> Pipelines<'a> {
+    pub(super) fn new(context: &'a Context) -> Self {
+        Self { context, layouts: HashMap::new(), built: HashMap::new() }
+    }
+
+    pub(super) fn dispatch(&mut self, launch: &Launch, buffers: &Buffers) -> Result<KernelDispatch, Error> {
         let pipeline = self.pipeline(launch)?;
         let bound: Vec<_> = launch.bindings.iter().map(|slot| buffers.get(*slot)).collect();
         let (layout, _) = &self.layouts[launch.kernel.name];
         let bind_group = self.context.bind_group(layout, &bound)?;
-        Ok(Dispatch::Kernel { pipeline, bind_group, groups: launch.groups })
+        Ok(KernelDispatch { pipeline, bind_group, groups: launch.groups })
     }
 
     fn pipeline(&mut self, launch: &Launch) -> Result<wgpu::ComputePipeline, Error> {

@@ -75,7 +75,7 @@ kernels! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::tile::{Ahead, Quads, TILES, Tile};
+    use crate::gpu::tile::{self, Quads};
     use naga::{AddressSpace, StorageAccess};
     use std::collections::BTreeSet;
 
@@ -86,9 +86,7 @@ mod tests {
         }
         let quads = [false, true].into_iter().flat_map(|a| [false, true].map(|b| [a, b]));
         let quads = quads.flat_map(|[a, b]| [false, true].map(|c| Quads { a, b, c }));
-        let aheads =
-            |tile: Tile| [Ahead::Nothing, Ahead::Registers, Ahead::Buffers].map(|ahead| tile.ahead(ahead));
-        let forms = |quads| TILES.into_iter().flat_map(aheads).map(move |tile| Some(Form { tile, quads }));
+        let forms = |quads| tile::all().map(move |tile| Some(Form { tile, quads }));
         quads.flat_map(forms).collect()
     }
 

@@ -5,7 +5,8 @@ use super::clip_chunks::{CHUNK_WORDS, clip_chunks};
 use super::kernels::{self, Kernel};
 use super::products::ProductOp;
 use super::split::one_invocation;
-use super::tile::{self, Form};
+use super::tile::Form;
+use super::tiles::Tiles;
 use crate::objective::METRIC_SLOTS;
 use crate::{Buf, Error, ObjectiveBufs, OnFault, Op};
 use std::ops::Range;
@@ -56,22 +57,28 @@ pub(super) enum Step {
 }
 
 /// The ops of a plan, lowered one after another.
-#[derive(Debug, Default)]
-pub(super) struct Lowering {
+#[derive(Debug)]
+pub(super) struct Lowering<'a> {
+    tiles: &'a Tiles,
     /// Constant buffers that launches read.
     pub(super) tables: Vec<Vec<u32>>,
     /// Floats of scratch that the hungriest launch needs.
     pub(super) scratch_len: usize,
 }
 
-impl Lowering {
+impl<'a> Lowering<'a> {
+    pub(super) fn new(tiles: &'a Tiles) -> Self {
+        Self { tiles, tables: Vec::new(), scratch_len: 0 }
+    }
+
     /// The dispatches of an op of a checked plan.
     pub(super) fn lower(&mut self, op: &Op) -> Result<Vec<Step>, Error> {
         if let Op::Objective(bufs) = op {
             return Ok(vec![Step::Objective(*bufs)]);
         }
         if let Some(product) = ProductOp::new(op) {
-            let (launches, scratch_len) = product.launches(tile::PLAIN)?;
+            let (launches, scratch_len) =
+                product.launches(self.tiles.choose(&product), self.tiles.busy_lanes())?;
             self.need_scratch(scratch_len);
             return steps(launches);
         }

@@ -1,8 +1,9 @@
 //! The ops of layers as matrix products: which kernel, what its matrices are, and how the sums are finished.
 
+use super::estimate::Profile;
 use super::kernels::{self, Kernel};
 use super::lower::{Constants, Launch, Slot, constants, elementwise};
-use super::split::{Product, Split};
+use super::split::{Product, Split, one_invocation};
 use super::tile::{Form, Quads, Tile};
 use crate::{Buf, ConvShape, DenseShape, Error, LayerParams, Op};
 
@@ -72,12 +73,10 @@ impl ProductOp {
     }
 
     /// The dispatches, if computed in tiles of this shape, and the floats of scratch that they need.
-    pub(super) fn launches(&self, tile: Tile) -> Result<(Vec<Launch>, usize), Error> {
+    pub(super) fn launches(&self, tile: Tile, busy_lanes: usize) -> Result<(Vec<Launch>, usize), Error> {
         let (product, c) = (self.product, Slot::from(self.c));
-        let split = match self.finish {
-            Finish::BackwardInput { .. } => product.whole(self.kernel.name, self.planes)?,
-            _ => product.split(&tile),
-        };
+        let split = self.split(&tile, busy_lanes);
+        one_invocation(self.kernel.name, split.depth)?;
         let form = Some(Form { tile, quads: self.quads });
         let launch = |c: Slot| {
             let mut bindings = vec![self.a.into(), self.b.into(), c];
@@ -95,6 +94,32 @@ impl ProductOp {
             None => (vec![launch(c)], 0),
             Some(reduce) => (vec![launch(Slot::Scratch), reduce], split.parts * product.len()),
         })
+    }
+
+    fn split(&self, tile: &Tile, busy_lanes: usize) -> Split {
+        match self.finish {
+            Finish::BackwardInput { .. } => self.product.whole(self.planes),
+            _ => self.product.split(tile, busy_lanes),
+        }
+    }
+
+    /// The tiles to take, the most promising first; at least one.
+    pub(super) fn candidates(&self, profile: &Profile) -> Vec<Tile> {
+        profile.candidates(self.product, |tile| self.split(tile, profile.busy_lanes))
+    }
+
+    /// What products have in common that take the same time: kernel, sizes, and which matrices are read or written
+    /// four elements at a time.
+    pub(super) fn name(&self) -> String {
+        let (Product { rows, cols, depth }, Quads { a, b, c }) = (self.product, self.quads);
+        let quads = [a, b, c].map(|quads| if quads { '4' } else { '1' });
+        let planes = self.planes;
+        format!("{} {rows}x{cols}x{depth}x{planes} {}", self.kernel.name, String::from_iter(quads))
+    }
+
+    /// Its work.
+    pub(super) fn multiplications(&self) -> usize {
+        self.product.len() * self.product.depth * self.planes
     }
 
     /// What adds up parts of sums.

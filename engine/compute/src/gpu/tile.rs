@@ -86,12 +86,30 @@ impl fmt::Display for Tile {
     }
 }
 
+impl Tile {
+    /// Reads what `Display` writes.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        all().find(|tile| tile.to_string() == name)
+    }
+}
+
+/// Every tile there is.
+pub(super) fn all() -> impl Iterator<Item = Tile> {
+    let aheads = [Ahead::Nothing, Ahead::Registers, Ahead::Buffers];
+    TILES.into_iter().flat_map(move |tile| aheads.map(|ahead| tile.ahead(ahead)))
+}
+
+/// Their names.
+pub(crate) fn names() -> Vec<String> {
+    all().map(|tile| tile.to_string()).collect()
+}
+
 /// What software drivers run.
 pub(super) const PLAIN: Tile = SMALLEST.ahead(Ahead::Nothing);
 /// The shape with the fewest demands: every adapter runs it.
 const SMALLEST: Tile = Tile::new([32, 32], [4, 4], 16);
 
-/// All shapes that are ever used, those for narrow matrices included; each also with two slabs.
+/// All shapes, those for narrow matrices included.
 pub(super) const TILES: [Tile; 10] = [
     SMALLEST,
     Tile::new([16, 64], [4, 4], 16),

@@ -9,7 +9,7 @@ const BEFORE: usize = 13;
 /// Between weight and bias, and behind them.
 const BETWEEN: usize = 7;
 
-fn conv(batch: usize, side: [usize; 2], channels: [usize; 2], kernel: usize, stride: usize) -> ConvShape {
+pub fn conv(batch: usize, side: [usize; 2], channels: [usize; 2], kernel: usize, stride: usize) -> ConvShape {
     let ([height, width], [c_in, c_out]) = (side, channels);
     ConvShape { batch, height, width, c_in, c_out, kernel, stride }
 }
@@ -82,7 +82,7 @@ fn place(weight_len: usize, bias_len: usize) -> (LayerParams, usize) {
     (LayerParams { weight: BEFORE, bias }, bias + bias_len + BETWEEN)
 }
 
-fn conv2d_forward(shape: ConvShape, relu: bool) -> Case {
+pub fn conv2d_forward(shape: ConvShape, relu: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.weight_len(), shape.c_out);
     let x = case.input("x", shape.batch * shape.input_len());
@@ -110,7 +110,7 @@ fn relu_output(case: &mut Case, len: usize) -> Buf {
     case.input_of("relu", y)
 }
 
-fn conv2d_backward_params(shape: ConvShape) -> Case {
+pub fn conv2d_backward_params(shape: ConvShape) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.weight_len(), shape.c_out);
     let x = case.input("x", shape.batch * shape.input_len());
@@ -120,7 +120,7 @@ fn conv2d_backward_params(shape: ConvShape) -> Case {
     case
 }
 
-fn dense_forward(shape: DenseShape, relu: bool) -> Case {
+pub fn dense_forward(shape: DenseShape, relu: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.inputs * shape.outputs, shape.outputs);
     let x = case.input("x", shape.batch * shape.inputs);
@@ -130,7 +130,7 @@ fn dense_forward(shape: DenseShape, relu: bool) -> Case {
     case
 }
 
-fn dense_backward_input(shape: DenseShape, masked: bool) -> Case {
+pub fn dense_backward_input(shape: DenseShape, masked: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.inputs * shape.outputs, shape.outputs);
     let dy = case.input("dy", shape.batch * shape.outputs);

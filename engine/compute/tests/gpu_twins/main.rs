@@ -11,6 +11,7 @@ mod model;
 mod objective;
 #[path = "../support/mod.rs"]
 mod support;
+mod tiles;
 
 use kelvin_compute::{Device, DeviceRequest, adapters, open};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -25,7 +26,14 @@ type Body = Box<dyn FnOnce(&dyn Device) -> Result<(), String> + Send>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let tests = [layers::tests(), elementwise::tests(), objective::tests(), model::tests(), faults::tests()];
+    let tests = [
+        layers::tests(),
+        tiles::tests(),
+        elementwise::tests(),
+        objective::tests(),
+        model::tests(),
+        faults::tests(),
+    ];
     let scenarios = support::scenarios::all();
     let scenarios = scenarios.into_iter().map(|(name, run)| (name.to_owned(), Box::new(run) as Body));
     let tests = tests.into_iter().flatten().chain(scenarios);
