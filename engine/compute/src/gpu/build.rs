@@ -5,6 +5,7 @@ use super::executor::{Dispatch, GpuExecutor, KernelDispatch, PlanBuffer};
 use super::kernels::{Access, Kernel};
 use super::lower::{Launch, Lowering, Slot, Step};
 use super::objective::ObjectiveLayout;
+use super::pipeline_cache::PipelineCache;
 use super::tile::Form;
 use super::tiles::Tiles;
 use super::trusted;
@@ -27,7 +28,7 @@ pub(super) fn executor(context: &Arc<Context>, tiles: &Tiles, plan: &Plan) -> Re
 
     let buffers = Buffers::new(context, plan, &lowering)?;
     let objective = Arc::new(ObjectiveLayout::new(context, &buffers.floats, first_objective(&programs))?);
-    let mut pipelines = Pipelines::new(context);
+    let mut pipelines = Pipelines::new(context, context.pipelines.as_ref());
     let mut compiled = Vec::with_capacity(programs.len());
     for (name, steps) in programs {
         let dispatches = steps.iter().map(|step| match step {
@@ -100,13 +101,15 @@ type PipelineKey = (&'static str, Option<Form>, Vec<(&'static str, u64)>);
 /// Pipelines made so far: layers of the same shape share one, and so do the passes of a network.
 pub(super) struct Pipelines<'a> {
     context: &'a Context,
+    cache: Option<&'a PipelineCache>,
     layouts: HashMap<&'static str, (wgpu::BindGroupLayout, wgpu::PipelineLayout)>,
     built: HashMap<PipelineKey, wgpu::ComputePipeline>,
 }
 
 impl<'a> Pipelines<'a> {
-    pub(super) fn new(context: &'a Context) -> Self {
-        Self { context, layouts: HashMap::new(), built: HashMap::new() }
+    /// What is built can be kept in a cache, and found there.
+    pub(super) fn new(context: &'a Context, cache: Option<&'a PipelineCache>) -> Self {
+        Self { context, cache, layouts: HashMap::new(), built: HashMap::new() }
     }
 
     pub(super) fn dispatch(&mut self, launch: &Launch, buffers: &Buffers) -> Result<KernelDispatch, Error> {
@@ -129,7 +132,8 @@ impl<'a> Pipelines<'a> {
         }
         let (_, layout) = &self.layouts[kernel.name];
         let module = trusted::module(self.context, kernel, launch.form)?;
-        let pipeline = self.context.pipeline(kernel.name, &module, "main", layout, &launch.constants)?;
+        let pipeline =
+            self.context.pipeline(kernel.name, &module, "main", layout, &launch.constants, self.cache)?;
         self.built.insert(key, pipeline.clone());
         Ok(pipeline)
     }

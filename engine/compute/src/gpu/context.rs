@@ -3,6 +3,7 @@
 //! wgpu's default answer to an error is a panic. Here errors of creation are caught by error scopes and
 //! returned; whatever comes later, from a callback, is kept and returned by the next call.
 
+use super::pipeline_cache::PipelineCache;
 use crate::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
 pub(super) struct Context {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
+    /// Of the built-in kernels, where the driver has one.
+    pub(super) pipelines: Option<PipelineCache>,
     /// Whether the driver runs on the processor.
     pub(super) software: bool,
     /// The first fault that no call could return when it happened.
@@ -33,8 +36,12 @@ impl Context {
         limits.max_compute_workgroup_storage_size = available.max_compute_workgroup_storage_size;
         limits.max_compute_invocations_per_workgroup = available.max_compute_invocations_per_workgroup;
         limits.max_compute_workgroup_size_x = available.max_compute_workgroup_size_x;
-        let descriptor =
-            wgpu::DeviceDescriptor { label: Some("kelvin"), required_limits: limits, ..Default::default() };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("kelvin"),
+            required_limits: limits,
+            required_features: adapter.features() & wgpu::Features::PIPELINE_CACHE,
+            ..Default::default()
+        };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
             Error::NoDevice(format!(
                 "{} cannot be opened: {error}; try another device",
@@ -53,7 +60,10 @@ impl Context {
         let uncaptured = keep(&fault);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured(error.to_string())));
         let software = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
-        Ok(Self { device, queue, software, fault })
+        // Mesa's llvmpipe compiles at the first dispatch, too late for its cache.
+        let caches = !software && device.features().contains(wgpu::Features::PIPELINE_CACHE);
+        let pipelines = caches.then(|| PipelineCache::open(&device, &adapter.get_info())).flatten();
+        Ok(Self { device, queue, pipelines, software, fault })
     }
 
     /// Runs `create` and returns the first error wgpu found in it.
@@ -133,6 +143,7 @@ impl Context {
         entry_point: &str,
         layout: &wgpu::PipelineLayout,
         constants: &[(&str, f64)],
+        cache: Option<&PipelineCache>,
     ) -> Result<wgpu::ComputePipeline, Error> {
         let descriptor = wgpu::ComputePipelineDescriptor {
             label: Some(kernel),
@@ -144,7 +155,7 @@ impl Context {
                 // Every kernel writes its workgroup memory before it reads it.
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: cache.map(|cache| &cache.handle),
         };
         self.guarded(|| self.device.create_compute_pipeline(&descriptor))
             .map_err(|error| refused(kernel, &error))

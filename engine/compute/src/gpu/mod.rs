@@ -22,6 +22,7 @@ mod executor;
 mod kernels;
 mod lower;
 mod objective;
+mod pipeline_cache;
 mod products;
 mod split;
 mod tile;
@@ -70,6 +71,10 @@ impl Device for GpuDevice {
         if tune::measure(&self.context, &self.tiles, plan)? {
             self.tiles.keep(&self.report);
         }
-        Ok(Box::new(build::executor(&self.context, &self.tiles, plan)?))
+        let executor = build::executor(&self.context, &self.tiles, plan)?;
+        if let Some(pipelines) = &self.context.pipelines {
+            pipelines.keep();
+        }
+        Ok(Box::new(executor))
     }
 }

@@ -144,8 +144,9 @@ impl ObjectiveCompiler for GpuCompiler {
         let source = wgpu::ShaderSource::Wgsl(kernel.wgsl.as_str().into());
         let module =
             self.context.module(wgpu::ShaderModuleDescriptor { label: Some(ENTRY_POINT), source })?;
-        let pipeline =
-            |entry: &str| self.context.pipeline(ENTRY_POINT, &module, entry, &self.layout.pipeline, &[]);
+        let pipeline = |entry: &str| {
+            self.context.pipeline(ENTRY_POINT, &module, entry, &self.layout.pipeline, &[], None)
+        };
         let phases =
             (0..kernel.phases).map(|phase| pipeline(&phase_name(phase))).collect::<Result<_, _>>()?;
         let pipelines = ObjectivePipelines { phases, objective: pipeline(ENTRY_POINT)? };
