@@ -1,5 +1,6 @@
 //! Which tiles suit a product on an adapter, by arithmetic alone.
 
+use super::lower::MAX_GROUPS;
 use super::split::{Product, Split};
 use super::tile::{Ahead, PLAIN, TILES, Tile};
 use super::{AdapterKind, AdapterReport};
@@ -60,7 +61,10 @@ impl Profile {
         let aheads = |tile: Tile| [Ahead::Buffers, Ahead::Registers].map(|ahead| tile.ahead(ahead));
         // Two slabs where they fit.
         let fitting = |tile| aheads(tile).into_iter().find(|tile| self.fits(tile));
-        let mut tiles: Vec<_> = TILES.into_iter().filter_map(fitting).collect();
+        let launches = |tile: &Tile| {
+            product.groups(tile, split(tile)).iter().all(|groups| *groups as usize <= MAX_GROUPS)
+        };
+        let mut tiles: Vec<_> = TILES.into_iter().filter_map(fitting).filter(launches).collect();
         // Among equals those that compute less beyond the edges.
         tiles.sort_by_key(|tile| {
             let split = split(tile);
@@ -123,6 +127,10 @@ mod tests {
                 }
             }
         }
+        // More tiles of few rows than a dispatch can have.
+        let tiles =
+            candidates(&Profile::new(&report(AdapterKind::Integrated, 16 << 10, 256)), 2_000_000, 32, 256);
+        assert!(tiles.iter().all(|tile| 2_000_000 <= tile.rows * MAX_GROUPS), "{tiles:?}");
         // Less than any adapter has.
         let tiny = Profile::new(&report(AdapterKind::Discrete, 1, 1));
         assert_eq!(candidates(&tiny, 8, 8, 8), [PLAIN]);

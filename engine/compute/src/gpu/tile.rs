@@ -35,6 +35,11 @@ impl Tile {
         Self { rows, cols, block_rows, block_cols, slab, ahead: Ahead::Registers }
     }
 
+    /// Reads what `Display` writes.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        all().find(|tile| tile.to_string() == name)
+    }
+
     pub(super) const fn ahead(self, ahead: Ahead) -> Self {
         Self { ahead, ..self }
     }
@@ -83,13 +88,6 @@ impl fmt::Display for Tile {
             Ahead::Registers => "",
             Ahead::Buffers => " double",
         })
-    }
-}
-
-impl Tile {
-    /// Reads what `Display` writes.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        all().find(|tile| tile.to_string() == name)
     }
 }
 

@@ -85,8 +85,9 @@ impl Tiles {
         open.then(|| product.candidates(&self.profile))
     }
 
+    /// What was decided stays: a plan may have been compiled by it.
     pub(super) fn decide(&self, product: &ProductOp, tile: Tile) {
-        self.chosen().insert(product.name(), tile);
+        self.chosen().entry(product.name()).or_insert(tile);
     }
 
     /// Writes the file, if there is one.

@@ -24,8 +24,9 @@ pub(super) fn module(
     }
     let create = || {
         // SAFETY: a `Kernel` can only come from the table of files that this program was compiled with. Their loops
-        // are all `for` loops whose counter runs to a bound fixed before the loop, and they index buffers by sizes that
-        // `Plan::check` has compared with the lengths of what is bound, shared memory by constants.
+        // are all `for` loops whose counter runs to a bound fixed before the loop. They index buffers by sizes that
+        // `Plan::check` has compared with the lengths of what is bound, and shared memory by constants; they divide by
+        // sizes that it has found to be positive.
         #[allow(unsafe_code)]
         unsafe {
             context.device.create_shader_module_trusted(descriptor, ShaderRuntimeChecks::unchecked())

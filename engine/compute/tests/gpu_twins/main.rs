@@ -13,7 +13,7 @@ mod objective;
 mod support;
 mod tiles;
 
-use kelvin_compute::{Device, DeviceRequest, adapters, open};
+use kelvin_compute::{Device, DeviceRequest, Tiling, adapters, open_with};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -51,7 +51,9 @@ fn main() -> ExitCode {
 fn device() -> Result<Arc<dyn Device>, String> {
     let adapters = adapters();
     let adapter = adapters.first().ok_or("no adapter: install mesa-vulkan-drivers and libvulkan1")?;
-    let device = open(&DeviceRequest::Named(adapter.name.clone())).map_err(|error| error.to_string())?;
+    // Measuring would take longer than the tests, and give other bits each time.
+    let device = open_with(&DeviceRequest::Named(adapter.name.clone()), &Tiling::Estimated)
+        .map_err(|error| error.to_string())?;
     Ok(Arc::from(device))
 }
 
