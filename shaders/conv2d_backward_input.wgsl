@@ -4,18 +4,14 @@
 //                       of dy[b, (y - ky) / STRIDE, (x - kx) / STRIDE, co] w[ky, kx, ci, co]
 //
 // dy [batch, OUT_HEIGHT, OUT_WIDTH, c_out], w [KERNEL, KERNEL, c_in, C_OUT] in params,
-// dx [batch, HEIGHT, WIDTH, c_in].
+// dx and relu [batch, HEIGHT, WIDTH, c_in].
 // With a stride, most taps of a pixel fall between outputs. Pixels (STRIDE i + py, STRIDE j + px) of one phase
 // (py, px) use the same taps, ky = STRIDE ty + py and kx = STRIDE tx + px, and these meet output
 // (i - ty, j - tx): so each phase is one product without gaps, over TAPS * TAPS * C_OUT terms instead of
 // KERNEL * KERNEL * C_OUT.
-// As a product: planes = STRIDE * STRIDE phases, ROWS = batch * PHASE_HEIGHT * PHASE_WIDTH, COLS = c_in,
+// As a product: a = dy, b = w, planes = STRIDE * STRIDE phases, ROWS = batch * PHASE_HEIGHT * PHASE_WIDTH, COLS = c_in,
 // DEPTH = TAPS * TAPS * C_OUT, never split. CPU twin: cpu/conv2d_backward_input.rs.
-// Joined to shared/matmul.wgsl.
-
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> params: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+// Joined to shared/matmul.wgsl, shared/store_backward_input.wgsl.
 
 override WEIGHT: u32;
 override HEIGHT: u32;
@@ -30,45 +26,57 @@ override TAPS: u32;
 override PHASE_HEIGHT: u32;
 override PHASE_WIDTH: u32;
 
-const A_ALONG_DEPTH: bool = true;
-const B_ALONG_DEPTH: bool = true;
-
 // Tap (ty, tx) and channel of k, which counts through [TAPS, TAPS, C_OUT].
 fn tap_of(k: u32) -> vec3<u32> {
     let tap = k / C_OUT;
     return vec3(tap / TAPS, tap % TAPS, k % C_OUT);
 }
 
-fn load_a(row: u32, k: u32) -> f32 {
-    let tap = tap_of(k);
-    let j = row % PHASE_WIDTH;
-    let i = (row / PHASE_WIDTH) % PHASE_HEIGHT;
-    let image = row / (PHASE_WIDTH * PHASE_HEIGHT);
-    // An output above or left of the image wraps to a huge number and fails the test with those below and
-    // right.
-    let out_y = i - tap.x;
-    let out_x = j - tap.y;
-    if out_y >= OUT_HEIGHT || out_x >= OUT_WIDTH {
-        return 0.0;
-    }
-    return dy[((image * OUT_HEIGHT + out_y) * OUT_WIDTH + out_x) * C_OUT + tap.z];
+// Image, i and j of a row.
+fn pixel_of(row: u32) -> vec3<u32> {
+    return vec3(row / (PHASE_WIDTH * PHASE_HEIGHT), (row / PHASE_WIDTH) % PHASE_HEIGHT, row % PHASE_WIDTH);
 }
 
-fn load_b(k: u32, col: u32) -> f32 {
+// Where output (i, j) of the image begins, even if there is none, and i and j.
+alias LineOfA = vec3<u32>;
+const A_ALONG_DEPTH: bool = true;
+
+fn line_of_a(row: u32) -> LineOfA {
+    let pixel = pixel_of(row);
+    return vec3(((pixel.x * OUT_HEIGHT + pixel.y) * OUT_WIDTH + pixel.z) * C_OUT, pixel.y, pixel.z);
+}
+
+fn load_a(line: LineOfA, k: u32) -> ValueOfA {
+    let tap = tap_of(k);
+    // An output above or left of the image wraps to a huge number and fails the test with those below and right.
+    if line.y - tap.x >= OUT_HEIGHT || line.z - tap.y >= OUT_WIDTH {
+        return ValueOfA();
+    }
+    return read_a(line.x - (tap.x * OUT_WIDTH + tap.y) * C_OUT + tap.z);
+}
+
+alias LineOfB = u32;
+const B_ALONG_DEPTH: bool = true;
+
+fn line_of_b(col: u32) -> LineOfB {
+    return WEIGHT + col * C_OUT;
+}
+
+fn load_b(line: LineOfB, k: u32) -> ValueOfB {
     let tap = tap_of(k);
     let ky = tap.x * STRIDE + plane / STRIDE;
     let kx = tap.y * STRIDE + plane % STRIDE;
     if ky >= KERNEL || kx >= KERNEL {
-        return 0.0;
+        return ValueOfB();
     }
-    return params[WEIGHT + ((ky * KERNEL + kx) * COLS + col) * C_OUT + tap.z];
+    return read_b(line + (ky * KERNEL + kx) * COLS * C_OUT + tap.z);
 }
 
-fn store(split: u32, row: u32, col: u32, sum: f32) {
-    let px = (row % PHASE_WIDTH) * STRIDE + plane % STRIDE;
-    let py = ((row / PHASE_WIDTH) % PHASE_HEIGHT) * STRIDE + plane / STRIDE;
-    let image = row / (PHASE_WIDTH * PHASE_HEIGHT);
+fn store(split: u32, row: u32, col: u32, sum: Value) {
+    let pixel = pixel_of(row);
+    let py = pixel.y * STRIDE + plane / STRIDE;
+    let px = pixel.z * STRIDE + plane % STRIDE;
     if py < HEIGHT && px < WIDTH {
-        dx[((image * HEIGHT + py) * WIDTH + px) * COLS + col] = sum;
+        store_masked(place(((pixel.x * HEIGHT + py) * WIDTH + px) * COLS + col), sum);
     }
 }

@@ -4,24 +4,20 @@
 //
 // x [batch, HEIGHT, WIDTH, C_IN], dy [batch, OUT_HEIGHT, OUT_WIDTH, c_out]; dw [KERNEL, KERNEL, C_IN, c_out]
 // and db [c_out] in grads.
-// As a product: ROWS = KERNEL * KERNEL * C_IN + 1 (the last row is the bias), COLS = c_out,
+// As a product: a = x, b = dy, ROWS = KERNEL * KERNEL * C_IN + 1 (the last row is the bias), COLS = c_out,
 // DEPTH = batch * OUT_HEIGHT * OUT_WIDTH. CPU twin: cpu/conv2d_backward_params.rs.
-// Joined to shared/matmul.wgsl, shared/store_backward_params.wgsl, shared/patch.wgsl, and shared/images_floats.wgsl or
-// shared/images_frames.wgsl.
+// Joined to shared/matmul.wgsl, shared/rows_of_b.wgsl, shared/store_backward_params.wgsl, shared/patch.wgsl.
 
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> grads: array<f32>;
-
+alias LineOfA = u32;
 const A_ALONG_DEPTH: bool = false;
-const B_ALONG_DEPTH: bool = false;
 
-fn load_a(row: u32, k: u32) -> f32 {
-    if row == ROWS - 1u {
-        return BIAS_ROW_INPUT;
-    }
-    return x_at(patch_start(k) + patch_step(row));
+fn line_of_a(row: u32) -> LineOfA {
+    return select(patch_step(row), BIAS_LINE, row == ROWS - 1u);
 }
 
-fn load_b(k: u32, col: u32) -> f32 {
-    return dy[k * COLS + col];
+fn load_a(line: LineOfA, k: u32) -> ValueOfA {
+    if line == BIAS_LINE {
+        return ValueOfA(1.0);
+    }
+    return read_a(line + patch_start(k));
 }

@@ -9,6 +9,8 @@
 @group(0) @binding(1) var<storage, read> params: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
+alias Value = f32;
+
 override SPLITS: u32;
 override LEN: u32;
 override COLS: u32;

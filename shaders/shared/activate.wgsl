@@ -1,10 +1,11 @@
-// Shared: ReLU, if the layer has one. Not max(): a NaN must come out as a NaN, to be found later.
+// Shared: ReLU, if the layer has one, of an element or of several. Not max(): a NaN must come out as a NaN, to be found
+// later.
 
 override RELU: bool;
 
-fn activate(value: f32) -> f32 {
+fn activate(value: Value) -> Value {
     if RELU {
-        return select(value, 0.0, value <= 0.0);
+        return select(value, Value(), value <= Value());
     }
     return value;
 }

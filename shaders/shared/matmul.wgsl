@@ -2,18 +2,21 @@
 //
 //     c[row, col] = sum over k of a[row, k] * b[k, col]      row < ROWS, col < COLS, k < DEPTH
 //
-// The kernel this text is joined to says what their elements are (load_a, load_b) and where c goes (store).
-// For a convolution, load_a finds the input pixel that row and k stand for, so no patch matrix is ever
-// written.
+// The kernel this text is joined to says what their elements are (load_a, load_b) and where c goes (store). For a
+// convolution, load_a finds the input pixel that row and k stand for, so no patch matrix is ever written.
 //
-// A workgroup makes a tile of 32 x 32 elements of c, each of its 64 invocations a block of 4 x 4 in
-// registers. The workgroup walks along k in slabs of 16: it copies 32 x 16 elements of a and of b to shared
-// memory, four a load, and every invocation then reads one vec4 of each per step of k for 16 multiplications.
+// A workgroup makes a tile of TILE_ROWS x TILE_COLS elements of c, each of its invocations a block of 4 ROW_QUADS x
+// 4 COL_QUADS in registers. It walks along k in slabs of SLAB: every invocation copies at most one 4 x 4 block of a
+// and one of b to shared memory (operand.wgsl), and then reads, for each k, ROW_QUADS + COL_QUADS vectors for
+// 16 ROW_QUADS COL_QUADS multiplications. With PREFETCH the next slab is on its way to registers meanwhile; with two
+// BUFFERS in shared memory nobody waits for those who still multiply.
 //
-// Dispatch: x tiles of rows, y tiles of columns, z = split * PLANES + plane. A plane is one of several
-// products that differ in what load_a, load_b and store make of `plane`. A long sum is cut into SPLITS parts
-// of SPLIT_DEPTH; each part goes to its own place and a second kernel adds them in order, so that short
-// matrices still fill the device, no invocation loops for long, and no float is added atomically.
+// Dispatch: x tiles of rows, y tiles of columns, z = split * PLANES + plane. A plane is one of several products that
+// differ in what load_a, load_b and store make of `plane`. A long sum is cut into SPLITS parts of SPLIT_DEPTH; each
+// part goes to its own place and a second kernel adds them in order, so that short matrices still fill the device, no
+// invocation loops for long, and no float is added atomically.
+//
+// gpu/tile.rs puts these sizes, which are powers of two, in front of the text.
 
 override ROWS: u32;
 override COLS: u32;
@@ -22,116 +25,116 @@ override PLANES: u32;
 override SPLITS: u32;
 override SPLIT_DEPTH: u32;
 
-const TILE: u32 = 32u;
-const QUADS: u32 = 8u;
-const SLAB: u32 = 16u;
-// One vec4 more than a row needs, so that invocations that store down a column hit different memory banks.
-const PITCH: u32 = 9u;
-const LANES: u32 = 64u;
-
-var<workgroup> a_slab: array<vec4<f32>, SLAB * PITCH>;
-var<workgroup> b_slab: array<vec4<f32>, SLAB * PITCH>;
+const ROW_LANES: u32 = TILE_ROWS / (4u * ROW_QUADS);
+const COL_LANES: u32 = TILE_COLS / (4u * COL_QUADS);
+const LANES: u32 = ROW_LANES * COL_LANES;
+const UNROLLED: u32 = select(1u, 4u, PREFETCH);
+const A_TILE: u32 = TILE_ROWS;
+const B_TILE: u32 = TILE_COLS;
+const A_BINDING: u32 = 0u;
+const B_BINDING: u32 = 1u;
 
 var<private> plane: u32;
 
-fn a_or_zero(row: u32, k: u32, end: u32) -> f32 {
-    if row < ROWS && k < end {
-        return load_a(row, k);
-    }
-    return 0.0;
+// What an invocation computes, by quads of rows and of columns: c10[i] is a row of the block's second four, in its
+// first four columns. Blocks with one quad of rows or columns leave the others alone.
+struct Block {
+    c00: mat4x4<f32>,
+    c01: mat4x4<f32>,
+    c10: mat4x4<f32>,
+    c11: mat4x4<f32>,
 }
 
-fn b_or_zero(k: u32, col: u32, end: u32) -> f32 {
-    if col < COLS && k < end {
-        return load_b(k, col);
-    }
-    return 0.0;
+fn outer(a: vec4<f32>, b: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4(a.x * b, a.y * b, a.z * b, a.w * b);
 }
 
-// The place in a slab (k, quad) that an invocation fills: neighbours along k or along the quads, whichever
-// way the matrix lies in memory.
-fn slab_place(i: u32, along_depth: bool) -> vec2<u32> {
-    if along_depth {
-        return vec2(i % SLAB, i / SLAB);
+// Adds the products of one k. Quads of a block lie a whole workgroup apart, so that neighbours read neighbours.
+fn multiply(block: ptr<function, Block>, a_at: u32, b_at: u32) {
+    let a0 = a_slab[a_at];
+    let b0 = b_slab[b_at];
+    (*block).c00 += outer(a0, b0);
+    if COL_QUADS == 2u {
+        (*block).c01 += outer(a0, b_slab[b_at + COL_LANES]);
     }
-    return vec2(i / QUADS, i % QUADS);
+    if ROW_QUADS == 2u {
+        let a1 = a_slab[a_at + ROW_LANES];
+        (*block).c10 += outer(a1, b0);
+        if COL_QUADS == 2u {
+            (*block).c11 += outer(a1, b_slab[b_at + COL_LANES]);
+        }
+    }
 }
 
-fn fill_slabs(i: u32, first_row: u32, first_col: u32, first_k: u32, end: u32) {
-    let a_place = slab_place(i, A_ALONG_DEPTH);
-    let row = first_row + 4u * a_place.y;
-    let a_k = first_k + a_place.x;
-    a_slab[a_place.x * PITCH + a_place.y] = vec4(
-        a_or_zero(row, a_k, end),
-        a_or_zero(row + 1u, a_k, end),
-        a_or_zero(row + 2u, a_k, end),
-        a_or_zero(row + 3u, a_k, end),
-    );
-    let b_place = slab_place(i, B_ALONG_DEPTH);
-    let col = first_col + 4u * b_place.y;
-    let b_k = first_k + b_place.x;
-    b_slab[b_place.x * PITCH + b_place.y] = vec4(
-        b_or_zero(b_k, col, end),
-        b_or_zero(b_k, col + 1u, end),
-        b_or_zero(b_k, col + 2u, end),
-        b_or_zero(b_k, col + 3u, end),
-    );
-}
-
-fn store_row(split: u32, row: u32, col: u32, sums: vec4<f32>) {
-    if row >= ROWS {
-        return;
-    }
-    if col < COLS {
-        store(split, row, col, sums.x);
-    }
-    if col + 1u < COLS {
-        store(split, row, col + 1u, sums.y);
-    }
-    if col + 2u < COLS {
-        store(split, row, col + 2u, sums.z);
-    }
-    if col + 3u < COLS {
-        store(split, row, col + 3u, sums.w);
-    }
+fn store_quads(split: u32, row: u32, col: u32, sums: mat4x4<f32>) {
+    store_row(split, row, col, sums[0]);
+    store_row(split, row + 1u, col, sums[1]);
+    store_row(split, row + 2u, col, sums[2]);
+    store_row(split, row + 3u, col, sums[3]);
 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     plane = group.z % PLANES;
-    // Not a constant even where SPLITS is one: drivers would unroll the loop over short sums, and take ten
-    // times as long to compile it.
+    // Not a constant even where SPLITS is one: drivers would unroll the loop over short sums, and take ten times as
+    // long to compile it.
     let split = group.z / PLANES;
     let begin = split * SPLIT_DEPTH;
     let end = min(begin + SPLIT_DEPTH, DEPTH);
-    let first_row = group.x * TILE;
-    let first_col = group.y * TILE;
-    let row_quad = lane / QUADS;
-    let col_quad = lane % QUADS;
 
-    var c0 = vec4(0.0);
-    var c1 = vec4(0.0);
-    var c2 = vec4(0.0);
-    var c3 = vec4(0.0);
-    for (var first_k = begin; first_k < end; first_k += SLAB) {
-        fill_slabs(lane, first_row, first_col, first_k, end);
-        fill_slabs(lane + LANES, first_row, first_col, first_k, end);
-        workgroupBarrier();
-        for (var k = 0u; k < SLAB; k++) {
-            let a = a_slab[k * PITCH + row_quad];
-            let b = b_slab[k * PITCH + col_quad];
-            c0 += a.x * b;
-            c1 += a.y * b;
-            c2 += a.z * b;
-            c3 += a.w * b;
+    // Where the copies of a leave invocations without work, those start with b.
+    let of_a = a_corner(lane);
+    let of_b = b_corner((lane + LANES - A_COPIERS) % LANES);
+    let a_lines = lines_of_a(group.x * TILE_ROWS + of_a.line, ROWS);
+    let b_lines = lines_of_b(group.y * TILE_COLS + of_b.line, COLS);
+    let row_lane = lane / COL_LANES;
+    let col_lane = lane % COL_LANES;
+    var block: Block;
+    var buffer = 0u;
+    // A turn fetches the slab of k and multiplies the one before, with PREFETCH while the other is on its way.
+    for (var k = begin; k < end + SLAB; k += SLAB) {
+        var next_a: mat4x4<f32>;
+        var next_b: mat4x4<f32>;
+        if PREFETCH {
+            next_a = fetch_a(of_a, a_lines, k, end);
+            next_b = fetch_b(of_b, b_lines, k, end);
         }
+        if k > begin {
+            for (var i = 0u; i < SLAB; i += UNROLLED) {
+                let a_at = (buffer * SLAB + i) * A_PITCH + row_lane;
+                let b_at = (buffer * SLAB + i) * B_PITCH + col_lane;
+                multiply(&block, a_at, b_at);
+                if UNROLLED == 4u {
+                    multiply(&block, a_at + A_PITCH, b_at + B_PITCH);
+                    multiply(&block, a_at + 2u * A_PITCH, b_at + 2u * B_PITCH);
+                    multiply(&block, a_at + 3u * A_PITCH, b_at + 3u * B_PITCH);
+                }
+            }
+        }
+        if BUFFERS == 2u {
+            buffer = 1u - buffer;
+        } else {
+            workgroupBarrier();
+        }
+        if !PREFETCH {
+            next_a = fetch_a(of_a, a_lines, k, end);
+            next_b = fetch_b(of_b, b_lines, k, end);
+        }
+        put_a(of_a, buffer, next_a);
+        put_b(of_b, buffer, next_b);
         workgroupBarrier();
     }
 
-    let row = first_row + 4u * row_quad;
-    let col = first_col + 4u * col_quad;
-    store_row(split, row, col, c0);
-    store_row(split, row + 1u, col, c1);
-    store_row(split, row + 2u, col, c2);
-    store_row(split, row + 3u, col, c3);
+    let row = group.x * TILE_ROWS + 4u * row_lane;
+    let col = group.y * TILE_COLS + 4u * col_lane;
+    store_quads(split, row, col, block.c00);
+    if COL_QUADS == 2u {
+        store_quads(split, row, col + 4u * COL_LANES, block.c01);
+    }
+    if ROW_QUADS == 2u {
+        store_quads(split, row + 4u * ROW_LANES, col, block.c10);
+        if COL_QUADS == 2u {
+            store_quads(split, row + 4u * ROW_LANES, col + 4u * COL_LANES, block.c11);
+        }
+    }
 }

@@ -75,10 +75,7 @@ fn has_shape(op: &Op) -> bool {
         Op::ColumnMeans { count, width, .. } => *count > 0 && *width > 0,
         Op::ClipNorm { ranges, .. } => ranges.iter().all(|range| range.start < range.end),
         Op::Guard { samples, grad_len, .. } => *samples > 0 && *grad_len > 0,
-        Op::ReluBackward { len, .. }
-        | Op::Adam { len, .. }
-        | Op::RmsProp { len, .. }
-        | Op::Copy { len, .. } => *len > 0,
+        Op::Adam { len, .. } | Op::RmsProp { len, .. } | Op::Copy { len, .. } => *len > 0,
     }
 }
 
@@ -114,11 +111,14 @@ fn accesses(op: &Op) -> Vec<Access> {
             let others = [read(*params, conv_end(s, layer)), write(*y, s.batch * s.output_len())];
             images(x, s).into_iter().chain(others).collect()
         }
-        Op::Conv2dBackwardInput { shape: s, dy, params, layer, dx } => vec![
+        Op::Conv2dBackwardInput { shape: s, dy, params, layer, relu, dx } => [
             read(*dy, s.batch * s.output_len()),
             read(*params, conv_end(s, layer)),
             write(*dx, s.batch * s.input_len()),
-        ],
+        ]
+        .into_iter()
+        .chain(relu.map(|relu| read(relu, s.batch * s.input_len())))
+        .collect(),
         Op::Conv2dBackwardParams { shape: s, x, dy, grads, layer } => {
             let others = [read(*dy, s.batch * s.output_len()), write(*grads, conv_end(s, layer))];
             images(x, s).into_iter().chain(others).collect()
@@ -128,17 +128,19 @@ fn accesses(op: &Op) -> Vec<Access> {
             read(*params, dense_end(s, layer)),
             write(*y, s.batch * s.outputs),
         ],
-        Op::DenseBackwardInput { shape: s, dy, params, layer, dx } => vec![
+        Op::DenseBackwardInput { shape: s, dy, params, layer, relu, dx } => [
             read(*dy, s.batch * s.outputs),
             read(*params, dense_end(s, layer)),
             write(*dx, s.batch * s.inputs),
-        ],
+        ]
+        .into_iter()
+        .chain(relu.map(|relu| read(relu, s.batch * s.inputs)))
+        .collect(),
         Op::DenseBackwardParams { shape: s, x, dy, grads, layer } => vec![
             read(*x, s.batch * s.inputs),
             read(*dy, s.batch * s.outputs),
             write(*grads, dense_end(s, layer)),
         ],
-        Op::ReluBackward { y, dy, len } => vec![read(*y, *len), write(*dy, *len)],
         Op::Objective(o) => {
             let [trained, online, target] = o.lens();
             vec![
@@ -214,6 +216,7 @@ mod tests {
             dy: p.buf("dy", 100),
             params: p.buf("params", 100),
             layer: LayerParams { weight: 0, bias: 64 },
+            relu: None,
             dx: p.buf("dx", 100),
         });
         for (result, words) in

@@ -71,7 +71,6 @@ impl Op {
             Op::DenseForward { shape, .. }
             | Op::DenseBackwardInput { shape, .. }
             | Op::DenseBackwardParams { shape, .. } => dense(shape),
-            Op::ReluBackward { len, .. } => traffic(3 * len),
             Op::Objective(o) => {
                 let [trained, online, target] = o.lens();
                 traffic(2 * trained + online + target + o.batch * METRIC_SLOTS)
@@ -104,7 +103,6 @@ impl Op {
             Op::DenseForward { shape, .. } => dense("dense_forward", shape),
             Op::DenseBackwardInput { shape, .. } => dense("dense_backward_input", shape),
             Op::DenseBackwardParams { shape, .. } => dense("dense_backward_params", shape),
-            Op::ReluBackward { len, .. } => format!("relu_backward {len}"),
             Op::Objective(_) => "objective".into(),
             Op::ColumnMeans { .. } => "column_means".into(),
             Op::ClipNorm { .. } => "clip_norm".into(),

@@ -2,8 +2,10 @@
 
 use crate::gpu::{self, Adapter, AdapterReport, GpuDevice};
 use crate::{CpuDevice, Device, Error, Executor, Plan};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The device a person asked for; `--device` on the command line.
@@ -50,10 +52,37 @@ pub fn adapters() -> Vec<AdapterReport> {
     gpu::list().into_iter().map(|adapter| adapter.report).collect()
 }
 
+/// Where a GPU's tiles come from: the shapes in which its workgroups compute matrix products.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tiling {
+    /// Measured when a plan is compiled, for about two seconds, and kept in the cache folder; estimated on software
+    /// adapters and where `KELVIN_AUTOTUNE=off`.
+    #[default]
+    Auto,
+    /// Measured on any adapter, and kept in this file.
+    Measured(PathBuf),
+    /// Estimated from the adapter's limits.
+    Estimated,
+    /// This one for everything, as [`Device::tiles`] names them.
+    Fixed(String),
+}
+
+impl Tiling {
+    /// Every tile, by the name that [`Tiling::Fixed`] takes; not every adapter can run all of them.
+    pub fn names() -> Vec<String> {
+        gpu::tile_names()
+    }
+}
+
 /// Opens the device asked for. [`Device::describe`] says which one it became, and why.
 ///
 /// [`Error::NoDevice`] if there is none of that kind; it lists the adapters that were seen.
 pub fn open(request: &DeviceRequest) -> Result<Box<dyn Device>, Error> {
+    open_with(request, &Tiling::Auto)
+}
+
+/// As [`open`], with a say in how a GPU computes.
+pub fn open_with(request: &DeviceRequest, tiling: &Tiling) -> Result<Box<dyn Device>, Error> {
     if *request == DeviceRequest::Cpu {
         return Ok(Box::new(Explained { device: CpuDevice, why: "as asked for".into() }));
     }
@@ -65,7 +94,7 @@ pub fn open(request: &DeviceRequest) -> Result<Box<dyn Device>, Error> {
                 let why = format!("no GPU found ({})", seen(&adapters));
                 Ok(Box::new(Explained { device: CpuDevice, why }))
             }
-            Some(adapter) => match GpuDevice::open(adapter) {
+            Some(adapter) => match GpuDevice::open(adapter, tiling) {
                 Ok(device) => Ok(Box::new(Explained { device, why: "the first GPU found".into() })),
                 Err(error) => Ok(Box::new(Explained { device: CpuDevice, why: error.to_string() })),
             },
@@ -78,7 +107,7 @@ pub fn open(request: &DeviceRequest) -> Result<Box<dyn Device>, Error> {
                     seen(&adapters)
                 ))
             })?;
-            open_adapter(adapter, "the first GPU found")
+            open_adapter(adapter, tiling, "the first GPU found")
         }
         DeviceRequest::Named(name) => {
             let wanted = name.to_lowercase();
@@ -93,13 +122,13 @@ pub fn open(request: &DeviceRequest) -> Result<Box<dyn Device>, Error> {
                     seen(&adapters)
                 ))
             })?;
-            open_adapter(adapter, "asked for by name")
+            open_adapter(adapter, tiling, "asked for by name")
         }
     }
 }
 
-fn open_adapter(adapter: &Adapter, why: &str) -> Result<Box<dyn Device>, Error> {
-    Ok(Box::new(Explained { device: GpuDevice::open(adapter)?, why: why.into() }))
+fn open_adapter(adapter: &Adapter, tiling: &Tiling, why: &str) -> Result<Box<dyn Device>, Error> {
+    Ok(Box::new(Explained { device: GpuDevice::open(adapter, tiling)?, why: why.into() }))
 }
 
 /// The adapters in words, for a message.
@@ -120,6 +149,10 @@ struct Explained<D> {
 impl<D: Device> Device for Explained<D> {
     fn describe(&self) -> String {
         format!("{}: {}", self.device.describe(), self.why)
+    }
+
+    fn tiles(&self) -> BTreeMap<String, String> {
+        self.device.tiles()
     }
 
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error> {

@@ -2,6 +2,7 @@
 
 use crate::{Buf, ByteBuf, Error, ObjectiveKernel, Plan, Program};
 use std::any::Any;
+use std::collections::BTreeMap;
 
 /// A plan made ready on one device, owning its buffers.
 ///
@@ -45,6 +46,11 @@ pub struct CompiledObjective(pub(crate) Box<dyn Any + Send>);
 pub trait Device: Send + Sync {
     /// One line for a person: which device, and why it was taken.
     fn describe(&self) -> String;
+    /// How each matrix product of the plans compiled so far is cut into tiles, by the product. Another tile adds in
+    /// another order; the same tiles give the same bits. Empty where nothing is chosen.
+    fn tiles(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
     /// Makes a plan ready: buffers, pipelines, bind groups.
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error>;
 }

@@ -37,7 +37,7 @@ mod plan;
 
 pub use cost::Cost;
 pub use cpu::CpuDevice;
-pub use device::{DeviceRequest, adapters, open};
+pub use device::{DeviceRequest, Tiling, adapters, open, open_with};
 pub use error::Error;
 pub use executor::{CompiledObjective, Device, Executor, ObjectiveCompiler};
 pub use gpu::{AdapterKind, AdapterReport};

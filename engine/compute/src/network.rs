@@ -221,20 +221,19 @@ impl Network {
         for (index, spec) in self.layers.iter().enumerate().rev() {
             let (x, layer) = (self.input(pass, index), self.params[index]);
             let dy = hidden_grads.get(index).copied().unwrap_or(dy);
-            if let Some(y) = pass.hidden.get(index).copied() {
-                ops.push(Op::ReluBackward { y, dy, len: batch * spec.output_len() });
-            }
-            let dx = index.checked_sub(1).map(|below| hidden_grads[below]);
+            // The layer below ends in a ReLU, whose output is this layer's input.
+            let below = index.checked_sub(1);
+            let (relu, dx) = (below.map(|below| pass.hidden[below]), below.map(|below| hidden_grads[below]));
             match *spec {
                 Layer::Conv(shape) => {
                     let shape = ConvShape { batch, ..shape };
                     ops.push(Op::Conv2dBackwardParams { shape, x, dy, grads, layer });
-                    ops.extend(dx.map(|dx| Op::Conv2dBackwardInput { shape, dy, params, layer, dx }));
+                    ops.extend(dx.map(|dx| Op::Conv2dBackwardInput { shape, dy, params, layer, relu, dx }));
                 }
                 Layer::Dense { inputs, outputs } => {
                     let shape = DenseShape { batch, inputs, outputs };
                     ops.push(Op::DenseBackwardParams { shape, x: floats(x)?, dy, grads, layer });
-                    ops.extend(dx.map(|dx| Op::DenseBackwardInput { shape, dy, params, layer, dx }));
+                    ops.extend(dx.map(|dx| Op::DenseBackwardInput { shape, dy, params, layer, relu, dx }));
                 }
             }
         }

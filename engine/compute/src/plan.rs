@@ -122,18 +122,30 @@ pub enum Op {
     },
     /// `y = x ∗ w + b`, then ReLU if asked.
     Conv2dForward { shape: ConvShape, x: Images, params: Buf, layer: LayerParams, y: Buf, relu: bool },
-    /// `dx` from `dy`.
-    Conv2dBackwardInput { shape: ConvShape, dy: Buf, params: Buf, layer: LayerParams, dx: Buf },
+    /// `dx` from `dy`; zero where `relu`, the output of a ReLU below this layer, is `<= 0`.
+    Conv2dBackwardInput {
+        shape: ConvShape,
+        dy: Buf,
+        params: Buf,
+        layer: LayerParams,
+        relu: Option<Buf>,
+        dx: Buf,
+    },
     /// Weight and bias gradients from `x` and `dy`, into the flat gradient buffer.
     Conv2dBackwardParams { shape: ConvShape, x: Images, dy: Buf, grads: Buf, layer: LayerParams },
     /// `y = x w + b`, then ReLU if asked.
     DenseForward { shape: DenseShape, x: Buf, params: Buf, layer: LayerParams, y: Buf, relu: bool },
-    /// `dx` from `dy`.
-    DenseBackwardInput { shape: DenseShape, dy: Buf, params: Buf, layer: LayerParams, dx: Buf },
+    /// `dx` from `dy`; zero where `relu`, the output of a ReLU below this layer, is `<= 0`.
+    DenseBackwardInput {
+        shape: DenseShape,
+        dy: Buf,
+        params: Buf,
+        layer: LayerParams,
+        relu: Option<Buf>,
+        dx: Buf,
+    },
     /// Weight and bias gradients from `x` and `dy`, into the flat gradient buffer.
     DenseBackwardParams { shape: DenseShape, x: Buf, dy: Buf, grads: Buf, layer: LayerParams },
-    /// `dy[i] = 0` where `y[i] <= 0`, in place; `y` is the ReLU's output.
-    ReluBackward { y: Buf, dy: Buf, len: usize },
     /// The staged objective: losses' gradient and metrics from the networks' outputs. The kernel comes from
     /// outside and can be replaced between two runs ([`crate::objective`]).
     Objective(ObjectiveBufs),

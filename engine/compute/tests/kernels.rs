@@ -69,12 +69,16 @@ fn check_layer(forward: &Case, backward_input: &Case, backward_params: &Case) {
 #[test]
 fn definitions_of_gradients_match_finite_differences() {
     for shape in cases::conv_shapes() {
-        check_layer(&conv_forward(shape, false), &conv_backward_input(shape), &conv_backward_params(shape));
+        check_layer(
+            &conv_forward(shape, false),
+            &conv_backward_input(shape, false),
+            &conv_backward_params(shape),
+        );
     }
     for shape in cases::dense_shapes() {
         check_layer(
             &dense_forward(shape, false),
-            &dense_backward_input(shape),
+            &dense_backward_input(shape, false),
             &dense_backward_params(shape),
         );
     }

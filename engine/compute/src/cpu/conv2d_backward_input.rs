@@ -1,15 +1,16 @@
-//! `dx` from `dy`.
+//! `dx` from `dy`, zero where a ReLU below is.
 
-use super::{bands::Bands, matmul::Matrix, matmul::matmul_strided, scratch::ScratchPool};
+use super::{bands::Bands, matmul::Matrix, matmul::matmul_strided, relu_mask, scratch::ScratchPool};
 use crate::ConvShape;
 use rayon::prelude::*;
 
-/// Writes `dx: [batch, height, width, c_in]`; `dy: [batch, out_height, out_width, c_out]`, and `transposed` has room for
-/// the weights.
+/// Writes `dx: [batch, height, width, c_in]`; `dy: [batch, out_height, out_width, c_out]`, `relu` is like `dx`, and
+/// `transposed` has room for the weights.
 pub(super) fn run(
     shape: &ConvShape,
     dy: &[f32],
     weight: &[f32],
+    relu: Option<&[f32]>,
     dx: &mut [f32],
     transposed: &mut [f32],
     scratch: &ScratchPool,
@@ -25,7 +26,7 @@ pub(super) fn run(
     });
     let weight = Matrix::new(transposed, shape.c_out, taps);
     let images = dx.par_chunks_mut(shape.input_len()).zip(dy.par_chunks(shape.output_len()));
-    images.for_each(|(dx, dy)| {
+    images.enumerate().for_each(|(image, (dx, dy))| {
         let pixels = shape.out_height() * shape.out_width();
         let dy = Matrix::new(dy, pixels, shape.c_out);
         scratch.with(bands.len(shape.out_height()), |grads| {
@@ -33,16 +34,14 @@ pub(super) fn run(
             grads[pixels * bands.window()..].fill(0.0);
             for fold in bands.folds() {
                 let met = &mut grads[bands.met(shape.out_height(), fold)];
-                matmul_strided(
-                    met,
-                    bands.window(),
-                    fold.shift > 0,
-                    dy,
-                    weight.columns(fold.first_tap, fold.taps),
-                );
+                let weight = weight.columns(fold.first_tap, fold.taps);
+                matmul_strided(met, bands.window(), fold.shift > 0, dy, weight);
             }
             dx.fill(0.0);
             bands.scatter_add(grads, dx);
         });
+        if let Some(relu) = relu {
+            relu_mask::apply(&relu[image * shape.input_len()..], dx);
+        }
     });
 }

@@ -3,7 +3,7 @@
 use super::bands::Input;
 use super::scratch::ScratchPool;
 use super::{CpuCompiled, CpuCompiler};
-use super::{adam, clip_norm, column_means, copy, decode_frames, guard, matmul, relu_backward, rmsprop};
+use super::{adam, clip_norm, column_means, copy, decode_frames, guard, matmul, rmsprop};
 use super::{conv2d_backward_input, conv2d_backward_params, conv2d_forward};
 use super::{dense_backward_input, dense_backward_params, dense_forward};
 use crate::objective::METRIC_SLOTS;
@@ -137,18 +137,22 @@ impl Memory {
                 let y = &mut y[..shape.batch * shape.output_len()];
                 conv2d_forward::run(shape, input(x, shape, bufs, bytes), weight, bias, y, *relu, scratch);
             }),
-            Op::Conv2dBackwardInput { shape, dy, params, layer, dx } => writing(bufs, *dx, |dx, bufs| {
-                let (weight, _) = parts(&bufs[params.0], layer, shape.weight_len(), shape.c_out);
-                let dx = &mut dx[..shape.batch * shape.input_len()];
-                conv2d_backward_input::run(
-                    shape,
-                    &bufs[dy.0][..shape.batch * shape.output_len()],
-                    weight,
-                    dx,
-                    shared,
-                    scratch,
-                );
-            }),
+            Op::Conv2dBackwardInput { shape, dy, params, layer, relu, dx } => {
+                writing(bufs, *dx, |dx, bufs| {
+                    let (weight, _) = parts(&bufs[params.0], layer, shape.weight_len(), shape.c_out);
+                    let dx = &mut dx[..shape.batch * shape.input_len()];
+                    let relu = relu.map(|relu| &bufs[relu.0][..dx.len()]);
+                    conv2d_backward_input::run(
+                        shape,
+                        &bufs[dy.0][..shape.batch * shape.output_len()],
+                        weight,
+                        relu,
+                        dx,
+                        shared,
+                        scratch,
+                    );
+                })
+            }
             Op::Conv2dBackwardParams { shape, x, dy, grads, layer } => {
                 writing(bufs, *grads, |grads, bufs| {
                     let (dw, db) = parts_mut(grads, layer, shape.weight_len(), shape.c_out)?;
@@ -172,17 +176,22 @@ impl Memory {
                     shared,
                 );
             }),
-            Op::DenseBackwardInput { shape, dy, params, layer, dx } => writing(bufs, *dx, |dx, bufs| {
-                let (weight, _) = parts(&bufs[params.0], layer, shape.inputs * shape.outputs, shape.outputs);
-                let dx = &mut dx[..shape.batch * shape.inputs];
-                dense_backward_input::run(
-                    shape,
-                    &bufs[dy.0][..shape.batch * shape.outputs],
-                    weight,
-                    dx,
-                    shared,
-                );
-            }),
+            Op::DenseBackwardInput { shape, dy, params, layer, relu, dx } => {
+                writing(bufs, *dx, |dx, bufs| {
+                    let (weight, _) =
+                        parts(&bufs[params.0], layer, shape.inputs * shape.outputs, shape.outputs);
+                    let dx = &mut dx[..shape.batch * shape.inputs];
+                    let relu = relu.map(|relu| &bufs[relu.0][..dx.len()]);
+                    dense_backward_input::run(
+                        shape,
+                        &bufs[dy.0][..shape.batch * shape.outputs],
+                        weight,
+                        relu,
+                        dx,
+                        shared,
+                    );
+                })
+            }
             Op::DenseBackwardParams { shape, x, dy, grads, layer } => {
                 writing(bufs, *grads, |grads, bufs| {
                     let (dw, db) = parts_mut(grads, layer, shape.inputs * shape.outputs, shape.outputs)?;
@@ -191,9 +200,6 @@ impl Memory {
                     Ok(())
                 })?
             }
-            Op::ReluBackward { y, dy, len } => writing(bufs, *dy, |dy, bufs| {
-                relu_backward::run(&bufs[y.0][..*len], &mut dy[..*len]);
-            }),
             Op::Objective(o) => {
                 let objective = objective.ok_or_else(|| Error::Misuse("no objective has been set".into()))?;
                 run_objective(bufs, o, objective);

@@ -21,7 +21,7 @@ mod executor;
 mod guard;
 mod matmul;
 mod reduce;
-mod relu_backward;
+mod relu_mask;
 mod rmsprop;
 mod scratch;
 

@@ -1,18 +1,22 @@
 //! Makes everything a plan needs on a device: buffers, pipelines and bind groups, each once.
 
 use super::context::Context;
-use super::executor::{Dispatch, GpuExecutor, PlanBuffer};
+use super::executor::{Dispatch, GpuExecutor, KernelDispatch, PlanBuffer};
 use super::kernels::{Access, Kernel};
 use super::lower::{Launch, Lowering, Slot, Step};
 use super::objective::ObjectiveLayout;
+use super::pipeline_cache::PipelineCache;
+use super::tile::Form;
+use super::tiles::Tiles;
+use super::trusted;
 use crate::{BufSpec, Error, Plan};
 use std::collections::HashMap;
 use std::sync::Arc;
 use wgpu::BufferUsages;
 
 /// Compiles a checked plan.
-pub(super) fn executor(context: &Arc<Context>, plan: &Plan) -> Result<GpuExecutor, Error> {
-    let mut lowering = Lowering::default();
+pub(super) fn executor(context: &Arc<Context>, tiles: &Tiles, plan: &Plan) -> Result<GpuExecutor, Error> {
+    let mut lowering = Lowering::new(tiles);
     let mut programs = Vec::with_capacity(plan.programs.len());
     for (name, ops) in &plan.programs {
         let mut steps = Vec::new();
@@ -24,11 +28,11 @@ pub(super) fn executor(context: &Arc<Context>, plan: &Plan) -> Result<GpuExecuto
 
     let buffers = Buffers::new(context, plan, &lowering)?;
     let objective = Arc::new(ObjectiveLayout::new(context, &buffers.floats, first_objective(&programs))?);
-    let mut pipelines = Pipelines { context, layouts: HashMap::new(), built: HashMap::new() };
+    let mut pipelines = Pipelines::new(context, context.pipelines.as_ref());
     let mut compiled = Vec::with_capacity(programs.len());
     for (name, steps) in programs {
         let dispatches = steps.iter().map(|step| match step {
-            Step::Launch(launch) => pipelines.dispatch(launch, &buffers),
+            Step::Launch(launch) => pipelines.dispatch(launch, &buffers).map(Dispatch::Kernel),
             Step::Objective(bufs) => {
                 objective.dispatch(context, &buffers.floats, bufs).map(Dispatch::Objective)
             }
@@ -47,7 +51,7 @@ fn first_objective(programs: &[(String, Vec<Step>)]) -> Option<crate::ObjectiveB
 }
 
 /// The plan's buffers, and those that only kernels know.
-struct Buffers {
+pub(super) struct Buffers {
     floats: Vec<PlanBuffer>,
     bytes: Vec<PlanBuffer>,
     scratch: wgpu::Buffer,
@@ -55,7 +59,7 @@ struct Buffers {
 }
 
 impl Buffers {
-    fn new(context: &Context, plan: &Plan, lowering: &Lowering) -> Result<Self, Error> {
+    pub(super) fn new(context: &Context, plan: &Plan, lowering: &Lowering<'_>) -> Result<Self, Error> {
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
         let floats = |spec: &BufSpec| {
             // Which buffer holds the objective's uniforms is not worth a pass over the plan.
@@ -91,29 +95,35 @@ impl Buffers {
     }
 }
 
-/// A kernel's name and the bits of its constants.
-type PipelineKey = (&'static str, Vec<(&'static str, u64)>);
+/// A kernel's name, its form and the bits of its constants.
+type PipelineKey = (&'static str, Option<Form>, Vec<(&'static str, u64)>);
 
 /// Pipelines made so far: layers of the same shape share one, and so do the passes of a network.
-struct Pipelines<'a> {
+pub(super) struct Pipelines<'a> {
     context: &'a Context,
+    cache: Option<&'a PipelineCache>,
     layouts: HashMap<&'static str, (wgpu::BindGroupLayout, wgpu::PipelineLayout)>,
     built: HashMap<PipelineKey, wgpu::ComputePipeline>,
 }
 
-impl Pipelines<'_> {
-    fn dispatch(&mut self, launch: &Launch, buffers: &Buffers) -> Result<Dispatch, Error> {
+impl<'a> Pipelines<'a> {
+    /// What is built can be kept in a cache, and found there.
+    pub(super) fn new(context: &'a Context, cache: Option<&'a PipelineCache>) -> Self {
+        Self { context, cache, layouts: HashMap::new(), built: HashMap::new() }
+    }
+
+    pub(super) fn dispatch(&mut self, launch: &Launch, buffers: &Buffers) -> Result<KernelDispatch, Error> {
         let pipeline = self.pipeline(launch)?;
         let bound: Vec<_> = launch.bindings.iter().map(|slot| buffers.get(*slot)).collect();
         let (layout, _) = &self.layouts[launch.kernel.name];
         let bind_group = self.context.bind_group(layout, &bound)?;
-        Ok(Dispatch::Kernel { pipeline, bind_group, groups: launch.groups })
+        Ok(KernelDispatch { pipeline, bind_group, groups: launch.groups })
     }
 
     fn pipeline(&mut self, launch: &Launch) -> Result<wgpu::ComputePipeline, Error> {
         let kernel = launch.kernel;
         let bits = launch.constants.iter().map(|(name, value)| (*name, value.to_bits()));
-        let key = (kernel.name, bits.collect());
+        let key = (kernel.name, launch.form, bits.collect());
         if let Some(pipeline) = self.built.get(&key) {
             return Ok(pipeline.clone());
         }
@@ -121,8 +131,9 @@ impl Pipelines<'_> {
             self.layouts.insert(kernel.name, self.context.layouts(binding_types(kernel))?);
         }
         let (_, layout) = &self.layouts[kernel.name];
-        let module = self.context.module(kernel.name, kernel.source())?;
-        let pipeline = self.context.pipeline(kernel.name, &module, "main", layout, &launch.constants)?;
+        let module = trusted::module(self.context, kernel, launch.form)?;
+        let pipeline =
+            self.context.pipeline(kernel.name, &module, "main", layout, &launch.constants, self.cache)?;
         self.built.insert(key, pipeline.clone());
         Ok(pipeline)
     }

@@ -3,6 +3,7 @@
 //! wgpu's default answer to an error is a panic. Here errors of creation are caught by error scopes and
 //! returned; whatever comes later, from a callback, is kept and returned by the next call.
 
+use super::pipeline_cache::PipelineCache;
 use crate::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,19 +18,30 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
 pub(super) struct Context {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
+    /// Of the built-in kernels, where the driver has one.
+    pub(super) pipelines: Option<PipelineCache>,
+    /// Whether the driver runs on the processor.
+    pub(super) software: bool,
     /// The first fault that no call could return when it happened.
     fault: Arc<Mutex<Option<String>>>,
 }
 
 impl Context {
-    /// Opens `adapter` with the limits WebGPU promises, and buffers as large as it has.
+    /// Opens `adapter` with the limits WebGPU promises, but buffers and workgroups as large as it has.
     pub(super) fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
         let available = adapter.limits();
         let mut limits = wgpu::Limits::default().or_worse_values_from(&available);
         limits.max_buffer_size = available.max_buffer_size;
         limits.max_storage_buffer_binding_size = available.max_storage_buffer_binding_size;
-        let descriptor =
-            wgpu::DeviceDescriptor { label: Some("kelvin"), required_limits: limits, ..Default::default() };
+        limits.max_compute_workgroup_storage_size = available.max_compute_workgroup_storage_size;
+        limits.max_compute_invocations_per_workgroup = available.max_compute_invocations_per_workgroup;
+        limits.max_compute_workgroup_size_x = available.max_compute_workgroup_size_x;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("kelvin"),
+            required_limits: limits,
+            required_features: adapter.features() & wgpu::Features::PIPELINE_CACHE,
+            ..Default::default()
+        };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
             Error::NoDevice(format!(
                 "{} cannot be opened: {error}; try another device",
@@ -47,7 +59,11 @@ impl Context {
         device.set_device_lost_callback(move |_, message| lost(message));
         let uncaptured = keep(&fault);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured(error.to_string())));
-        Ok(Self { device, queue, fault })
+        let software = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+        // Mesa's llvmpipe compiles at the first dispatch, too late for its cache.
+        let caches = !software && device.features().contains(wgpu::Features::PIPELINE_CACHE);
+        let pipelines = caches.then(|| PipelineCache::open(&device, &adapter.get_info())).flatten();
+        Ok(Self { device, queue, pipelines, software, fault })
     }
 
     /// Runs `create` and returns the first error wgpu found in it.
@@ -91,8 +107,8 @@ impl Context {
         words: usize,
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer, Error> {
-        // A binding must not be empty.
-        let size = 4 * words.max(1) as u64;
+        // A binding must not be empty, and kernels may read it by vectors of four words.
+        let size = 4 * words.max(1).next_multiple_of(4) as u64;
         let limits = self.device.limits();
         let most = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
         if size > most {
@@ -109,11 +125,14 @@ impl Context {
             .map_err(|error| Error::Unsupported(format!("no buffer `{name}` of {size} bytes: {error}")))
     }
 
-    /// A text that naga has accepted; `kernel` is for diagnostics.
-    pub(super) fn module(&self, kernel: &str, source: String) -> Result<wgpu::ShaderModule, Error> {
-        let source = wgpu::ShaderSource::Wgsl(source.into());
-        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(kernel), source };
-        self.guarded(|| self.device.create_shader_module(descriptor)).map_err(|error| refused(kernel, &error))
+    /// A text from outside, with all of wgpu's run-time checks. Its label is for diagnostics.
+    pub(super) fn module(
+        &self,
+        descriptor: wgpu::ShaderModuleDescriptor<'_>,
+    ) -> Result<wgpu::ShaderModule, Error> {
+        let kernel = descriptor.label.unwrap_or_default().to_owned();
+        self.guarded(|| self.device.create_shader_module(descriptor))
+            .map_err(|error| refused(&kernel, &error))
     }
 
     /// A compute pipeline from one entry point of a module.
@@ -124,6 +143,7 @@ impl Context {
         entry_point: &str,
         layout: &wgpu::PipelineLayout,
         constants: &[(&str, f64)],
+        cache: Option<&PipelineCache>,
     ) -> Result<wgpu::ComputePipeline, Error> {
         let descriptor = wgpu::ComputePipelineDescriptor {
             label: Some(kernel),
@@ -135,7 +155,7 @@ impl Context {
                 // Every kernel writes its workgroup memory before it reads it.
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: cache.map(|cache| &cache.handle),
         };
         self.guarded(|| self.device.create_compute_pipeline(&descriptor))
             .map_err(|error| refused(kernel, &error))
@@ -185,6 +205,6 @@ impl Context {
     }
 }
 
-fn refused(kernel: &str, error: &wgpu::Error) -> Error {
+pub(super) fn refused(kernel: &str, error: &wgpu::Error) -> Error {
     Error::Kernel { kernel: kernel.into(), reason: error.to_string() }
 }

@@ -20,8 +20,24 @@ pub(super) struct PlanBuffer {
 
 /// An op, or a part of one, ready to be recorded.
 pub(super) enum Dispatch {
-    Kernel { pipeline: wgpu::ComputePipeline, bind_group: wgpu::BindGroup, groups: [u32; 3] },
+    Kernel(KernelDispatch),
     Objective(ObjectiveDispatch),
+}
+
+/// A launch of a built-in kernel.
+pub(super) struct KernelDispatch {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) bind_group: wgpu::BindGroup,
+    pub(super) groups: [u32; 3],
+}
+
+impl KernelDispatch {
+    pub(super) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y, z] = self.groups;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 pub(super) struct GpuExecutor {
@@ -70,11 +86,7 @@ impl GpuExecutor {
             .ok_or_else(|| Error::Misuse(format!("program {} belongs to another plan", program.0)))?;
         for dispatch in dispatches {
             match dispatch {
-                Dispatch::Kernel { pipeline, bind_group, groups: [x, y, z] } => {
-                    pass.set_pipeline(pipeline);
-                    pass.set_bind_group(0, bind_group, &[]);
-                    pass.dispatch_workgroups(*x, *y, *z);
-                }
+                Dispatch::Kernel(kernel) => kernel.record(pass),
                 Dispatch::Objective(over) => match &self.objective {
                     Some(pipelines) => pipelines.record(pass, over),
                     None => {

@@ -1,6 +1,8 @@
 //! The table of WGSL kernels: the text of each, joined from its own file and what it shares with others, and
 //! how each uses its bindings.
 
+use super::tile::Form;
+
 /// How a kernel uses a storage buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -21,9 +23,9 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// The whole text.
-    pub(super) fn source(&self) -> String {
-        self.parts.concat()
+    /// The whole text; that of a product has a form.
+    pub(super) fn source(&self, form: Option<Form>) -> String {
+        form.map(|form| form.source()).unwrap_or_default() + &self.parts.concat()
     }
 }
 
@@ -52,43 +54,53 @@ kernels! {
     CLIP_NORM_SCALE = "clip_norm_scale" + ["sum_lanes", "clip_chunk"], [Read, Read, ReadWrite, ReadWrite];
     CLIP_NORM_SQUARES = "clip_norm_squares" + ["sum_lanes", "clip_chunk"], [Read, Read, ReadWrite];
     COLUMN_MEANS = "column_means" + ["sum_lanes"], [Read, ReadWrite];
-    CONV2D_BACKWARD_INPUT = "conv2d_backward_input" + ["matmul"], [Read, Read, ReadWrite];
-    CONV2D_BACKWARD_PARAMS =
-        "conv2d_backward_params" + ["matmul", "store_backward_params", "patch", "images_floats"],
+    CONV2D_BACKWARD_INPUT = "conv2d_backward_input" + ["store_backward_input"], [Read, Read, ReadWrite, Read];
+    CONV2D_BACKWARD_PARAMS = "conv2d_backward_params" + ["rows_of_b", "store_backward_params", "patch"],
         [Read, Read, ReadWrite];
-    CONV2D_BACKWARD_PARAMS_FRAMES =
-        "conv2d_backward_params" + ["matmul", "store_backward_params", "patch", "images_frames"],
-        [Read, Read, ReadWrite];
-    CONV2D_FORWARD =
-        "conv2d_forward" + ["matmul", "store_forward", "activate", "patch", "images_floats"],
-        [Read, Read, ReadWrite];
-    CONV2D_FORWARD_FRAMES =
-        "conv2d_forward" + ["matmul", "store_forward", "activate", "patch", "images_frames"],
-        [Read, Read, ReadWrite];
+    CONV2D_FORWARD = "conv2d_forward" + ["rows_of_b", "store_forward", "activate", "patch"],
+        [Read, Read, ReadWrite, Read];
     COPY = "copy" + ["linear_index"], [Read, ReadWrite];
     DECODE_FRAMES = "decode_frames" + ["linear_index"], [Read, ReadWrite];
-    DENSE_BACKWARD_INPUT = "dense_backward_input" + ["matmul"], [Read, Read, ReadWrite];
-    DENSE_BACKWARD_PARAMS = "dense_backward_params" + ["matmul", "store_backward_params"],
+    DENSE_BACKWARD_INPUT = "dense_backward_input" + ["store_backward_input"], [Read, Read, ReadWrite, Read];
+    DENSE_BACKWARD_PARAMS = "dense_backward_params" + ["rows_of_b", "store_backward_params"],
         [Read, Read, ReadWrite];
-    DENSE_FORWARD = "dense_forward" + ["matmul", "store_forward", "activate"], [Read, Read, ReadWrite];
+    DENSE_FORWARD = "dense_forward" + ["rows_of_b", "store_forward", "activate"],
+        [Read, Read, ReadWrite, Read];
     GUARD = "guard" + ["sum_lanes"], [Read, Read, Read, ReadWrite];
     REDUCE_BACKWARD_PARAMS = "reduce_backward_params" + ["linear_index"], [Read, ReadWrite];
     REDUCE_FORWARD = "reduce_forward" + ["linear_index", "activate"], [Read, Read, ReadWrite];
-    RELU_BACKWARD = "relu_backward" + ["linear_index"], [Read, ReadWrite];
     RMSPROP = "rmsprop" + ["linear_index"], [Read, Read, Read, ReadWrite, ReadWrite];
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::tile::{self, Quads};
     use naga::{AddressSpace, StorageAccess};
     use std::collections::BTreeSet;
 
+    /// Those that a kernel can be joined to.
+    fn forms(kernel: &Kernel) -> Vec<Option<Form>> {
+        if !kernel.source(None).contains("fn load_a(") {
+            return vec![None];
+        }
+        let quads = [false, true].into_iter().flat_map(|a| [false, true].map(|b| [a, b]));
+        let quads = quads.flat_map(|[a, b]| [false, true].map(|c| Quads { a, b, c }));
+        // Frames are images, which only convolutions read.
+        let frames = [false, true]
+            .into_iter()
+            .filter(|frames| !frames || kernel.source(None).contains("fn patch_start("));
+        let forms = |(quads, frames)| tile::all().map(move |tile| Some(Form { tile, quads, frames }));
+        quads.flat_map(|quads| frames.clone().map(move |frames| (quads, frames))).flat_map(forms).collect()
+    }
+
     #[test]
     fn every_kernel_is_valid_wgsl_and_binds_what_the_table_says() {
-        for kernel in ALL {
-            let module = super::super::validate::module(&kernel.source())
-                .unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
+        for (kernel, form) in
+            ALL.iter().flat_map(|kernel| forms(kernel).into_iter().map(move |f| (kernel, f)))
+        {
+            let module = super::super::validate::module(&kernel.source(form))
+                .unwrap_or_else(|e| panic!("{}, {form:?}: {e}", kernel.name));
             assert_eq!(module.entry_points.len(), 1, "{}", kernel.name);
             assert_eq!(module.entry_points[0].name, "main", "{}", kernel.name);
             let mut bindings: Vec<_> = module

@@ -7,47 +7,74 @@
 //!
 //! Kernels are the files of `shaders/`, each the twin of the file of its name in `cpu/`; sizes reach them as
 //! pipeline-overridable constants, so a driver sees them as numbers. No kernel adds floats atomically, so the
-//! same input gives the same bits on the same adapter.
+//! same input gives the same bits on the same adapter with the same tiles.
+//!
+//! Layers are matrix products ([`products`]), computed in [`tile`]s; which tile, [`estimate`] says by arithmetic, or
+//! [`tune`] by the clock, and [`tiles`] remembers.
 
 mod adapter;
 mod build;
+mod cache;
 mod clip_chunks;
 mod context;
+mod estimate;
 mod executor;
 mod kernels;
 mod lower;
 mod objective;
+mod pipeline_cache;
+mod products;
 mod split;
+mod tile;
+mod tiles;
+mod trusted;
+mod tune;
 mod validate;
 
 pub(crate) use adapter::{Adapter, list};
 pub use adapter::{AdapterKind, AdapterReport};
+pub(crate) use tile::names as tile_names;
 
-use crate::{Device, Error, Executor, Plan};
+use crate::{Device, Error, Executor, Plan, Tiling};
 use context::Context;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use tiles::Tiles;
 
 /// An opened adapter.
 pub(crate) struct GpuDevice {
     context: Arc<Context>,
-    description: String,
+    report: AdapterReport,
+    tiles: Tiles,
 }
 
 impl GpuDevice {
     /// Opens an adapter.
-    pub(crate) fn open(adapter: &Adapter) -> Result<Self, Error> {
-        let context = Arc::new(Context::open(&adapter.handle)?);
-        Ok(Self { context, description: adapter.report.to_string() })
+    pub(crate) fn open(adapter: &Adapter, tiling: &Tiling) -> Result<Self, Error> {
+        let report = adapter.report.clone();
+        let tiles = Tiles::new(&report, tiling)?;
+        Ok(Self { context: Arc::new(Context::open(&adapter.handle)?), report, tiles })
     }
 }
 
 impl Device for GpuDevice {
     fn describe(&self) -> String {
-        self.description.clone()
+        format!("{}, {}", self.report, self.tiles.describe())
+    }
+
+    fn tiles(&self) -> BTreeMap<String, String> {
+        self.tiles.by_name()
     }
 
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error> {
         plan.check()?;
-        Ok(Box::new(build::executor(&self.context, plan)?))
+        if tune::measure(&self.context, &self.tiles, plan)? {
+            self.tiles.keep(&self.report);
+        }
+        let executor = build::executor(&self.context, &self.tiles, plan)?;
+        if let Some(pipelines) = &self.context.pipelines {
+            pipelines.keep();
+        }
+        Ok(Box::new(executor))
     }
 }

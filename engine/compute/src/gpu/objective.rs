@@ -141,9 +141,12 @@ impl ObjectiveCompiler for GpuCompiler {
         let trial = trial.ok_or_else(|| Error::Misuse("this plan has no objective to compile for".into()))?;
         let checked = validate::module(&kernel.wgsl).map_err(refused)?;
         check_entry_points(&checked, kernel.phases).map_err(refused)?;
-        let module = self.context.module(ENTRY_POINT, kernel.wgsl.clone())?;
-        let pipeline =
-            |entry: &str| self.context.pipeline(ENTRY_POINT, &module, entry, &self.layout.pipeline, &[]);
+        let source = wgpu::ShaderSource::Wgsl(kernel.wgsl.as_str().into());
+        let module =
+            self.context.module(wgpu::ShaderModuleDescriptor { label: Some(ENTRY_POINT), source })?;
+        let pipeline = |entry: &str| {
+            self.context.pipeline(ENTRY_POINT, &module, entry, &self.layout.pipeline, &[], None)
+        };
         let phases =
             (0..kernel.phases).map(|phase| pipeline(&phase_name(phase))).collect::<Result<_, _>>()?;
         let pipelines = ObjectivePipelines { phases, objective: pipeline(ENTRY_POINT)? };

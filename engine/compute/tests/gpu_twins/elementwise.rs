@@ -15,7 +15,6 @@ pub fn tests() -> Vec<Test> {
         test(name, Box::new(move |device| decode_frames(device, [from, to], batch, stack, pixels)));
     }
     for len in [1, 255, 257, 100_003] {
-        test(format!("relu_backward: {len}"), Box::new(move |device| relu_backward(device, len)));
         test(format!("adam: {len}"), Box::new(move |device| adam(device, len, 0.0)));
         test(format!("rmsprop: {len}"), Box::new(move |device| rmsprop(device, len, 0.0)));
     }
@@ -53,18 +52,6 @@ fn decode_frames(
     let cpu = case.on_cpu()?;
     // A GPU's division may be off by 2.5 units in the last place, which is at most 5 u of the quotient.
     compare(&cpu, &case.on_gpu(device)?, |output, i| 5.0 * U * f64::from(cpu[output][i].abs()))
-}
-
-fn relu_backward(device: &dyn Device, len: usize) -> Result<(), String> {
-    let mut case = Case::new();
-    // The ReLU's output: what was negative is zero, and a NaN, which is not below zero, lets the gradient
-    // through.
-    let mut y: Vec<f32> = case.random(len).into_iter().map(|value| value.max(0.0)).collect();
-    y[len / 2] = f32::NAN;
-    let y = case.input_of("y", y);
-    let dy = case.output("dy", len);
-    case.op(Op::ReluBackward { y, dy, len });
-    case.check_exact(device)
 }
 
 fn copy(device: &dyn Device, len: usize) -> Result<(), String> {

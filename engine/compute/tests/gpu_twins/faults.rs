@@ -52,7 +52,7 @@ fn too_long(device: &dyn Device) -> Result<(), String> {
     let shape = DenseShape { batch: 1, inputs: 1, outputs: 40_000 };
     let layer = LayerParams { weight: 0, bias: 40_000 };
     let (dy, params, dx) = (plan.buf("dy", 40_000), plan.buf("params", 80_000), plan.buf("dx", 1));
-    plan.program("p", vec![Op::DenseBackwardInput { shape, dy, params, layer, dx }]);
+    plan.program("p", vec![Op::DenseBackwardInput { shape, dy, params, layer, relu: None, dx }]);
     refused(device, &plan, |error| matches!(error, Error::Unsupported(reason) if reason.contains("40000")))
 }
 

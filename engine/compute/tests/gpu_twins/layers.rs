@@ -2,14 +2,14 @@
 
 use crate::Test;
 use crate::case::Case;
-use kelvin_compute::{ConvShape, DenseShape, Images, LayerParams, Op};
+use kelvin_compute::{Buf, ConvShape, DenseShape, Images, LayerParams, Op};
 
 /// Parameters before the layer's, an odd number so that nothing is aligned by chance.
 const BEFORE: usize = 13;
 /// Between weight and bias, and behind them.
 const BETWEEN: usize = 7;
 
-fn conv(batch: usize, side: [usize; 2], channels: [usize; 2], kernel: usize, stride: usize) -> ConvShape {
+pub fn conv(batch: usize, side: [usize; 2], channels: [usize; 2], kernel: usize, stride: usize) -> ConvShape {
     let ([height, width], [c_in, c_out]) = (side, channels);
     ConvShape { batch, height, width, c_in, c_out, kernel, stride }
 }
@@ -61,8 +61,8 @@ pub fn tests() -> Vec<Test> {
         tests.push((name.clone(), Box::new(move |device| conv2d_forward(s, relu, false).check_sums(device))));
         let name = format!("{name}, of frames");
         tests.push((name, Box::new(move |device| conv2d_forward(s, relu, true).check_sums(device))));
-        let name = format!("conv2d_backward_input: {shape}");
-        tests.push((name, Box::new(move |device| conv2d_backward_input(s).check_sums(device))));
+        let name = format!("conv2d_backward_input: {shape}{}", if relu { ", masked" } else { "" });
+        tests.push((name, Box::new(move |device| conv2d_backward_input(s, relu).check_sums(device))));
         let name = format!("conv2d_backward_params: {shape}");
         tests.push((
             name.clone(),
@@ -75,8 +75,8 @@ pub fn tests() -> Vec<Test> {
         let shape = format!("batch {}, {} to {}", s.batch, s.inputs, s.outputs);
         let name = format!("dense_forward: {shape}{}", if relu { ", relu" } else { "" });
         tests.push((name, Box::new(move |device| dense_forward(s, relu).check_sums(device))));
-        let name = format!("dense_backward_input: {shape}");
-        tests.push((name, Box::new(move |device| dense_backward_input(s).check_sums(device))));
+        let name = format!("dense_backward_input: {shape}{}", if relu { ", masked" } else { "" });
+        tests.push((name, Box::new(move |device| dense_backward_input(s, relu).check_sums(device))));
         let name = format!("dense_backward_params: {shape}");
         tests.push((name, Box::new(move |device| dense_backward_params(s).check_sums(device))));
     }
@@ -100,7 +100,7 @@ fn images(case: &mut Case, shape: ConvShape, frames: bool) -> Images {
     }
 }
 
-fn conv2d_forward(shape: ConvShape, relu: bool, frames: bool) -> Case {
+pub fn conv2d_forward(shape: ConvShape, relu: bool, frames: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.weight_len(), shape.c_out);
     let x = images(&mut case, shape, frames);
@@ -110,17 +110,25 @@ fn conv2d_forward(shape: ConvShape, relu: bool, frames: bool) -> Case {
     case
 }
 
-fn conv2d_backward_input(shape: ConvShape) -> Case {
+fn conv2d_backward_input(shape: ConvShape, masked: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.weight_len(), shape.c_out);
     let dy = case.input("dy", shape.batch * shape.output_len());
     let params = case.input("params", len);
     let dx = case.output("dx", shape.batch * shape.input_len());
-    case.op(Op::Conv2dBackwardInput { shape, dy, params, layer, dx });
+    let relu = masked.then(|| relu_output(&mut case, shape.batch * shape.input_len()));
+    case.op(Op::Conv2dBackwardInput { shape, dy, params, layer, relu, dx });
     case
 }
 
-fn conv2d_backward_params(shape: ConvShape, frames: bool) -> Case {
+/// What was negative is zero, and a NaN, which is not below zero, lets the gradient through.
+fn relu_output(case: &mut Case, len: usize) -> Buf {
+    let mut y: Vec<f32> = case.random(len).into_iter().map(|value| value.max(0.0)).collect();
+    y[len / 2] = f32::NAN;
+    case.input_of("relu", y)
+}
+
+pub fn conv2d_backward_params(shape: ConvShape, frames: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.weight_len(), shape.c_out);
     let x = images(&mut case, shape, frames);
@@ -130,7 +138,7 @@ fn conv2d_backward_params(shape: ConvShape, frames: bool) -> Case {
     case
 }
 
-fn dense_forward(shape: DenseShape, relu: bool) -> Case {
+pub fn dense_forward(shape: DenseShape, relu: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.inputs * shape.outputs, shape.outputs);
     let x = case.input("x", shape.batch * shape.inputs);
@@ -140,13 +148,14 @@ fn dense_forward(shape: DenseShape, relu: bool) -> Case {
     case
 }
 
-fn dense_backward_input(shape: DenseShape) -> Case {
+pub fn dense_backward_input(shape: DenseShape, masked: bool) -> Case {
     let mut case = Case::new();
     let (layer, len) = place(shape.inputs * shape.outputs, shape.outputs);
     let dy = case.input("dy", shape.batch * shape.outputs);
     let params = case.input("params", len);
     let dx = case.output("dx", shape.batch * shape.inputs);
-    case.op(Op::DenseBackwardInput { shape, dy, params, layer, dx });
+    let relu = masked.then(|| relu_output(&mut case, shape.batch * shape.inputs));
+    case.op(Op::DenseBackwardInput { shape, dy, params, layer, relu, dx });
     case
 }
 

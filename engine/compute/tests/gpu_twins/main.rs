@@ -11,8 +11,9 @@ mod model;
 mod objective;
 #[path = "../support/mod.rs"]
 mod support;
+mod tiles;
 
-use kelvin_compute::{Device, DeviceRequest, adapters, open};
+use kelvin_compute::{Device, DeviceRequest, Tiling, adapters, open_with};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,7 +26,14 @@ type Body = Box<dyn FnOnce(&dyn Device) -> Result<(), String> + Send>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let tests = [layers::tests(), elementwise::tests(), objective::tests(), model::tests(), faults::tests()];
+    let tests = [
+        layers::tests(),
+        tiles::tests(),
+        elementwise::tests(),
+        objective::tests(),
+        model::tests(),
+        faults::tests(),
+    ];
     let scenarios = support::scenarios::all();
     let scenarios = scenarios.into_iter().map(|(name, run)| (name.to_owned(), Box::new(run) as Body));
     let tests = tests.into_iter().flatten().chain(scenarios);
@@ -43,7 +51,9 @@ fn main() -> ExitCode {
 fn device() -> Result<Arc<dyn Device>, String> {
     let adapters = adapters();
     let adapter = adapters.first().ok_or("no adapter: install mesa-vulkan-drivers and libvulkan1")?;
-    let device = open(&DeviceRequest::Named(adapter.name.clone())).map_err(|error| error.to_string())?;
+    // Measuring would take longer than the tests, and give other bits each time.
+    let device = open_with(&DeviceRequest::Named(adapter.name.clone()), &Tiling::Estimated)
+        .map_err(|error| error.to_string())?;
     Ok(Arc::from(device))
 }
 

@@ -57,10 +57,11 @@ impl Memory {
                 }
                 f.get_mut(y).unwrap()[..out.len()].copy_from_slice(&out);
             }
-            Op::Conv2dBackwardInput { shape, dy, params, layer, dx } => {
+            Op::Conv2dBackwardInput { shape, dy, params, layer, relu, dx } => {
                 let mut out = vec![0.0; shape.batch * shape.input_len()];
                 let (dy, weight) = (&f[dy], &f[params][layer.weight..]);
                 each_product(shape, |x, w, y| out[x] += dy[y] * weight[w]);
+                mask(&mut out, relu.map(|relu| &f[&relu]));
                 f.get_mut(dx).unwrap()[..out.len()].copy_from_slice(&out);
             }
             Op::Conv2dBackwardParams { shape, x: _, dy, grads, layer } => {
@@ -82,27 +83,20 @@ impl Memory {
                 }
                 put(f.get_mut(y).unwrap(), 0, &out);
             }
-            Op::DenseBackwardInput { shape: s, dy, params, layer, dx } => {
+            Op::DenseBackwardInput { shape: s, dy, params, layer, relu, dx } => {
                 let mut out = vec![0.0; s.batch * s.inputs];
                 let (dy, weight) = (&f[dy], &f[params][layer.weight..]);
                 for (i, k) in pairs(s.batch, s.inputs) {
                     let product = |j| dy[i * s.outputs + j] * weight[k * s.outputs + j];
                     out[i * s.inputs + k] = (0..s.outputs).map(product).sum();
                 }
+                mask(&mut out, relu.map(|relu| &f[&relu]));
                 put(f.get_mut(dx).unwrap(), 0, &out);
             }
             Op::DenseBackwardParams { shape: s, x, dy, grads, layer } => {
                 let (dw, db) = dense_param_grads(s, &f[x], &f[dy]);
                 put(f.get_mut(grads).unwrap(), layer.weight, &dw);
                 put(f.get_mut(grads).unwrap(), layer.bias, &db);
-            }
-            Op::ReluBackward { y, dy, len } => {
-                let y = f[y].clone();
-                for (dy, y) in f.get_mut(dy).unwrap().iter_mut().zip(y).take(*len) {
-                    if y <= 0.0 {
-                        *dy = 0.0;
-                    }
-                }
             }
             Op::Objective(_) => panic!("an objective is a script's"),
             Op::ColumnMeans { rows, means, count, width } => {
@@ -210,6 +204,15 @@ fn column_sums(rows: &[f64], count: usize, width: usize) -> Vec<f64> {
 
 fn activate(sum: f64, relu: bool) -> f64 {
     if relu { sum.max(0.0) } else { sum }
+}
+
+/// The derivative of a ReLU whose output is `relu`.
+fn mask(dx: &mut [f64], relu: Option<&Vec<f64>>) {
+    for (dx, y) in dx.iter_mut().zip(relu.into_iter().flatten()) {
+        if *y <= 0.0 {
+            *dx = 0.0;
+        }
+    }
 }
 
 fn put(to: &mut [f64], at: usize, values: &[f64]) {
