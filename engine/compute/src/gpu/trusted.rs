@@ -1,9 +1,9 @@
 //! Shader modules without run-time checks, for the kernels of `shaders/` alone.
 //!
 //! By default wgpu clamps every index into an array and counts the turns of every loop. In the inner loop of a matrix
-//! product that is as much work as the product itself. Scripts' kernels keep these checks. So do all kernels in debug
-//! builds, and on software drivers, which unroll loops that are not counted and take three times as long to compile
-//! them.
+//! product that is arithmetic at every read of shared memory, and a loop that drivers do not unroll. Scripts' kernels
+//! keep these checks. So do all kernels in debug builds, and on software drivers, which take three times as long to
+//! compile loops that they unroll.
 
 use super::context::{Context, refused};
 use super::kernels::Kernel;
