@@ -1,7 +1,7 @@
 //! Makes everything a plan needs on a device: buffers, pipelines and bind groups, each once.
 
 use super::context::Context;
-use super::executor::{Dispatch, GpuExecutor, KernelDispatch, PlanBuffer};
+use super::executor::{Dispatch, GpuExecutor, KernelDispatch, OpDispatches, PlanBuffer};
 use super::kernels::{Access, Kernel};
 use super::lower::{Launch, Lowering, Slot, Step};
 use super::objective::ObjectiveLayout;
@@ -19,32 +19,36 @@ pub(super) fn executor(context: &Arc<Context>, tiles: &Tiles, plan: &Plan) -> Re
     let mut lowering = Lowering::new(tiles);
     let mut programs = Vec::with_capacity(plan.programs.len());
     for (name, ops) in &plan.programs {
-        let mut steps = Vec::new();
-        for op in ops {
-            steps.extend(lowering.lower(op)?);
-        }
-        programs.push((name.clone(), steps));
+        let steps = ops.iter().map(|op| Ok((op.label(), lowering.lower(op)?)));
+        programs.push((name.clone(), steps.collect::<Result<Vec<_>, Error>>()?));
     }
 
     let buffers = Buffers::new(context, plan, &lowering)?;
     let objective = Arc::new(ObjectiveLayout::new(context, &buffers.floats, first_objective(&programs))?);
     let mut pipelines = Pipelines::new(context, context.pipelines.as_ref());
     let mut compiled = Vec::with_capacity(programs.len());
-    for (name, steps) in programs {
-        let dispatches = steps.iter().map(|step| match step {
+    for (name, ops) in programs {
+        let mut dispatch = |step: &Step| match step {
             Step::Launch(launch) => pipelines.dispatch(launch, &buffers).map(Dispatch::Kernel),
             Step::Objective(bufs) => {
                 objective.dispatch(context, &buffers.floats, bufs).map(Dispatch::Objective)
             }
+        };
+        let ops = ops.into_iter().map(|(label, steps)| {
+            let dispatches = steps.iter().map(&mut dispatch).collect::<Result<_, _>>()?;
+            Ok(OpDispatches { label, dispatches })
         });
-        compiled.push((name, dispatches.collect::<Result<Vec<_>, _>>()?));
+        compiled.push((name, ops.collect::<Result<Vec<_>, Error>>()?));
     }
     let Buffers { floats, bytes, .. } = buffers;
     GpuExecutor::new(Arc::clone(context), floats, bytes, compiled, objective)
 }
 
-fn first_objective(programs: &[(String, Vec<Step>)]) -> Option<crate::ObjectiveBufs> {
-    programs.iter().flat_map(|(_, steps)| steps).find_map(|step| match step {
+/// A program's name, and the label and dispatches of each of its ops.
+type ProgramSteps = (String, Vec<(String, Vec<Step>)>);
+
+fn first_objective(programs: &[ProgramSteps]) -> Option<crate::ObjectiveBufs> {
+    programs.iter().flat_map(|(_, ops)| ops).flat_map(|(_, steps)| steps).find_map(|step| match step {
         Step::Objective(bufs) => Some(*bufs),
         Step::Launch(_) => None,
     })

@@ -39,7 +39,8 @@ impl Context {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("kelvin"),
             required_limits: limits,
-            required_features: adapter.features() & wgpu::Features::PIPELINE_CACHE,
+            required_features: adapter.features()
+                & (wgpu::Features::PIPELINE_CACHE | wgpu::Features::TIMESTAMP_QUERY),
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {

@@ -1,11 +1,15 @@
 //! Runs a compiled plan: one compute pass a call, one submission.
 
+use super::clock::Clock;
 use super::context::{Context, TIMEOUT};
 use super::objective::{GpuCompiler, GpuObjective, ObjectiveDispatch, ObjectiveLayout, ObjectivePipelines};
 use crate::{Buf, ByteBuf, CompiledObjective, Error, Executor, ObjectiveCompiler, Program};
+use kelvin_trace::recording;
 use std::any::Any;
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::{Arc, mpsc};
+use std::time::Instant;
 
 /// Submissions that may wait on the device. More would keep the caller ahead of the device for no gain, at
 /// the price of one upload buffer for every write.
@@ -22,6 +26,13 @@ pub(super) struct PlanBuffer {
 pub(super) enum Dispatch {
     Kernel(KernelDispatch),
     Objective(ObjectiveDispatch),
+}
+
+/// An op as its dispatches.
+pub(super) struct OpDispatches {
+    /// What a profile calls it.
+    pub(super) label: String,
+    pub(super) dispatches: Vec<Dispatch>,
 }
 
 /// A launch of a built-in kernel.
@@ -44,7 +55,7 @@ pub(super) struct GpuExecutor {
     context: Arc<Context>,
     floats: Vec<PlanBuffer>,
     bytes: Vec<PlanBuffer>,
-    programs: Vec<(String, Vec<Dispatch>)>,
+    programs: Vec<(String, Vec<OpDispatches>)>,
     objective_layout: Arc<ObjectiveLayout>,
     objective: Option<ObjectivePipelines>,
     /// What reading maps; as long as the longest float buffer.
@@ -52,6 +63,8 @@ pub(super) struct GpuExecutor {
     /// Floats it holds.
     staged: usize,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
+    /// Made when somebody records for the first time.
+    clock: OnceCell<Option<Clock>>,
 }
 
 impl GpuExecutor {
@@ -59,7 +72,7 @@ impl GpuExecutor {
         context: Arc<Context>,
         floats: Vec<PlanBuffer>,
         bytes: Vec<PlanBuffer>,
-        programs: Vec<(String, Vec<Dispatch>)>,
+        programs: Vec<(String, Vec<OpDispatches>)>,
         objective_layout: Arc<ObjectiveLayout>,
     ) -> Result<Self, Error> {
         let staged = floats.iter().map(|buffer| buffer.len).max().unwrap_or(0);
@@ -76,15 +89,18 @@ impl GpuExecutor {
             staging,
             staged,
             in_flight,
+            clock: OnceCell::new(),
         })
     }
 
-    fn record(&self, program: Program, pass: &mut wgpu::ComputePass<'_>) -> Result<(), Error> {
-        let (name, dispatches) = self
-            .programs
-            .get(program.0)
-            .ok_or_else(|| Error::Misuse(format!("program {} belongs to another plan", program.0)))?;
-        for dispatch in dispatches {
+    /// A program's name and ops.
+    fn program(&self, program: Program) -> Result<&(String, Vec<OpDispatches>), Error> {
+        let found = self.programs.get(program.0);
+        found.ok_or_else(|| Error::Misuse(format!("program {} belongs to another plan", program.0)))
+    }
+
+    fn record(&self, name: &str, op: &OpDispatches, pass: &mut wgpu::ComputePass<'_>) -> Result<(), Error> {
+        for dispatch in &op.dispatches {
             match dispatch {
                 Dispatch::Kernel(kernel) => kernel.record(pass),
                 Dispatch::Objective(over) => match &self.objective {
@@ -97,6 +113,39 @@ impl GpuExecutor {
             }
         }
         Ok(())
+    }
+
+    /// Runs programs with a pass an op, waits, and notes when each ran. False where the device has no clock.
+    fn run_timed(&mut self, programs: &[Program]) -> Result<bool, Error> {
+        if self.clock.get().is_none() {
+            let ops = self.programs.iter().map(|(_, ops)| ops.len()).sum();
+            let clock = Clock::new(&self.context, ops)?;
+            self.clock.get_or_init(|| clock);
+        }
+        let Some(Some(clock)) = self.clock.get() else { return Ok(false) };
+        let (mut encoder, mut labels) = (self.encoder(), Vec::new());
+        for program in programs {
+            let (name, ops) = self.program(*program)?;
+            for op in ops {
+                let timestamp_writes = clock.writes(labels.len());
+                let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+                self.record(name, op, &mut encoder.begin_compute_pass(&descriptor))?;
+                labels.push(op.label.clone());
+            }
+        }
+        if labels.is_empty() {
+            return Ok(true);
+        }
+        let size = clock.resolve(&mut encoder, labels.len());
+        let staging = clock.staging.clone();
+        let mut stamps = vec![0u64; size as usize / size_of::<u64>()];
+        self.fetch(encoder, &staging, size, |bytes| {
+            bytemuck::cast_slice_mut(&mut stamps).copy_from_slice(bytes);
+        })?;
+        if let Some(Some(clock)) = self.clock.get() {
+            clock.note(labels.iter().map(String::as_str), &stamps, Instant::now());
+        }
+        Ok(true)
     }
 
     fn submit(&mut self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex, Error> {
@@ -124,9 +173,28 @@ impl GpuExecutor {
         if size == 0 {
             return Ok(());
         }
+        let staging = self.staging.clone();
+        self.fetch(encoder, &staging, size, |bytes| {
+            let mut staged = bytes;
+            for (_, out) in wanted {
+                let (bytes, rest) = staged.split_at(size_of_val(*out));
+                bytemuck::cast_slice_mut(out).copy_from_slice(bytes);
+                staged = rest;
+            }
+        })
+    }
+
+    /// Submits, waits for everything, and shows the first `size` bytes of a mappable buffer.
+    fn fetch(
+        &mut self,
+        encoder: wgpu::CommandEncoder,
+        staging: &wgpu::Buffer,
+        size: u64,
+        take: impl FnOnce(&[u8]),
+    ) -> Result<(), Error> {
         let submission = self.submit(encoder)?;
         let (sender, receiver) = mpsc::channel();
-        self.staging.map_async(wgpu::MapMode::Read, 0..size, move |result| {
+        staging.map_async(wgpu::MapMode::Read, 0..size, move |result| {
             // The receiver is gone only after an error that has been returned already.
             let _ = sender.send(result);
         });
@@ -139,15 +207,10 @@ impl GpuExecutor {
             |error: &dyn std::fmt::Display| Error::Lost(format!("a result cannot be read back: {error}"));
         // Another thread that polls the device, to compile an objective, may be the one that runs the callback.
         receiver.recv_timeout(TIMEOUT).map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
-        let view = self.staging.get_mapped_range(0..size).map_err(|error| lost(&error))?;
-        let mut staged: &[u8] = &view;
-        for (_, out) in wanted {
-            let (bytes, rest) = staged.split_at(size_of_val(*out));
-            bytemuck::cast_slice_mut(out).copy_from_slice(bytes);
-            staged = rest;
-        }
+        let view = staging.get_mapped_range(0..size).map_err(|error| lost(&error))?;
+        take(&view);
         drop(view);
-        self.staging.unmap();
+        staging.unmap();
         self.context.check()
     }
 
@@ -185,10 +248,14 @@ impl Executor for GpuExecutor {
 
     /// Returns when at most [`IN_FLIGHT`] submissions are unfinished.
     fn run(&mut self, programs: &[Program]) -> Result<(), Error> {
+        if recording() && self.run_timed(programs)? {
+            return Ok(());
+        }
         let mut encoder = self.encoder();
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for program in programs {
-            self.record(*program, &mut pass)?;
+            let (name, ops) = self.program(*program)?;
+            ops.iter().try_for_each(|op| self.record(name, op, &mut pass))?;
         }
         drop(pass);
         self.submit(encoder).map(drop)

@@ -16,6 +16,7 @@ mod adapter;
 mod build;
 mod cache;
 mod clip_chunks;
+mod clock;
 mod context;
 mod estimate;
 mod executor;

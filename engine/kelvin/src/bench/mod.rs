@@ -24,6 +24,8 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::train::open_device;
 use kelvin_compute::{Cost, Device};
+use kelvin_env::{EnvOptions, make};
+use kelvin_objective::Script;
 use std::path::PathBuf;
 use updates::Workload;
 
@@ -65,6 +67,13 @@ pub fn bench(request: &BenchRequest, console: &Console) -> Result<Report, Failur
         let hint = format!("the measurements are {}", names.join(", "));
         return Err(Failure::usage(format!("no measurement is called `{unknown}`")).hint(hint));
     }
+    // What is missing is said before anything is measured.
+    let plays = |name: &String| name.starts_with("emulate") || name.starts_with("train");
+    if request.scaling.is_some() || names.iter().any(|name| plays(name) && wanted(request, name)) {
+        let options = EnvOptions { roms: request.roms.clone(), ..EnvOptions::default() };
+        make(&request.env, &options, 1)?;
+    }
+    request.scripts.iter().try_for_each(|path| Script::load(path).map(drop))?;
     let device = open_device(&request.device, console)?;
     let rates = match request.effort {
         Effort::Count(_) => None,
@@ -95,10 +104,14 @@ fn names(request: &BenchRequest) -> Vec<String> {
     emulation.chain(acting).chain(updates).chain(training).collect()
 }
 
+fn wanted(request: &BenchRequest, name: &str) -> bool {
+    request.only.is_empty() || request.only.iter().any(|beginning| name.starts_with(beginning))
+}
+
 impl Bench<'_> {
     fn run(&self, names: &[String]) -> Result<Report, Failure> {
         let mut report = Report::new(self.device.describe(), self.rates);
-        for name in names.iter().filter(|name| self.wants(name)) {
+        for name in names.iter().filter(|name| wanted(self.request, name)) {
             // One run of the emulators gives several.
             if report.measurements.iter().any(|known| known.name == *name) {
                 continue;
@@ -111,7 +124,7 @@ impl Bench<'_> {
             report.measurements.extend(
                 measured
                     .into_iter()
-                    .filter(|one| self.wants(&one.name))
+                    .filter(|one| wanted(self.request, &one.name))
                     .map(|one| Measurement { peak_memory: peak, ..one }),
             );
         }
@@ -121,10 +134,6 @@ impl Bench<'_> {
     /// Seconds that work of this cost takes the device at the least, if its rates were measured.
     fn least_seconds(&self, cost: Cost) -> Option<f64> {
         Some(cost.seconds(self.rates?.flops_per_s, self.rates?.bytes_per_s))
-    }
-
-    fn wants(&self, name: &str) -> bool {
-        self.request.only.is_empty() || self.request.only.iter().any(|beginning| name.starts_with(beginning))
     }
 
     /// The measurement of this name, and what came with it.

@@ -31,10 +31,10 @@ pub(super) struct Args {
     #[arg(long, default_value = "auto")]
     device: String,
     /// Seconds for each measurement, at least
-    #[arg(long, default_value_t = 2.0, value_parser = seconds)]
+    #[arg(long, default_value_t = 2.0, value_parser = seconds, allow_hyphen_values = true)]
     seconds: f64,
     /// Do each thing exactly so often instead, for tools that count instructions
-    #[arg(long, conflicts_with = "seconds", value_parser = count)]
+    #[arg(long, conflicts_with = "seconds", value_parser = count, allow_hyphen_values = true)]
     count: Option<usize>,
     /// Also time every kernel of an update
     #[arg(long)]
