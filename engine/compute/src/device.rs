@@ -155,6 +155,10 @@ impl<D: Device> Device for Explained<D> {
         self.device.tiles()
     }
 
+    fn on_cpu(&self) -> bool {
+        self.device.on_cpu()
+    }
+
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error> {
         self.device.compile(plan)
     }

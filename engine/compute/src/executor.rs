@@ -51,6 +51,10 @@ pub trait Device: Send + Sync {
     fn tiles(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
     }
+    /// Whether its kernels run on the cores that everything else runs on.
+    fn on_cpu(&self) -> bool {
+        false
+    }
     /// Makes a plan ready: buffers, pipelines, bind groups.
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error>;
 }

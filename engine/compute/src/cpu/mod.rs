@@ -46,6 +46,10 @@ impl Device for CpuDevice {
         format!("cpu, {} threads", rayon::current_num_threads())
     }
 
+    fn on_cpu(&self) -> bool {
+        true
+    }
+
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error> {
         Ok(Box::new(executor::CpuExecutor::new(plan)?))
     }

@@ -27,7 +27,7 @@ pub(super) struct Args {
 enum Template {
     /// Off-policy: a backup target and a loss on action values
     Replay,
-    /// On-policy: a loss on a policy and its value. It can be checked, not yet trained
+    /// On-policy: a loss on a policy and its value
     Rollout,
 }
 
@@ -54,10 +54,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         console.line(format!("{failure}\nit was copied as it is: imports are looked for beside the script"));
     }
     let path = path.display();
-    console.line(format!("next: edit it, then\n  kelvin check {path}"));
-    if args.from.is_some() || matches!(args.learner, Template::Replay) {
-        console.line(format!("  kelvin train {path} --env catch\nand go on editing while it trains"));
-    }
+    console.line(format!(
+        "next: edit it, then\n  kelvin check {path}\n  kelvin train {path} --env catch\nand go on editing while it trains"
+    ));
     Ok(())
 }
 

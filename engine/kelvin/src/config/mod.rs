@@ -49,7 +49,7 @@ pub struct Config {
     /// Outputs of the network.
     pub heads: Vec<HeadName>,
     /// Whether the network acts for one half of a rollout's environments while the other half steps. The results are
-    /// the same.
+    /// the same. By default where kernels do not run on the cores that step the environments.
     #[serde(default = "overlapping")]
     pub overlap: bool,
     /// `nature` or `mlp`.

@@ -66,7 +66,8 @@ impl Learner {
         let actions = spec.actions.len();
         let reads = staged.reads();
         let on_policy = config.learner == LearnerName::Rollout;
-        let groups = Group::split(config.envs, on_policy, spec.obs_len(), config.outputs(actions));
+        let halves = on_policy && config.overlap;
+        let groups = Group::split(config.envs, halves, spec.obs_len(), config.outputs(actions));
         let act_batch = groups[0].len();
         let mut model = Model::new(device, config.model_spec(spec, act_batch, reads.clone(), seeds.weights))?;
         let compiled = model.compiler().compile(&staged.kernel())?;

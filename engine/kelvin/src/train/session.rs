@@ -155,6 +155,11 @@ impl Parts {
         Ok(Self { device, options, spec })
     }
 
+    /// Whether kernels run on the cores that step the environments.
+    pub fn on_cpu(&self) -> bool {
+        self.device.on_cpu()
+    }
+
     /// A learner that starts, or goes on, at agent step `from`, with what was said about parameters by then.
     pub fn learner(
         &self,

@@ -21,7 +21,11 @@ impl Session {
         let wanted = request.wanted();
         let options = request.env_options(wanted.preset, wanted.full_action_set);
         let parts = Parts::open(&wanted.device, &wanted.env, options, console)?;
-        let config = Config::resolve(&wanted, &script, &parts.spec)?;
+        let mut config = Config::resolve(&wanted, &script, &parts.spec)?;
+        // Emulators and kernels that share the same cores gain nothing from running at once, and lose by smaller batches.
+        let asked =
+            wanted.sets.iter().any(|(key, _)| key == "overlap") || script.config().contains_key("overlap");
+        config.overlap = config.overlap && (asked || !parts.on_cpu());
         let learner = parts.learner(&config, script, AgentSteps(0), Steered::default(), console)?;
         let dir = RunDir::create(&out)?;
         let lock = dir.lock()?;
