@@ -67,20 +67,22 @@ impl Op {
             Op::Conv2dForward { shape, x, .. } | Op::Conv2dBackwardParams { shape, x, .. } => {
                 conv(shape, bytes_each(x))
             }
-            Op::Conv2dBackwardInput { shape, .. } => conv(shape, F32),
-            Op::DenseForward { shape, .. }
-            | Op::DenseBackwardInput { shape, .. }
-            | Op::DenseBackwardParams { shape, .. } => dense(shape),
+            Op::Conv2dBackwardInput { shape: s, relu, .. } => {
+                let mask = relu.map_or(0, |_| s.batch * s.input_len());
+                conv(s, F32) + traffic(mask)
+            }
+            Op::DenseForward { shape, .. } | Op::DenseBackwardParams { shape, .. } => dense(shape),
+            Op::DenseBackwardInput { shape: s, relu, .. } => {
+                let mask = relu.map_or(0, |_| s.batch * s.inputs);
+                dense(s) + traffic(mask)
+            }
             Op::Objective(o) => {
                 let [trained, online, target] = o.lens();
                 traffic(2 * trained + online + target + o.batch * METRIC_SLOTS)
             }
             Op::ColumnMeans { count, width, .. } => traffic((count + 1) * width),
-            // Read for the norms, then read and written where it is scaled.
-            Op::ClipNorm { ranges, max_norm, .. } => {
-                let len: usize = ranges.iter().map(ExactSizeIterator::len).sum();
-                traffic(if max_norm.is_some() { 3 * len } else { len })
-            }
+            // Read for the norms; written only where one is too large.
+            Op::ClipNorm { ranges, .. } => traffic(ranges.iter().map(ExactSizeIterator::len).sum()),
             Op::Guard { samples, grad_len, norm_count, .. } => traffic(samples + grad_len + norm_count),
             Op::Adam { len, .. } => traffic(7 * len),
             Op::RmsProp { len, .. } => traffic(5 * len),

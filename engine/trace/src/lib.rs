@@ -20,7 +20,7 @@ const MOST_SPANS: usize = 2_000_000;
 
 static RECORDING: AtomicBool = AtomicBool::new(false);
 static COLLECTED: Mutex<Collected> =
-    Mutex::new(Collected { spans: Vec::new(), threads: Vec::new(), dropped: 0 });
+    Mutex::new(Collected { since: None, spans: Vec::new(), threads: Vec::new(), dropped: 0 });
 static THREADS: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
@@ -50,6 +50,8 @@ pub struct SpanRecord {
 }
 
 struct Collected {
+    /// When the recording began that goes on.
+    since: Option<Instant>,
     spans: Vec<SpanRecord>,
     /// Names of threads that have spans.
     threads: Vec<(u32, String)>,
@@ -98,8 +100,8 @@ impl Drop for Span {
 
 impl Collected {
     fn add(&mut self, span: SpanRecord) {
-        // One that was open when the recording ended belongs to none.
-        if !recording() {
+        // One that was open when its recording ended belongs to none.
+        if self.since.is_none_or(|since| span.start < since) {
             return;
         }
         if self.spans.len() < MOST_SPANS { self.spans.push(span) } else { self.dropped += 1 }
@@ -124,8 +126,9 @@ impl Recording {
         if RECORDING.swap(true, Relaxed) {
             return None;
         }
-        (collected.spans, collected.dropped) = (Vec::new(), 0);
-        Some(Self { start: Instant::now() })
+        let start = Instant::now();
+        (collected.since, collected.spans, collected.dropped) = (Some(start), Vec::new(), 0);
+        Some(Self { start })
     }
 
     /// How long it has lasted.
@@ -135,17 +138,20 @@ impl Recording {
 
     /// Ends it.
     pub fn finish(self) -> Trace {
-        let mut collected = collected();
-        RECORDING.store(false, Relaxed);
-        let spans = std::mem::take(&mut collected.spans);
-        let (threads, dropped) = (collected.threads.clone(), collected.dropped);
-        Trace { start: self.start, length: self.start.elapsed(), spans, threads, dropped }
+        let length = self.start.elapsed();
+        let (spans, threads, dropped) = {
+            let mut collected = collected();
+            (std::mem::take(&mut collected.spans), collected.threads.clone(), collected.dropped)
+        };
+        Trace { start: self.start, length, spans, threads, dropped }
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
+        let mut collected = collected();
         RECORDING.store(false, Relaxed);
+        (collected.since, collected.spans) = (None, Vec::new());
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn compute_transposed(
     panels: &mut [f32],
     fill: impl Fn(usize, usize, &mut [f32]) + Sync,
 ) {
-    let columns = &*fill_all(rows, &mut panels[..rows * cols], TRANSPOSED_WIDTH, fill);
+    let columns = fill_all(rows, &mut panels[..rows * cols], TRANSPOSED_WIDTH, fill);
     out.par_chunks_mut(TILE * cols).enumerate().for_each(|(tile, out)| {
         vectorized(
             #[inline(always)]

@@ -29,7 +29,7 @@ struct Memory {
     bytes: Vec<Vec<u8>>,
     /// Partial sums, column panels: one kernel at a time uses it, as a whole.
     shared: Vec<f32>,
-    /// Patch matrices: many tasks at a time.
+    /// Bands of convolutions: many tasks at a time.
     scratch: ScratchPool,
 }
 

@@ -27,8 +27,8 @@ pub(super) struct Tiles {
 enum Source {
     Given(Tile),
     Estimated,
-    /// And kept in the file, if there is a folder for it.
-    Measured(Option<PathBuf>),
+    /// And kept in the file.
+    Measured(PathBuf),
 }
 
 /// The file.
@@ -55,17 +55,21 @@ impl Tiles {
             }
             Tiling::Measured(path) => {
                 profile = profile.with_choice();
-                Source::Measured(Some(path.clone()))
+                Source::Measured(path.clone())
             }
-            Tiling::Auto if measures => {
-                let file = format!("autotune-{}.json", cache::name_of(&report.name, &report.driver));
-                Source::Measured(cache::folder().map(|folder| folder.join(file)))
-            }
-            Tiling::Auto | Tiling::Estimated => Source::Estimated,
+            // What is measured and not kept would give other bits in every run.
+            Tiling::Auto => match cache::folder().filter(|_| measures) {
+                Some(folder) => {
+                    let adapter = cache::name_of(&report.name, &report.driver);
+                    Source::Measured(folder.join(format!("autotune-{adapter}.json")))
+                }
+                None => Source::Estimated,
+            },
+            Tiling::Estimated => Source::Estimated,
         };
         let kept = match &source {
-            Source::Measured(Some(path)) => load(path, report, &profile),
-            _ => None,
+            Source::Measured(path) => load(path, report, &profile),
+            Source::Given(_) | Source::Estimated => None,
         };
         Ok(Self { profile, source, chosen: Mutex::new(kept.unwrap_or_default()) })
     }
@@ -90,14 +94,17 @@ impl Tiles {
         self.chosen().entry(product.name()).or_insert(tile);
     }
 
-    /// Writes the file, if there is one.
+    /// Writes the file, if there is one. What another process has put there meanwhile stays.
     pub(super) fn keep(&self, report: &AdapterReport) {
-        let Source::Measured(Some(path)) = &self.source else { return };
+        let Source::Measured(path) = &self.source else { return };
+        let mut tiles = self.by_name();
+        let others = load(path, report, &self.profile).unwrap_or_default();
+        tiles.extend(others.into_iter().map(|(product, tile)| (product, tile.to_string())));
         let kept = Kept {
             version: env!("CARGO_PKG_VERSION").into(),
             adapter: report.name.clone(),
             driver: report.driver.clone(),
-            tiles: self.by_name(),
+            tiles,
         };
         if let Ok(text) = serde_json::to_vec_pretty(&kept) {
             cache::replace(path, &text);
@@ -119,8 +126,7 @@ impl Tiles {
         match &self.source {
             Source::Given(tile) => format!("tiles of {tile}"),
             Source::Estimated => "tiles estimated".into(),
-            Source::Measured(Some(path)) => format!("tiles measured, kept in {}", path.display()),
-            Source::Measured(None) => "tiles measured".into(),
+            Source::Measured(path) => format!("tiles measured, kept in {}", path.display()),
         }
     }
 
@@ -162,7 +168,7 @@ mod tests {
     fn measured(path: PathBuf, report: &AdapterReport) -> Tiles {
         let profile = Profile::new(report);
         let chosen = Mutex::new(load(&path, report, &profile).unwrap_or_default());
-        Tiles { profile, source: Source::Measured(Some(path)), chosen }
+        Tiles { profile, source: Source::Measured(path), chosen }
     }
 
     fn product() -> ProductOp {

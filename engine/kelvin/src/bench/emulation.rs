@@ -1,7 +1,7 @@
 //! Emulators by themselves: how many frames they make, and what preprocessing adds.
 
 use super::Bench;
-use super::measure::{Measurement, Unit};
+use super::measure::{Effort, Measurement, Unit};
 use crate::failure::Failure;
 use kelvin_env::{EnvOptions, VecEnv};
 use kelvin_trace::Recording;
@@ -35,7 +35,9 @@ pub(super) fn measure(bench: &Bench<'_>, threads: usize) -> Result<Vec<Measureme
         let mut envs = VecEnv::new(&bench.request.env, &options, ENVS_PER_THREAD * threads, 1)?;
         let (mut bare, mut whole) = (Vec::new(), Vec::new());
         let start = Instant::now();
-        steps(&mut envs, 0)?;
+        if let Effort::Time(_) = bench.request.effort {
+            steps(&mut envs, 0)?;
+        }
         while bench.request.effort.goes_on(whole.len(), start) {
             let recording = Recording::start().ok_or_else(super::training::already_recording)?;
             let frames = steps(&mut envs, whole.len())?;

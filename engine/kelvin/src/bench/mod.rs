@@ -71,7 +71,12 @@ pub fn bench(request: &BenchRequest, console: &Console) -> Result<Report, Failur
     let plays = |name: &String| name.starts_with("emulate") || name.starts_with("train");
     if request.scaling.is_some() || names.iter().any(|name| plays(name) && wanted(request, name)) {
         let options = EnvOptions { roms: request.roms.clone(), ..EnvOptions::default() };
-        make(&request.env, &options, 1)?;
+        let spec = make(&request.env, &options, 1)?.spec().clone();
+        let emulates = |name: &String| name.starts_with("emulate") && wanted(request, name);
+        if !spec.atari && request.scaling.is_none() && names.iter().any(emulates) {
+            return Err(Failure::usage(format!("{} has no emulator to measure", request.env))
+                .hint("name a game, or leave emulation out: --only act --only update --only train"));
+        }
     }
     request.scripts.iter().try_for_each(|path| Script::load(path).map(drop))?;
     let device = open_device(&request.device, console)?;
@@ -93,9 +98,8 @@ pub fn bench(request: &BenchRequest, console: &Console) -> Result<Report, Failur
 
 /// Everything that can be measured, in order.
 fn names(request: &BenchRequest) -> Vec<String> {
-    let of_scripts = request.scripts.iter().map(|path| updates::name_of(path));
     if !request.scripts.is_empty() {
-        return of_scripts.collect();
+        return request.scripts.iter().map(|path| updates::name_of(path, &request.scripts)).collect();
     }
     let updates = updates::STANDARD.iter().map(Workload::name);
     let acting = updates::ACTING.iter().map(|envs| updates::act_name(*envs));
@@ -119,6 +123,9 @@ impl Bench<'_> {
             self.console.line(format!("measuring {name} …"));
             memory::forget_peak();
             let (measured, kernels) = self.measure(name)?;
+            if self.request.kernels && kernels.is_empty() && name.starts_with("update") {
+                self.console.line("this device has no clock that its kernels could be timed by");
+            }
             report.kernels.extend(kernels);
             let peak = memory::peak_bytes();
             report.measurements.extend(
@@ -150,12 +157,13 @@ impl Bench<'_> {
         if let Some(kind) = training::KINDS.iter().find(|kind| kind.name() == name) {
             return training::measure(self, kind).map(alone);
         }
-        let standard = updates::STANDARD.iter().find(|work| work.name() == name).copied();
-        let script = self.request.scripts.iter().find(|path| updates::name_of(path) == name);
-        match (standard, script) {
-            (Some(work), _) => updates::standard(self, work),
-            (None, Some(path)) => updates::of_script(self, path),
-            (None, None) => Err(Failure::usage(format!("no measurement is called `{name}`"))),
+        let scripts = &self.request.scripts;
+        if let Some(path) = scripts.iter().find(|path| updates::name_of(path, scripts) == name) {
+            return updates::of_script(self, name, path);
+        }
+        match updates::STANDARD.iter().find(|work| work.name() == name) {
+            Some(work) => updates::standard(self, *work),
+            None => Err(Failure::usage(format!("no measurement is called `{name}`"))),
         }
     }
 }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const WARM_UP: u64 = 40;
 /// Time of a sample: a few dozen updates.
 const SAMPLE: Duration = Duration::from_millis(400);
+/// Time that is recorded: a profile has no room for hours.
+const RECORDED: Duration = Duration::from_secs(2);
 
 /// What is trained with.
 pub(super) struct Kind {
@@ -62,9 +64,8 @@ pub(super) fn measure(bench: &Bench<'_>, kind: &Kind) -> Result<Measurement, Fai
         samples.push(counts.frames / seconds);
     }
     let recording = Recording::start().ok_or_else(already_recording)?;
-    let (start, mut rounds, mut counts) = (Instant::now(), 0, Counts::default());
-    while bench.request.effort.goes_on(rounds, start) {
-        rounds += 1;
+    let mut counts = Counts::default();
+    while recording.elapsed() < RECORDED {
         counts = counts + run(&mut session, &mut console)?.1;
     }
     let trace = recording.finish();

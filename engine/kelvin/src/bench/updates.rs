@@ -13,7 +13,7 @@ use kelvin_env::{EnvSpec, Preset};
 use kelvin_objective::Script;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Actions of the games that the paper names: Pong's, Q*bert's and Space Invaders'.
 const ACTIONS: usize = 6;
@@ -78,7 +78,7 @@ impl Workload {
     }
 
     /// The script as a file, in a folder that lives as long.
-    pub(super) fn write(&self, folder: &Path) -> Result<std::path::PathBuf, Failure> {
+    pub(super) fn write(&self, folder: &Path) -> Result<PathBuf, Failure> {
         let path = folder.join(self.file);
         std::fs::write(&path, self.text)
             .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
@@ -96,9 +96,13 @@ pub(super) const fn a2c() -> Workload {
     A2C
 }
 
-/// The name of the measurement of a script's update.
-pub(super) fn name_of(path: &Path) -> String {
-    format!("update {}", path.file_stem().unwrap_or_default().display())
+/// The name of the measurement of a script's update: its own, or its path where another of `all` is called the same.
+pub(super) fn name_of(path: &Path, all: &[PathBuf]) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    match all.iter().filter(|other| other.file_stem() == Some(stem)).count() {
+        0 | 1 => format!("update {}", stem.display()),
+        _ => format!("update {}", path.display()),
+    }
 }
 
 /// The name of the measurement of acting.
@@ -118,10 +122,11 @@ pub(super) fn standard(
 /// The update of somebody's script, with its own settings.
 pub(super) fn of_script(
     bench: &Bench<'_>,
+    name: &str,
     path: &Path,
 ) -> Result<(Vec<Measurement>, Vec<KernelRow>), Failure> {
     let mut subject = Subject::new(bench.device.as_ref(), path, &[], 1)?;
-    measure(bench, &name_of(path), &mut subject)
+    measure(bench, name, &mut subject)
 }
 
 fn measure(

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-A bound is what the device's own best rates would allow, both measured first: a copy of 64 MB and a
-product of large matrices. It counts the arithmetic of the formulas, and each operand through memory
+A bound is what the best rates that Kelvin reaches on the device would allow, both measured first: a
+copy of 64 MB and a product of large matrices. It counts the arithmetic of the formulas, and each operand through memory
 once. Of preprocessing it is the emulator alone; of training, the emulators on all threads and then
-the arithmetic. Measure on a machine that does nothing else.
+the arithmetic. Shares of phases and times of kernels come from a recording of their own, for which a GPU
+is waited for at each step. Measure on a machine that does nothing else.
 
 Examples:
   kelvin bench
@@ -33,7 +34,7 @@ pub(super) struct Args {
     /// Seconds for each measurement, at least
     #[arg(long, default_value_t = 2.0, value_parser = seconds, allow_hyphen_values = true)]
     seconds: f64,
-    /// Do each thing exactly so often instead, for tools that count instructions
+    /// Make so many updates, acts or rounds of emulation, whatever time that takes, for tools that count instructions
     #[arg(long, conflicts_with = "seconds", value_parser = count, allow_hyphen_values = true)]
     count: Option<usize>,
     /// Also time every kernel of an update

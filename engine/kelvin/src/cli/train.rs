@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "full_action_set")]
     resume: bool,
     /// Write RUN/trace.json, for Perfetto or chrome://tracing: what every thread and kernel did in this many seconds
-    /// from the first update on
+    /// after the first update. A GPU is waited for meanwhile, so that its kernels can be timed
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "10",
           value_parser = profile)]
     profile: Option<Duration>,

@@ -39,6 +39,9 @@ pub fn train(request: &TrainRequest, console: &mut Console) -> Result<(), Failur
     session.profile = request.profile.map(|wanted| Profile::new(wanted, session.dir.trace_path()));
     let result = session.run(console);
     console.finish();
+    if let Some(profile) = session.profile.take() {
+        profile.write(console);
+    }
     if let Err(failure) = &result {
         session.note_failure(failure);
     }
@@ -58,7 +61,7 @@ impl Session {
     /// Takes over what was edited, lets the learner make a tick, and does what that makes due.
     pub fn step(&mut self, console: &mut Console) -> Result<(), Failure> {
         let _span = span("tick");
-        self.follow_profile(console)?;
+        self.follow_profile(console);
         self.take_changes(console)?;
         self.follow_schedule(console)?;
         let checkpoints = self.checkpoints_due();
@@ -84,12 +87,11 @@ impl Session {
         Ok(())
     }
 
-    /// Begins a profile with the first update, and ends it in time.
-    fn follow_profile(&mut self, console: &Console) -> Result<(), Failure> {
+    /// Begins a profile after the first update, and ends it in time.
+    fn follow_profile(&mut self, console: &Console) {
         let learns = self.learner.state().updates > Updates(0);
-        match self.profile.take_if(|profile| learns && profile.follow()) {
-            Some(profile) => profile.write(console),
-            None => Ok(()),
+        if let Some(profile) = self.profile.take_if(|profile| learns && profile.follow()) {
+            profile.write(console);
         }
     }
 
@@ -151,9 +153,6 @@ impl Session {
             console.line(format!("stopping at {} frames; saving a checkpoint …", grouped(frames.0)));
         }
         self.checkpoint(console)?;
-        if let Some(profile) = self.profile.take() {
-            profile.write(console)?;
-        }
         let mean_return = self.recorder.mean_return();
         let said = mean_return.map_or("no episode ended".to_owned(), |mean| {
             format!("mean return of the last episodes {mean:.2}")

@@ -2,7 +2,6 @@
 //! (ui.perfetto.dev) and Chromium's `chrome://tracing` open.
 
 use crate::console::Console;
-use crate::failure::Failure;
 use kelvin_trace::Recording;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -34,20 +33,22 @@ impl Profile {
     }
 
     /// Ends it and writes the file.
-    pub(super) fn write(self, console: &Console) -> Result<(), Failure> {
+    pub(super) fn write(self, console: &Console) {
         let Some(recording) = self.recording else {
-            console.line("warning: no profile was written, since nothing was learned");
-            return Ok(());
+            console.line("warning: no profile was written: the run ended with its first update, or before");
+            return;
         };
         let trace = recording.finish();
         let path = self.path.display();
-        File::create(&self.path)
-            .and_then(|file| {
-                let mut file = BufWriter::new(file);
-                trace.write_chrome(&mut file)?;
-                file.flush()
-            })
-            .map_err(|error| Failure::failed(format!("cannot write the profile {path}: {error}")))?;
+        let written = File::create(&self.path).and_then(|file| {
+            let mut file = BufWriter::new(file);
+            trace.write_chrome(&mut file)?;
+            file.flush()
+        });
+        if let Err(error) = written {
+            // Nothing that the run needs.
+            return console.line(format!("warning: cannot write the profile {path}: {error}"));
+        }
         if trace.dropped > 0 {
             console.line(format!(
                 "warning: the profile lacks its last {} spans; ask for fewer seconds",
@@ -58,6 +59,5 @@ impl Profile {
         console.line(format!(
             "wrote a profile of {seconds:.1} s: open {path} in ui.perfetto.dev or chrome://tracing"
         ));
-        Ok(())
     }
 }
