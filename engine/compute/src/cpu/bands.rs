@@ -30,6 +30,16 @@ pub(super) enum Input<'a> {
     Frames(&'a [u8]),
 }
 
+impl<'a> Input<'a> {
+    /// Some of its elements.
+    fn part(self, place: Range<usize>) -> Input<'a> {
+        match self {
+            Self::Floats(x) => Self::Floats(&x[place]),
+            Self::Frames(bytes) => Self::Frames(&bytes[place]),
+        }
+    }
+}
+
 /// How a convolution falls into folds and bands.
 #[derive(Clone, Copy)]
 pub(super) struct Bands<'a> {
@@ -136,10 +146,7 @@ impl<'a> Bands<'a> {
         let place = image * self.shape.input_len()..(image + 1) * self.shape.input_len();
         vectorized(
             #[inline(always)]
-            || match input {
-                Input::Floats(x) => self.fill(Input::Floats(&x[place]), rows.start, row, bands),
-                Input::Frames(bytes) => self.fill(Input::Frames(&bytes[place]), rows.start, row, bands),
-            },
+            || self.fill(input.part(place), rows.start, row, bands),
         );
         bands
     }

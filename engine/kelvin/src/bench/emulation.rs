@@ -1,10 +1,9 @@
 //! Emulators by themselves: how many frames they make, and what preprocessing adds.
 
-use super::Bench;
 use super::measure::{Effort, Measurement, Unit};
+use super::{Bench, record};
 use crate::failure::Failure;
 use kelvin_env::{EnvOptions, VecEnv};
-use kelvin_trace::Recording;
 use std::time::Instant;
 
 /// Environments a thread: enough that none waits for long at a step's end.
@@ -39,7 +38,7 @@ pub(super) fn measure(bench: &Bench<'_>, threads: usize) -> Result<Vec<Measureme
             steps(&mut envs, 0)?;
         }
         while bench.request.effort.goes_on(whole.len(), start) {
-            let recording = Recording::start().ok_or_else(super::training::already_recording)?;
+            let recording = record()?;
             let frames = steps(&mut envs, whole.len())?;
             let trace = recording.finish();
             let emulating = trace.totals().get("emulate").map_or(0.0, |total| total.time.as_secs_f64());

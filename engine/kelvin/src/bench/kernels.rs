@@ -1,11 +1,9 @@
 //! The kernels of an update, each with its own roofline.
 
-use super::Bench;
-use super::training::already_recording;
 use super::updates::Subject;
+use super::{Bench, record};
 use crate::failure::Failure;
 use kelvin_compute::Cost;
-use kelvin_trace::Recording;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -37,7 +35,7 @@ pub(super) fn measure(
     update: &str,
     subject: &mut Subject,
 ) -> Result<Vec<KernelRow>, Failure> {
-    let recording = Recording::start().ok_or_else(already_recording)?;
+    let recording = record()?;
     subject.update(UPDATES)?;
     let trace = recording.finish();
     let mut kernels = BTreeMap::<String, (usize, Cost)>::new();

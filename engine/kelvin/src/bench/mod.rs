@@ -26,6 +26,7 @@ use crate::train::open_device;
 use kelvin_compute::{Cost, Device};
 use kelvin_env::{EnvOptions, make};
 use kelvin_objective::Script;
+use kelvin_trace::Recording;
 use std::path::PathBuf;
 use updates::Workload;
 
@@ -106,6 +107,11 @@ fn names(request: &BenchRequest) -> Vec<String> {
     let emulation = emulation::threads().into_iter().flat_map(emulation::names);
     let training = training::KINDS.iter().map(|kind| kind.name());
     emulation.chain(acting).chain(updates).chain(training).collect()
+}
+
+/// Begins to record who does what.
+fn record() -> Result<Recording, Failure> {
+    Recording::start().ok_or_else(|| Failure::failed("a profile is being recorded already"))
 }
 
 fn wanted(request: &BenchRequest, name: &str) -> bool {

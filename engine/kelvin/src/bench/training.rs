@@ -1,13 +1,13 @@
 //! Whole training, as `kelvin train` does it, and where its time goes.
 
-use super::Bench;
 use super::measure::{Measurement, Unit};
-use super::updates::{self, Workload, scratch_folder};
+use super::updates::{A2C, DQN, Workload, scratch_folder};
+use super::{Bench, record};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::train::{Session, TrainRequest};
 use crate::units::Frames;
-use kelvin_trace::{Recording, Trace};
+use kelvin_trace::Trace;
 use std::time::{Duration, Instant};
 
 /// Updates before anything is measured.
@@ -25,8 +25,8 @@ pub(super) struct Kind {
 
 /// The learner from replay as it learns, and the one from rollouts.
 pub(super) const KINDS: [Kind; 2] = [
-    Kind { work: updates::dqn(), sets: &[("learning_starts", "1000"), ("replay_capacity", "50000")] },
-    Kind { work: updates::a2c(), sets: &[] },
+    Kind { work: DQN, sets: &[("learning_starts", "1000"), ("replay_capacity", "50000")] },
+    Kind { work: A2C, sets: &[] },
 ];
 
 impl Kind {
@@ -63,7 +63,7 @@ pub(super) fn measure(bench: &Bench<'_>, kind: &Kind) -> Result<Measurement, Fai
         let (seconds, counts) = run(&mut session, &mut console)?;
         samples.push(counts.frames / seconds);
     }
-    let recording = Recording::start().ok_or_else(already_recording)?;
+    let recording = record()?;
     let mut counts = Counts::default();
     while recording.elapsed() < RECORDED {
         counts = counts + run(&mut session, &mut console)?.1;
@@ -144,9 +144,4 @@ fn phases(trace: &Trace) -> Vec<(String, f64)> {
     ]
     .map(|(name, share)| (name.to_owned(), share))
     .into()
-}
-
-/// A recording goes on that is not ours.
-pub(super) fn already_recording() -> Failure {
-    Failure::failed("a profile is being recorded already")
 }

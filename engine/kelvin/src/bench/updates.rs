@@ -34,14 +34,16 @@ pub(super) struct Workload {
     pub n: usize,
 }
 
-const DQN: Workload = Workload {
+/// Deep Q-learning.
+pub(super) const DQN: Workload = Workload {
     name: "dqn",
     file: "dqn.rhai",
     text: include_str!("../../../../scripts/dqn.rhai"),
     batch: 32,
     n: 1,
 };
-const A2C: Workload = Workload {
+/// Advantage actor-critic.
+pub(super) const A2C: Workload = Workload {
     name: "a2c",
     file: "a2c_proper.rhai",
     text: include_str!("../../../../scripts/a2c_proper.rhai"),
@@ -84,16 +86,6 @@ impl Workload {
             .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
         Ok(path)
     }
-}
-
-/// DQN's, for those who train with it.
-pub(super) const fn dqn() -> Workload {
-    DQN
-}
-
-/// A2C's.
-pub(super) const fn a2c() -> Workload {
-    A2C
 }
 
 /// The name of the measurement of a script's update: its own, or its path where another of `all` is called the same.

@@ -1,7 +1,7 @@
 //! Choosing actions and taking them, a group of environments at a time.
 //!
-//! A rollout's environments form two groups: while one steps, the device acts for the other. What a group does depends
-//! on nothing that the other does meanwhile, so that with and without overlap a run has the same bits.
+//! With overlap a rollout's environments form two groups: while one steps, the device acts for the other. What a group
+//! does depends on nothing that the other does meanwhile, so that a run without it has the same bits.
 
 use super::agent::{Learner, Tick};
 use super::policy::Choice;
