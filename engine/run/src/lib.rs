@@ -8,11 +8,11 @@
 //! runs/<name>/
 //!   config.toml       the resolved configuration; its presence makes a folder a run
 //!   objective/        every version of the script that ran, and from which update on      → [`ObjectiveVersion`]
-//!   metrics.jsonl     append-only records, one a line                                     → [`JsonLines`]
-//!   timing.jsonl      the same, for what differs between two runs of one seed: speed, wall time
-//!   events.jsonl      the same, for what happened: swaps, checkpoints, faults
+//!   metrics.jsonl     append-only records, one a line                                     → [`Record`]
+//!   timing.jsonl      the same, for what differs between two runs of one seed: speed, time → [`TimingRecord`]
+//!   events.jsonl      the same, for what happened: swaps, checkpoints, faults             → [`Event`]
 //!   checkpoints/      whole states to go on from                                          → [`CheckpointWriter`], [`Checkpoint`]
-//!   live/             latest values, rewritten in place
+//!   live/             latest values, rewritten in place                                   → [`Status`], [`AgentView`], [`Picture`]
 //!   control.toml      what somebody outside asks of the run while it goes on; never written here
 //!   faults/           what is kept of updates whose numbers were not finite
 //!   lock              held by the process that trains here                                → [`RunLock`]
@@ -31,15 +31,19 @@ mod durable;
 mod error;
 mod faults;
 mod lines;
+mod live;
 mod lock;
 mod name;
 mod objectives;
+mod records;
 mod tensors;
 
 pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Tensor};
 pub use dir::RunDir;
 pub use error::RunError;
 pub use lines::JsonLines;
+pub use live::{Activity, AgentView, Picture, Status};
 pub use lock::RunLock;
 pub use objectives::ObjectiveVersion;
+pub use records::{EpisodeRecord, EvalRecord, Event, Record, TimingRecord, TrainRecord};
 pub use tensors::Elements;

@@ -3,11 +3,9 @@
 use crate::evaluate::Summary;
 use crate::failure::Failure;
 use crate::learner::{Learner, Tick};
-use crate::params::Values;
-use crate::units::{AgentSteps, Frames, Updates};
-use kelvin_run::{JsonLines, RunDir};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use crate::units::{Frames, Updates};
+use kelvin_run::{EpisodeRecord, EvalRecord, JsonLines, Record, RunDir, TimingRecord, TrainRecord};
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -26,53 +24,6 @@ pub struct Recorder {
     loss: Option<f64>,
     since: (Instant, Frames, Updates),
     start: Instant,
-}
-
-#[derive(Serialize)]
-struct EpisodeRecord {
-    kind: &'static str,
-    frames: Frames,
-    agent_steps: AgentSteps,
-    env: usize,
-    episode_return: f64,
-    episode_agent_steps: u64,
-    episode_frames: u64,
-}
-
-#[derive(Serialize)]
-struct TrainRecord<'a> {
-    kind: &'static str,
-    frames: Frames,
-    agent_steps: AgentSteps,
-    updates: Updates,
-    mean_return: Option<f64>,
-    learning_rate: f64,
-    epsilon: f64,
-    replay: usize,
-    metrics: Map<String, Value>,
-    params: &'a Values,
-}
-
-#[derive(Serialize)]
-struct EvalRecord<'a> {
-    kind: &'static str,
-    frames: Frames,
-    agent_steps: AgentSteps,
-    updates: Updates,
-    epsilon: f64,
-    episodes: usize,
-    mean_return: f64,
-    std_return: f64,
-    best_return: f64,
-    returns: &'a [f64],
-}
-
-#[derive(Serialize)]
-struct TimingRecord {
-    agent_steps: AgentSteps,
-    frames_per_s: f64,
-    updates_per_s: f64,
-    wall_s: f64,
 }
 
 impl Recorder {
@@ -104,15 +55,14 @@ impl Recorder {
                 self.returns.pop_front();
             }
             self.returns.push_back(episode.episode_return);
-            self.metrics.append(&EpisodeRecord {
-                kind: "episode",
-                frames,
-                agent_steps,
+            self.metrics.append(&Record::Episode(EpisodeRecord {
+                frames: frames.0,
+                agent_steps: agent_steps.0,
                 env: *env,
                 episode_return: episode.episode_return,
                 episode_agent_steps: episode.agent_steps,
                 episode_frames: episode.frames,
-            })?;
+            }))?;
         }
         if agent_steps.0 / self.log_every > self.recorded {
             self.recorded = agent_steps.0 / self.log_every;
@@ -125,24 +75,24 @@ impl Recorder {
         let means = learner.take_readings().means();
         let names = learner.staged().metric_names();
         self.loss = means.map(|means| means[0]).or(self.loss);
-        let metrics =
-            means.iter().flat_map(|means| names.iter().cloned().zip(means.iter().map(|mean| json!(mean))));
+        // Of the names that JSON has for numbers, none is for those that are not finite.
+        let finite = |mean: &f64| Some(*mean).filter(|mean| mean.is_finite());
+        let metrics = means.iter().flat_map(|means| names.iter().cloned().zip(means.iter().map(finite)));
         let (frames, state) = (learner.frames(), learner.state());
-        self.metrics.append(&TrainRecord {
-            kind: "train",
-            frames,
-            agent_steps: state.agent_steps,
-            updates: state.updates,
+        self.metrics.append(&Record::Train(TrainRecord {
+            frames: frames.0,
+            agent_steps: state.agent_steps.0,
+            updates: state.updates.0,
             mean_return: self.mean_return(),
             learning_rate: learner.learning_rate(),
             epsilon: learner.epsilon(),
-            replay: learner.replay().len(),
+            replay: learner.replay().len() as u64,
             metrics: metrics.collect(),
-            params: learner.values(),
-        })?;
+            params: learner.values().clone(),
+        }))?;
         let elapsed = self.since.0.elapsed().as_secs_f64().max(1e-9);
         self.timing.append(&TimingRecord {
-            agent_steps: state.agent_steps,
+            agent_steps: state.agent_steps.0,
             frames_per_s: (frames.0 - self.since.1.0) as f64 / elapsed,
             updates_per_s: (state.updates.0 - self.since.2.0) as f64 / elapsed,
             wall_s: self.start.elapsed().as_secs_f64(),
@@ -155,18 +105,17 @@ impl Recorder {
     pub fn evaluation(&mut self, learner: &Learner, epsilon: f64, summary: &Summary) -> Result<(), Failure> {
         let state = learner.state();
         let record = EvalRecord {
-            kind: "eval",
-            frames: learner.frames(),
-            agent_steps: state.agent_steps,
-            updates: state.updates,
+            frames: learner.frames().0,
+            agent_steps: state.agent_steps.0,
+            updates: state.updates.0,
             epsilon,
             episodes: summary.episodes,
             mean_return: summary.mean,
             std_return: summary.std,
             best_return: state.evaluations.best.unwrap_or(summary.mean),
-            returns: &summary.returns,
+            returns: summary.returns.clone(),
         };
-        Ok(self.metrics.append(&record)?)
+        Ok(self.metrics.append(&Record::Eval(record))?)
     }
 
     /// Records something that happened: `event`, at which update, and what belongs to it.

@@ -1,0 +1,2 @@
+//! The monitor's program.
+fn main() {}
