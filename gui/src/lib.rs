@@ -1,1 +1,3 @@
-//! The monitor.
+//! The monitor: runs seen, compared and steered through their folders.
+
+pub mod data;
