@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 use crate::units::{Frames, Updates};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -35,6 +35,7 @@ pub struct Status {
 pub struct Console {
     quiet: bool,
     bar: Option<ProgressBar>,
+    board: Board,
     shown: Instant,
     speed: Speed,
 }
@@ -42,7 +43,8 @@ pub struct Console {
 impl Console {
     /// A console without a bar.
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, bar: None, shown: Instant::now(), speed: Speed::new(Frames(0), Updates(0)) }
+        let board = Board::default();
+        Self { quiet, bar: None, board, shown: Instant::now(), speed: Speed::new(Frames(0), Updates(0)) }
     }
 
     /// Prints a line above the bar.
@@ -56,14 +58,26 @@ impl Console {
     pub fn result(&self, text: impl Display) {
         match &self.bar {
             Some(bar) => bar.suspend(|| print_line(&text)),
-            None => print_line(&text),
+            None => self.board.screen.suspend(|| print_line(&text)),
+        }
+    }
+
+    /// Whether rows and bars can be shown and redrawn.
+    pub fn is_live(&self) -> bool {
+        !self.quiet && std::io::stdout().is_terminal()
+    }
+
+    /// Shows rows below the lines, in the place of those shown before; on a terminal only.
+    pub fn rows(&mut self, rows: &[String]) {
+        if self.is_live() {
+            self.board.show(rows);
         }
     }
 
     /// Starts the progress of a training run of `total` frames that stands at `at`.
     pub fn start(&mut self, total: Frames, frames: Frames, updates: Updates) {
         self.speed = Speed::new(frames, updates);
-        if self.quiet || !std::io::stdout().is_terminal() {
+        if !self.is_live() {
             return;
         }
         // A `wide_msg` is cut to the terminal: a line that wraps cannot be taken back.
@@ -98,6 +112,7 @@ impl Console {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+        self.board.show(&[]);
     }
 
     /// What matters most comes first: a narrow terminal cuts the rest.
@@ -116,6 +131,39 @@ impl Console {
             mean_return.map_or("–".to_owned(), |value| format!("{value:.2}")),
             loss.map_or("–".to_owned(), short),
         )
+    }
+}
+
+/// Rows of text that are redrawn in place.
+struct Board {
+    screen: MultiProgress,
+    rows: Vec<ProgressBar>,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self { screen: MultiProgress::with_draw_target(ProgressDrawTarget::stdout()), rows: Vec::new() }
+    }
+}
+
+impl Board {
+    fn show(&mut self, rows: &[String]) {
+        while self.rows.len() > rows.len() {
+            if let Some(row) = self.rows.pop() {
+                row.finish_and_clear();
+                self.screen.remove(&row);
+            }
+        }
+        while self.rows.len() < rows.len() {
+            // Cut to the terminal: a line that wraps cannot be taken back.
+            let style = ProgressStyle::with_template("{wide_msg}");
+            let row = self.screen.add(ProgressBar::new_spinner());
+            row.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.rows.push(row);
+        }
+        for (row, text) in self.rows.iter().zip(rows) {
+            row.set_message(text.clone());
+        }
     }
 }
 
@@ -149,7 +197,7 @@ impl Speed {
 }
 
 /// `1234567` as `1.23M`.
-fn abbreviated(number: u64) -> String {
+pub fn abbreviated(number: u64) -> String {
     match number {
         0..1_000 => number.to_string(),
         1_000..1_000_000 => format!("{:.1}k", number as f64 / 1e3),

@@ -37,6 +37,16 @@ impl Failure {
         self
     }
 
+    /// What happened, without the word `error`.
+    pub fn message(&self) -> &str {
+        self.rendered.strip_prefix("error: ").unwrap_or(&self.rendered)
+    }
+
+    /// What to do about it, where it was said.
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The process's exit code.
     pub fn code(&self) -> u8 {
         self.code

@@ -10,6 +10,7 @@
 //! objective ([`staged`]: the script, compiled by `kelvin_objective`), the backward pass and Adam → the
 //! metrics go to `kelvin_run`'s directory.
 
+pub mod batch;
 pub mod bench;
 pub mod cli;
 pub mod compare;

@@ -263,8 +263,11 @@ fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// A file's text, without a byte order mark.
-fn read(path: &Path) -> Result<String, Diagnostic> {
+/// A script's text, without a byte order mark.
+///
+/// # Errors
+/// A file that is not there, is no file, cannot be read, is far too large for a script or is no UTF-8 text.
+pub fn read(path: &Path) -> Result<String, Diagnostic> {
     let fail = |message: String, hint: &str| Err(Diagnostic::about_file(path, message, hint));
     let file = match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -106,6 +106,13 @@ mod symbolic;
 mod verify;
 mod wgsl;
 
+/// What any host of scripts needs and this crate has: for scripts that are not objectives, such as batch scripts.
+pub mod hosting {
+    pub use crate::diagnostic::listing;
+    pub use crate::host::{on_deep_stack, syntax_error};
+    pub use crate::imports::read;
+}
+
 pub use behaviour::Behaviour;
 pub use clock::{Clock, EvalStats};
 pub use config::ConfigValue;

@@ -101,6 +101,11 @@ impl RunDir {
         Ok(lock)
     }
 
+    /// Whether a process trains here now.
+    pub fn is_in_use(&self) -> bool {
+        RunLock::is_held(&self.path)
+    }
+
     /// Writes the resolved configuration, the whole file in one step.
     ///
     /// # Errors

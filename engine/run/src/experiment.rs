@@ -3,6 +3,8 @@
 //! ```text
 //! runs/<experiment>/
 //!   experiment.json           the plan: every task in order, written before the first of them starts
+//!   batch.rhai                the batch script, for whoever reads this years later
+//!   objectives/<hash>/        the objectives and what they import, as they were planned   → [`Task::objective`]
 //!   <label>/<env>-s<seed>/    a run directory each                                        → [`Task::folder`]
 //! ```
 //!
@@ -13,15 +15,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::RunError;
 use crate::durable::{self, Survives};
+use crate::{RunError, objectives};
 
 /// Version of the file's layout that this program writes.
 const VERSION: u32 = 1;
+/// Where the objectives are kept.
+const OBJECTIVES: &str = "objectives";
+/// Characters of an objective's hash that its folder is called by.
+const SHORT: usize = 16;
 
 /// The plan of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,6 +159,12 @@ impl Task {
         }
     }
 
+    /// Where the experiment in `folder` keeps the task's objective: what it trains, whatever becomes of the original.
+    pub fn objective(&self, folder: &Path) -> PathBuf {
+        let name = Path::new(&self.script).file_name().unwrap_or_default();
+        kept_at(folder, &self.script_hash).join(name)
+    }
+
     /// Whether this task trains what `other` trains: the same in all but places in lists and folders of machines.
     pub fn trains_as(&self, other: &Self) -> bool {
         let elsewhere = Self { index: other.index, script: other.script.clone(), ..self.clone() };
@@ -211,6 +223,33 @@ impl Experiment {
         }
     }
 
+    /// Keeps an objective for the experiment in `folder`: `sources` are (path, text), the script and then what it
+    /// imports. One that is kept already is left as it is.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub fn keep_objective(folder: &Path, hash: &str, sources: &[(PathBuf, String)]) -> Result<(), RunError> {
+        let kept = kept_at(folder, hash);
+        if kept.is_dir() {
+            return Ok(());
+        }
+        let parent = durable::parent(&kept);
+        fs::create_dir_all(parent).map_err(RunError::io("create", parent))?;
+        match objectives::keep(&kept, sources) {
+            // Another process plans the same, and was faster.
+            Err(_) if kept.is_dir() => Ok(()),
+            kept => kept.map(drop),
+        }
+    }
+
+    /// Keeps the text of the batch script in `folder`.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub fn keep_source(folder: &Path, text: &str) -> Result<(), RunError> {
+        durable::replace(&folder.join("batch.rhai"), text.as_bytes(), Survives::PowerLoss)
+    }
+
     /// Writes the plan into `folder`, in one step; makes the folder where there is none.
     ///
     /// # Errors
@@ -222,6 +261,10 @@ impl Experiment {
         text.push(b'\n');
         durable::replace(&path, &text, Survives::PowerLoss)
     }
+}
+
+fn kept_at(folder: &Path, hash: &str) -> PathBuf {
+    folder.join(OBJECTIVES).join(hash.get(..SHORT).unwrap_or(hash))
 }
 
 #[cfg(test)]
@@ -257,6 +300,19 @@ mod tests {
         assert_eq!(Experiment::read(&inside).unwrap(), None);
         plan().write(&inside).unwrap();
         assert_eq!(Experiment::read(&inside).unwrap(), Some(plan()));
+    }
+
+    #[test]
+    fn objectives_are_kept_as_they_import_one_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = [("/here/dqn.rhai", "fn loss"), ("/here/lib/huber.rhai", "fn huber")]
+            .map(|(path, text)| (PathBuf::from(path), text.to_owned()));
+        for _ in 0..2 {
+            Experiment::keep_objective(folder.path(), "ab", &sources).unwrap();
+        }
+        let kept = task(0).objective(folder.path());
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "fn loss");
+        assert_eq!(fs::read_to_string(kept.with_file_name("lib/huber.rhai")).unwrap(), "fn huber");
     }
 
     #[test]

@@ -43,6 +43,13 @@ impl RunLock {
         Ok(Self { _file: file, enforced })
     }
 
+    /// Whether some process holds the lock of the run at `folder` now; not, where that cannot be told.
+    pub(crate) fn is_held(folder: &Path) -> bool {
+        // Shared, so that two who look do not take each other for the holder.
+        File::open(folder.join(FILE))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Whether the filesystem keeps others out. Some cluster filesystems know no locks; there a run goes on unguarded,
     /// and this is false so that the user can be told.
     pub fn enforced(&self) -> bool {

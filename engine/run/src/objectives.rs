@@ -41,25 +41,30 @@ pub(crate) fn record(
     let short: String = hash.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     let name = format!("{update:012}-{short}");
     let folder = run.join("objective").join(&name);
-    let places = places(sources, &folder)?;
-
     // A folder without a line in the index is what a crash between the two left: written anew.
     if folder.exists() {
         durable::remove(&folder)?;
     }
-    let partial = durable::partial_folder(durable::parent(&folder))?;
+    let place = keep(&folder, sources)?;
+
+    let script = Path::new("objective").join(name).join(place);
+    let mut index = JsonLines::open(index(run))?;
+    index.append(&ObjectiveVersion { update, hash: hash.to_string(), script })?;
+    index.sync()
+}
+
+/// Writes sources into `folder`, which does not exist, and says where in it the script is: the first of them.
+pub(crate) fn keep(folder: &Path, sources: &[(PathBuf, String)]) -> Result<PathBuf, RunError> {
+    let mut places = places(sources, folder)?;
+    let partial = durable::partial_folder(durable::parent(folder))?;
     for (place, (_, text)) in places.iter().zip(sources) {
         let path = partial.path().join(place);
         let parent = durable::parent(&path);
         fs::create_dir_all(parent).map_err(RunError::io("create", parent))?;
         durable::replace(&path, text.as_bytes(), durable::Survives::PowerLoss)?;
     }
-    durable::publish(partial, &folder)?;
-
-    let script = Path::new("objective").join(name).join(&places[0]);
-    let mut index = JsonLines::open(index(run))?;
-    index.append(&ObjectiveVersion { update, hash: hash.to_string(), script })?;
-    index.sync()
+    durable::publish(partial, folder)?;
+    Ok(places.swap_remove(0))
 }
 
 /// Forgets the versions from after `update`: a run resumed from there has left their history. Their sources stay.

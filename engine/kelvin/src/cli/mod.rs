@@ -3,6 +3,7 @@
 // Failures are printed where the process ends, and nowhere else.
 #![allow(clippy::print_stderr)]
 
+mod batch;
 mod bench;
 mod check;
 mod compare;
@@ -38,6 +39,7 @@ Examples:
   kelvin new my_variant --from scripts/soft_kl.rhai
   kelvin check scripts/*.rhai
   kelvin eval runs/soft_kl-pong-s0
+  kelvin batch scripts/batches/quick_check.rhai
 
 Exit codes: 0 done, 1 failed, 2 wrong use.";
 
@@ -45,6 +47,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use.";
 enum Command {
     /// Train an objective on an environment
     Train(train::Args),
+    /// Run an experiment from one script: variants, games and seeds, each run a process of its own
+    Batch(batch::Args),
     /// Play episodes with a run's latest checkpoint and report their returns
     Eval(eval::Args),
     /// Compile scripts without training, and say what they read and report
@@ -92,6 +96,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Train(args) => train::run(args),
+        Command::Batch(args) => batch::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Check(args) => check::run(args),
         Command::Emit(args) => emit::run(args),

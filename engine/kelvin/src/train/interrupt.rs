@@ -1,12 +1,15 @@
-//! Ctrl-C, SIGTERM and a terminal that goes away: a wish to stop, not a reason to lose anything.
+//! Ctrl-C, SIGTERM, a terminal that goes away and a scheduler's SIGUSR1: a wish to stop, not a reason to lose anything.
 
 use crate::failure::Failure;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 static WISHED: OnceLock<Instant> = OnceLock::new();
+/// A scheduler said that the time is nearly up. What follows is its first word to end, not a second wish.
+static WARNED: AtomicBool = AtomicBool::new(false);
 
 /// Signals that follow the first within this time are the same wish: `timeout` and schedulers signal a
 /// process and its group.
@@ -17,13 +20,15 @@ const KILLED_BY_SIGINT: i32 = 130;
 /// From here on the first signal is kept as a wish; a later one ends the process at once.
 pub fn listen() -> Result<(), Failure> {
     let failed = |error| Failure::failed(format!("Ctrl-C cannot be caught: {error}"));
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1]).map_err(failed)?;
     if !hangup_is_ignored() {
         signals.add_signal(SIGHUP).map_err(failed)?;
     }
     let listener = move || {
-        for _ in signals.forever() {
-            if WISHED.get_or_init(Instant::now).elapsed() > SAME_WISH {
+        for signal in signals.forever() {
+            if signal == SIGUSR1 {
+                WARNED.store(true, Ordering::Relaxed);
+            } else if WISHED.get_or_init(Instant::now).elapsed() > SAME_WISH {
                 std::process::exit(KILLED_BY_SIGINT);
             }
         }
@@ -43,5 +48,5 @@ fn hangup_is_ignored() -> bool {
 
 /// Whether the process was asked to stop.
 pub fn wished() -> bool {
-    WISHED.get().is_some()
+    WISHED.get().is_some() || WARNED.load(Ordering::Relaxed)
 }

@@ -31,6 +31,7 @@ use serde_json::json;
 pub use session::Session;
 pub(crate) use session::open_device;
 use std::time::Instant;
+pub(crate) use version::stage;
 
 /// Trains until the run's frames are done or the user stops it.
 pub fn train(request: &TrainRequest, console: &mut Console) -> Result<(), Failure> {

@@ -44,7 +44,9 @@ impl Session {
         if let Some(checkpoint) = &checkpoint {
             checkpoint::restore(checkpoint, &mut learner)?;
         }
-        if learner.frames() >= config.frames {
+        // One that was killed between its last checkpoint and its end has only that end to make.
+        let ended = dir.is_done() || request.frames.is_some();
+        if ended && learner.frames() >= config.frames {
             return Err(Failure::usage(format!("this run is done: {} frames", grouped(learner.frames().0)))
                 .hint("train it for longer with --frames"));
         }

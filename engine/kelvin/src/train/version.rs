@@ -191,7 +191,7 @@ fn aside<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T,
 }
 
 /// Stages a script with the values that hold for its parameters, once what it says about them is found sound.
-pub(super) fn stage(
+pub(crate) fn stage(
     script: Script,
     layout: &Layout,
     config: &Config,

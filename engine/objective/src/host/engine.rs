@@ -63,7 +63,7 @@ impl Host {
 ///
 /// # Errors
 /// If the thread cannot be started, or ended in a panic: a text for a diagnostic.
-pub(crate) fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, String> {
+pub fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, String> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("script".into()).stack_size(STACK_BYTES);
         match thread.spawn_scoped(scope, f) {

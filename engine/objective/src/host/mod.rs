@@ -29,13 +29,15 @@ mod vocabulary;
 
 pub(crate) use broadcast::{list_to_steps, scalar};
 pub(crate) use declare::ParamSpec;
-pub(crate) use engine::{Host, on_deep_stack};
+pub(crate) use engine::Host;
+pub use engine::on_deep_stack;
 pub(crate) use errors::{Context, place, to_diagnostic};
 pub(crate) use fields::{FIELDS, FieldInfo, HEADS, OUTPUTS, Read, output_shape};
 pub(crate) use lint::{place_of_function, place_of_key, place_of_result};
 pub(crate) use modules::compile;
 pub(crate) use operand::{Kind, Operand, Steps, Value};
 pub(crate) use records::Record;
+pub use syntax::syntax_error;
 pub(crate) use trace::{Complaint, Phase, Trace};
 pub(crate) use training::stop_gradient;
 pub(crate) use vocabulary::{Function, TYPES, functions};

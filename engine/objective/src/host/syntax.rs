@@ -1,5 +1,7 @@
 //! Errors of text that does not parse.
 
+use std::path::Path;
+
 use rhai::{LexError, ParseError, ParseErrorType};
 
 use crate::diagnostic::{Diagnostic, end_of};
@@ -49,6 +51,12 @@ const RESERVED: &[(&str, &str, &str)] = &[
     ("var", "syntax error: `var` is not expected here", "variables are written let x = …;"),
     ("match", "syntax error: `match` is not expected here", "use select(condition, a, b)"),
 ];
+
+/// The diagnostic of a file that does not parse.
+pub fn syntax_error(error: &ParseError, path: &Path, text: &str) -> Diagnostic {
+    let source = Source { path: path.to_path_buf(), text: text.to_owned(), imported_by: None };
+    parse_error(error, &[source], 0)
+}
 
 /// The diagnostic of a text that does not parse.
 pub(crate) fn parse_error(error: &ParseError, sources: &[Source], index: usize) -> Diagnostic {

@@ -1,0 +1,181 @@
+//! Whether runs can be: their scripts, environments, settings and references, looked at before anything starts.
+
+use super::facts::Facts;
+use crate::config::{Config, Wanted};
+use crate::failure::Failure;
+use crate::params::Steered;
+use crate::staged;
+use crate::train::stage;
+use crate::units::Frames;
+use kelvin_batch::{Checked, Refusal, Run};
+use kelvin_env::{EnvOptions, EnvSpec, Preset, make};
+use kelvin_objective::Script;
+use kelvin_run::RunDir;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Looks at runs, each script and environment once.
+pub(super) struct Checker {
+    roms: Option<PathBuf>,
+    scripts: BTreeMap<PathBuf, Script>,
+    envs: BTreeMap<(String, String, bool), EnvSpec>,
+    /// What was compiled already: script, environment and settings. Seeds make no difference.
+    compiled: BTreeSet<(PathBuf, String, Vec<(String, String)>)>,
+    /// What the runs were found to be, in their order.
+    pub facts: Vec<Facts>,
+}
+
+impl Checker {
+    pub fn new(roms: Option<&Path>) -> Self {
+        Self {
+            roms: roms.map(Path::to_path_buf),
+            scripts: BTreeMap::new(),
+            envs: BTreeMap::new(),
+            compiled: BTreeSet::new(),
+            facts: Vec::new(),
+        }
+    }
+
+    /// The objectives of the runs so far.
+    pub fn scripts(&self) -> impl Iterator<Item = &Script> {
+        self.scripts.values()
+    }
+
+    /// Looks at a run.
+    pub fn check(&mut self, run: &Run) -> Result<Checked, Refusal> {
+        let script = self.script(run)?;
+        let preset = preset(run)?;
+        let env = self.env(run, preset)?;
+        check_reference(run)?;
+        let config = resolve(run, preset, &script, &env)?;
+        self.compile(run, &script, &env, &config)?;
+        self.facts.push(Facts::new(&config, &env));
+        Ok(Checked {
+            script: std::path::absolute(&run.script).unwrap_or_else(|_| run.script.clone()),
+            script_hash: script.hash().to_owned(),
+            frames: config.frames.0,
+            preset: config.preset.to_string(),
+        })
+    }
+
+    fn script(&mut self, run: &Run) -> Result<Script, Refusal> {
+        if let Some(script) = self.scripts.get(&run.script) {
+            return Ok(script.clone());
+        }
+        let script = Script::load(&run.script).map_err(|diagnostic| {
+            // A path that leads nowhere is the batch script's mistake, all others are the objective's.
+            if diagnostic.line > 0 {
+                return Refusal::Objective(Box::new(diagnostic));
+            }
+            let message = format!("{}: {}", run.script.display(), diagnostic.message);
+            let name = run.script.file_name().map(|name| name.to_string_lossy().into_owned());
+            let hint = diagnostic.hint.map(|hint| format!("{hint} (paths are relative to the batch script)"));
+            Refusal::Says { key: "script".to_owned(), value: name, message, hint }
+        })?;
+        self.scripts.insert(run.script.clone(), script.clone());
+        Ok(script)
+    }
+
+    fn env(&mut self, run: &Run, preset: Preset) -> Result<EnvSpec, Refusal> {
+        let key = (run.env.clone(), preset.to_string(), run.full_action_set);
+        if let Some(env) = self.envs.get(&key) {
+            return Ok(env.clone());
+        }
+        let options = EnvOptions {
+            preset,
+            full_action_set: run.full_action_set,
+            roms: self.roms.clone(),
+            ..EnvOptions::default()
+        };
+        let env = make(&run.env, &options, 1).map_err(|error| Refusal::Says {
+            key: "env".to_owned(),
+            value: Some(run.env.clone()),
+            message: error.to_string(),
+            hint: error.hint(),
+        })?;
+        Ok(self.envs.entry(key).or_insert(env.spec().clone()).clone())
+    }
+
+    /// Compiles the objective for this run, which finds what `config` and `params` alone do not show.
+    fn compile(&mut self, run: &Run, script: &Script, env: &EnvSpec, config: &Config) -> Result<(), Refusal> {
+        let key = (run.script.clone(), env.actions.len().to_string(), sets(run));
+        if !self.compiled.insert(key) {
+            return Ok(());
+        }
+        let layout = staged::layout(config, env.actions.len());
+        let staged = stage(script.clone(), &layout, config, &Steered::default());
+        staged.map(drop).map_err(|failure| says(run, "script", None, &failure))
+    }
+}
+
+/// The settings of a run, in the order in which they are set.
+pub(super) fn sets(run: &Run) -> Vec<(String, String)> {
+    run.set.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn preset(run: &Run) -> Result<Preset, Refusal> {
+    let Some(preset) = &run.preset else { return Ok(Preset::default()) };
+    preset.parse().map_err(|error: kelvin_env::EnvError| Refusal::Says {
+        key: "preset".to_owned(),
+        value: Some(preset.clone()),
+        message: error.to_string(),
+        hint: error.hint(),
+    })
+}
+
+fn check_reference(run: &Run) -> Result<(), Refusal> {
+    let Some(reference) = &run.reference else { return Ok(()) };
+    RunDir::open(reference).map(drop).map_err(|error| Refusal::Says {
+        key: "reference".to_owned(),
+        value: None,
+        message: error.to_string().lines().next().unwrap_or_default().to_owned(),
+        hint: Some("it is the folder of a run, relative to the batch script".to_owned()),
+    })
+}
+
+/// The run's configuration. Where it cannot be, the setting is named without which it could.
+fn resolve(run: &Run, preset: Preset, script: &Script, env: &EnvSpec) -> Result<Config, Refusal> {
+    let wanted = |sets: &[(String, String)]| Wanted {
+        env: run.env.clone(),
+        preset,
+        full_action_set: run.full_action_set,
+        seed: run.seed,
+        device: "auto".to_owned(),
+        frames: run.frames.map(Frames),
+        reference: run.reference.as_ref().map(|reference| reference.display().to_string()),
+        sets: sets.to_vec(),
+    };
+    let sets = sets(run);
+    let failure = match Config::resolve(&wanted(&sets), script, env) {
+        Ok(config) => return Ok(config),
+        Err(failure) => failure,
+    };
+    let culprit =
+        (0..sets.len()).find(|&last| Config::resolve(&wanted(&sets[..=last]), script, env).is_err());
+    match (culprit.map(|at| &sets[at]), Config::resolve(&wanted(&[]), script, env)) {
+        (Some((key, value)), Ok(_)) => Err(says(run, key, Some(value), &failure)),
+        // Without any settings it cannot be either: by its length, or by what its own script says.
+        (_, Err(failure)) if failure.message().contains("`frames`") => {
+            let frames = run.frames.map(|frames| frames.to_string());
+            Err(says(run, "frames", frames.as_deref(), &failure))
+        }
+        _ => Err(says(run, "script", None, &failure)),
+    }
+}
+
+/// A failure about a run as one about what the batch script says of it.
+fn says(run: &Run, key: &str, value: Option<&str>, failure: &Failure) -> Refusal {
+    let message = failure.message();
+    // As for the command line, which there is none of here.
+    let told = value.and_then(|value| message.strip_prefix(&format!("--set {key}={value}: ")));
+    let name = || run.script.file_name().map(|name| name.to_string_lossy().into_owned());
+    Refusal::Says {
+        key: key.to_owned(),
+        value: value.map(str::to_owned).or_else(name),
+        message: match (told, value) {
+            (Some(told), Some(value)) => format!("{key}: {value} for {}: {told}", run.script.display()),
+            _ => message.to_owned(),
+        },
+        hint: failure.advice().map(str::to_owned),
+    }
+}

@@ -1,0 +1,300 @@
+//! `kelvin batch`: an experiment from one script, each run a process of its own.
+//!
+//! A script becomes a plan ([`prepare`]), every run of which is looked at before the first one starts ([`check`]); the
+//! plan is written down, and `kelvin_batch` runs its tasks here, or hands them to a cluster.
+
+mod check;
+mod cluster;
+mod facts;
+mod prepare;
+mod report;
+mod table;
+
+use crate::console::{Console, grouped};
+use crate::failure::Failure;
+use crate::memory;
+use crate::train::{interrupt, open_device};
+use facts::{Estimate, Packing};
+use kelvin_batch::{Launch, LaunchError, Resources, Scheduler, Start, State};
+use kelvin_run::Task;
+use prepare::Prepared;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use table::Table;
+
+/// What a command line asks of a batch.
+#[derive(Clone, Debug, Default)]
+pub struct BatchRequest {
+    /// A batch script, or the folder of an experiment that is there.
+    pub source: PathBuf,
+    /// `--size`.
+    pub size: Option<String>,
+    /// The experiment's folder.
+    pub out: Option<PathBuf>,
+    /// Processes at the same time.
+    pub jobs: Option<usize>,
+    /// The only task to run.
+    pub task: Option<usize>,
+    /// Say what would be done, and do nothing.
+    pub dry_run: bool,
+    /// `--set key=value` for every run.
+    pub sets: Vec<(String, String)>,
+    /// `--device`.
+    pub device: Option<String>,
+    /// How often a run that crashed is started again.
+    pub retries: usize,
+    /// A folder of ROMs to search first.
+    pub roms: Option<PathBuf>,
+    /// Who runs the tasks; this machine by itself without.
+    pub scheduler: Option<(Scheduler, Resources)>,
+    /// Speak JSON.
+    pub json: bool,
+}
+
+/// Runs an experiment, or what is left of it.
+pub fn batch(request: &BatchRequest, console: &mut Console) -> Result<(), Failure> {
+    interrupt::listen()?;
+    let prepared = Prepared::new(request, console)?;
+    if let Some(index) = request.task {
+        return one(request, &prepared, index, console);
+    }
+    let device = request.device.as_deref().unwrap_or("auto");
+    // A cluster's machines have other devices than this one.
+    let on_cpu = request.scheduler.is_some() || open_device(device, console)?.on_cpu();
+    let packing = packing(request, &prepared, on_cpu);
+    let tasks: Vec<_> = prepared.experiment.tasks.iter().zip(&prepared.facts).collect();
+    let estimate = Estimate::new(&prepared.folder, &tasks, packing);
+    introduce(request, &prepared, &estimate, packing, console);
+    check_disk(&prepared.folder, &estimate, console)?;
+    if let Some((scheduler, resources)) = &request.scheduler {
+        return cluster::submit(request, &prepared, *scheduler, resources, console);
+    }
+    if request.dry_run {
+        if request.json {
+            let plan = report::plan_json(&prepared.folder, &prepared.experiment, &estimate, packing);
+            console.result(plan);
+        }
+        return Ok(());
+    }
+    prepared.write()?;
+    // Known by now, and looked for by each process otherwise.
+    let device = if on_cpu { "cpu" } else { device };
+    let threads = Some(packing.threads).filter(|_| std::env::var_os("RAYON_NUM_THREADS").is_none());
+    let train = Train::new(&prepared.folder, device, threads, request)?;
+    let launch = Launch {
+        folder: &prepared.folder,
+        jobs: packing.jobs,
+        retries: request.retries,
+        wait: true,
+        command: &|task, start| train.command(task, start),
+        stop: &interrupt::wished,
+    };
+    let states = run(&launch, &prepared, &prepared.experiment.tasks, console)?;
+    conclude(request, &prepared, &prepared.experiment.tasks, &states, console)
+}
+
+/// Runs one task, as a cluster's job does. Of a task that another process works on it only says so.
+fn one(
+    request: &BatchRequest,
+    prepared: &Prepared,
+    index: usize,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    let Some(task) = prepared.experiment.tasks.get(index) else {
+        let last = prepared.experiment.tasks.len() - 1;
+        return Err(
+            Failure::usage(format!("there is no task {index}")).hint(format!("there are 0 to {last}"))
+        );
+    };
+    let tasks = std::slice::from_ref(task);
+    if request.dry_run {
+        console.line(format!("task {index}: {}", task.folder));
+        return Ok(());
+    }
+    prepared.write()?;
+    let device = request.device.as_deref().unwrap_or("auto");
+    let train = Train::new(&prepared.folder, device, None, request)?;
+    let launch = Launch {
+        folder: &prepared.folder,
+        jobs: 1,
+        retries: request.retries,
+        wait: false,
+        command: &|task, start| train.command(task, start),
+        stop: &interrupt::wished,
+    };
+    let states = run(&launch, prepared, tasks, console)?;
+    if states == [State::Elsewhere] {
+        console.line("nothing is left to do here");
+        return Ok(());
+    }
+    conclude(request, prepared, tasks, &states, console)
+}
+
+fn run(
+    launch: &Launch,
+    prepared: &Prepared,
+    tasks: &[Task],
+    console: &mut Console,
+) -> Result<Vec<State>, Failure> {
+    let mut table = Table::new(console, &prepared.experiment, &prepared.folder, tasks, launch.retries);
+    let states = launch.run(tasks, &mut table);
+    console.finish();
+    states.map_err(|error: LaunchError| {
+        Failure::failed(error).hint("what was running was stopped, and goes on with the same command")
+    })
+}
+
+fn packing(request: &BatchRequest, prepared: &Prepared, on_cpu: bool) -> Packing {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let largest = prepared.facts.iter().map(|facts| facts.memory).max().unwrap_or(0);
+    let left = prepared.experiment.tasks.iter();
+    let left = left.filter(|task| !prepared.folder.join(&task.folder).join("DONE").is_file()).count();
+    Packing::new(request.jobs, left, cores, on_cpu, largest)
+}
+
+/// The plan, before anything starts.
+fn introduce(
+    request: &BatchRequest,
+    prepared: &Prepared,
+    estimate: &Estimate,
+    packing: Packing,
+    console: &Console,
+) {
+    let Prepared { folder, experiment, facts, unwritten, .. } = prepared;
+    report::plan(folder, experiment, request.dry_run).iter().for_each(|line| console.line(line));
+    let added = match unwritten {
+        Some(unwritten) if (1..experiment.tasks.len()).contains(&unwritten.added) => {
+            format!(", {} of them new", unwritten.added)
+        }
+        _ => String::new(),
+    };
+    console.line(format!(
+        "\n{} ({}): {} tasks{added} in {}, {} frames to go",
+        experiment.name,
+        experiment.size,
+        grouped(experiment.tasks.len() as u64),
+        folder.display(),
+        grouped(estimate.frames),
+    ));
+    if request.scheduler.is_none() {
+        let Packing { jobs, threads } = packing;
+        console.line(format!("{jobs} at once, with {threads} threads each; {}", estimate.describe()));
+        let free = memory::available_bytes().unwrap_or(u64::MAX);
+        if estimate.memory > free {
+            console.line(format!(
+                "warning: replay memories of {jobs} processes fill {}, and {} are free; fewer --jobs are safer",
+                memory::readable(estimate.memory),
+                memory::readable(free)
+            ));
+        }
+    }
+    if let Some(idle) = facts.iter().position(|facts| facts.idle) {
+        let task = &experiment.tasks[idle];
+        console.line(format!(
+            "warning: task {idle} ({}) ends before learning starts; its `learning_starts` counts agent steps",
+            task.folder
+        ));
+    }
+}
+
+/// Refuses what the disk has no room for. The estimate may be wrong by a factor, so only what lacks by a factor.
+fn check_disk(folder: &Path, estimate: &Estimate, console: &Console) -> Result<(), Failure> {
+    let there = folder.ancestors().find(|path| path.exists()).filter(|path| !path.as_os_str().is_empty());
+    let Ok(disk) = rustix::fs::statvfs(there.unwrap_or(Path::new("."))) else { return Ok(()) };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let said = format!(
+        "the checkpoints take about {}, and {} are free in {}",
+        memory::readable(estimate.disk),
+        memory::readable(free),
+        folder.display()
+    );
+    if estimate.disk / 2 > free {
+        return Err(Failure::failed(said)
+            .hint("free some, choose another disk with --out, or keep less: --set replay_capacity=…"));
+    }
+    if estimate.disk > free {
+        console.line(format!("warning: {said}"));
+    }
+    Ok(())
+}
+
+fn conclude(
+    request: &BatchRequest,
+    prepared: &Prepared,
+    tasks: &[Task],
+    states: &[State],
+    console: &Console,
+) -> Result<(), Failure> {
+    let folder = &prepared.folder;
+    if request.json {
+        console.result(report::summary_json(folder, tasks, states));
+    } else if request.task.is_none() {
+        console.line("");
+        report::summary(folder, tasks, states).iter().for_each(|line| console.line(line));
+    }
+    if states.iter().all(|state| *state == State::Done) {
+        console.line(format!("draw it with: kelvin report {}", folder.display()));
+        return Ok(());
+    }
+    let counts = report::counts(states);
+    let failure = if interrupt::wished() {
+        Failure::failed(format!("stopped; {counts}"))
+    } else {
+        Failure::failed(format!("not every run is done; {counts}"))
+    };
+    Err(failure
+        .hint("the same command goes on with what is left; NAME.log beside a run has what it said last"))
+}
+
+/// The processes that train.
+struct Train<'a> {
+    program: PathBuf,
+    folder: &'a Path,
+    device: &'a str,
+    threads: Option<usize>,
+    roms: Option<&'a Path>,
+}
+
+impl<'a> Train<'a> {
+    fn new(
+        folder: &'a Path,
+        device: &'a str,
+        threads: Option<usize>,
+        request: &'a BatchRequest,
+    ) -> Result<Self, Failure> {
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::failed(format!("this program's own file cannot be found: {error}")))?;
+        Ok(Self { program, folder, device, threads, roms: request.roms.as_deref() })
+    }
+
+    fn command(&self, task: &Task, start: Start) -> Command {
+        let mut command = Command::new(&self.program);
+        let run = self.folder.join(&task.folder);
+        command.args(["train", "--quiet", "--device", self.device]);
+        if let Some(roms) = self.roms {
+            command.arg("--roms").arg(roms);
+        }
+        if let Some(threads) = self.threads {
+            command.env("RAYON_NUM_THREADS", threads.to_string());
+        }
+        command.arg("--out").arg(run);
+        if start == Start::Resume {
+            command.arg("--resume");
+            return command;
+        }
+        command.arg(task.objective(self.folder));
+        command.args(["--env", &task.env, "--preset", &task.preset]);
+        command.args(["--seed", &task.seed.to_string(), "--frames", &task.frames.to_string()]);
+        if task.full_action_set {
+            command.arg("--full-action-set");
+        }
+        if let Some(reference) = &task.reference {
+            command.args(["--reference", reference]);
+        }
+        for (key, value) in &task.set {
+            command.args(["--set", &format!("{key}={value}")]);
+        }
+        command
+    }
+}
