@@ -5,6 +5,7 @@
 //! **a frame only draws.** It never reads a file, never waits, and is only made when something is new.
 
 pub mod data;
+pub mod figures;
 pub mod layout;
 pub mod monitor;
 pub mod notices;
@@ -13,5 +14,6 @@ pub mod selection;
 pub mod settings;
 pub mod shortcuts;
 pub mod source;
+pub mod starting;
 pub mod theme;
 pub mod widgets;

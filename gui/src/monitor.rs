@@ -8,7 +8,7 @@ use eframe::egui::{
     ViewportCommand,
 };
 
-use crate::data::{RunId, RunState};
+use crate::data::{Command, RunId, RunState};
 use crate::layout::Layout;
 use crate::notices::Notices;
 use crate::panels::{PanelKind, Panels, Shared};
@@ -16,6 +16,7 @@ use crate::selection::Selection;
 use crate::settings::{self, SavedSelection, Settings};
 use crate::shortcuts::{self, Action};
 use crate::source::Source;
+use crate::starting::{Starting, Wish};
 use crate::theme::{self, Palette, space};
 use crate::widgets::{command, empty, icon_button, segmented};
 
@@ -34,6 +35,7 @@ pub struct Monitor {
     panels: Panels,
     selection: Selection,
     notices: Notices,
+    starting: Starting,
     help: bool,
     /// Runs that are to be chosen as soon as they are known.
     awaited: SavedSelection,
@@ -73,6 +75,7 @@ impl Monitor {
             panels,
             selection: Selection::default(),
             notices: Notices::default(),
+            starting: Starting::default(),
             help: false,
             awaited,
             told: None,
@@ -119,6 +122,7 @@ impl Monitor {
         if self.help && shortcuts::sheet(ui.ctx()) {
             self.help = false;
         }
+        self.starting.show(ui.ctx(), &*self.source, &mut self.notices);
         self.notices.show(ui.ctx());
         self.tell();
         self.remember(ui.ctx());
@@ -130,8 +134,9 @@ impl Monitor {
         } else if self.layout.is_empty() {
             empty(ui, "All panels are closed", "Open one in the menu Panels.");
         } else {
-            let Self { source, selection, notices, layout, panels, .. } = self;
-            layout.show(ui, panels, &mut Shared { source: &mut **source, selection, notices });
+            let Self { source, selection, notices, layout, panels, starting, .. } = self;
+            let wishes = &mut starting.wishes;
+            layout.show(ui, panels, &mut Shared { source: &mut **source, selection, notices, wishes });
         }
     }
 
@@ -185,6 +190,9 @@ impl Monitor {
                     let plotted = !marked.iter().all(|run| self.selection.is_plotted(*run));
                     self.selection.plot(marked, plotted);
                 }
+                Action::NewRun => self.starting.wishes.push(Wish::New),
+                Action::Pause => self.pause_or_go_on(),
+                Action::Step => self.step(),
                 Action::ZoomIn => zoom(ctx, 1),
                 Action::ZoomOut => zoom(ctx, -1),
                 Action::ZoomReset => ctx.set_zoom_factor(1.0),
@@ -198,6 +206,24 @@ impl Monitor {
                 }
                 Action::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             }
+        }
+    }
+
+    /// The run in focus, if a process is there that takes requests.
+    fn living(&self) -> Option<(RunId, RunState)> {
+        let run = self.source.run(self.selection.focus()?)?;
+        run.state.lives().then_some((run.id, run.state))
+    }
+
+    fn pause_or_go_on(&mut self) {
+        if let Some((run, state)) = self.living() {
+            self.source.send(run, Command::Pause(state != RunState::Paused));
+        }
+    }
+
+    fn step(&mut self) {
+        if let Some((run, RunState::Paused)) = self.living() {
+            self.source.send(run, Command::Step);
         }
     }
 
@@ -219,6 +245,9 @@ impl Monitor {
                     }
                     self.view_menu(ui);
                     self.panels_menu(ui);
+                    if ui.button("New run…").on_hover_text("Train a script (N)").clicked() {
+                        self.starting.wishes.push(Wish::New);
+                    }
                 });
             });
         });

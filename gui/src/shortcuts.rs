@@ -17,6 +17,12 @@ pub enum Action {
     PreviousRun,
     /// Put the marked runs into the plots, or take them out.
     TogglePlot,
+    /// Let the run in focus wait, or go on.
+    Pause,
+    /// One more update of the run in focus while it waits.
+    Step,
+    /// Start a run.
+    NewRun,
     /// Everything larger.
     ZoomIn,
     /// Everything smaller.
@@ -87,6 +93,21 @@ const ROWS: &[Row] = &[
         is_plain: true,
     },
     Row {
+        action: Action::Pause,
+        keys: &[plain(Key::Space)],
+        shown: "Space",
+        does: "Let the run wait, or go on",
+        is_plain: true,
+    },
+    Row {
+        action: Action::Step,
+        keys: &[plain(Key::Period)],
+        shown: ".",
+        does: "One more update while it waits",
+        is_plain: true,
+    },
+    Row { action: Action::NewRun, keys: &[plain(Key::N)], shown: "N", does: "Start a run", is_plain: true },
+    Row {
         action: Action::ZoomIn,
         keys: &[command(Key::Plus), command(Key::Equals)],
         shown: "Ctrl +",
@@ -137,7 +158,8 @@ const MOUSE: &[(&str, &str)] = &[
 
 /// The actions that the keys of this frame ask for.
 pub fn actions(ctx: &Context) -> Vec<Action> {
-    let typing = ctx.text_edit_focused();
+    // What has the keyboard, a text or a button that Tab went to, wants plain keys for itself.
+    let typing = ctx.memory(|memory| memory.focused().is_some());
     let rows = ROWS.iter().filter(|row| !(typing && row.is_plain));
     rows.filter(|row| row.keys.iter().any(|key| ctx.input_mut(|input| input.consume_shortcut(key))))
         .map(|row| row.action)

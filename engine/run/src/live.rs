@@ -28,6 +28,13 @@ pub enum Activity {
     Failed,
 }
 
+impl Activity {
+    /// Whether a process is there that takes requests.
+    pub fn lives(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Evaluating)
+    }
+}
+
 /// Where a run is. It is written anew at least once a second while the process lives, so that a `beat` that stands
 /// still tells of a process that hangs or was killed, whatever the clocks of two machines say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

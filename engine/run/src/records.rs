@@ -58,6 +58,12 @@ pub struct TrainRecord {
     pub metrics: BTreeMap<String, Option<f64>>,
     /// The script's parameters.
     pub params: BTreeMap<String, f64>,
+    /// L2 norms of the last gradient by tensor, before clipping.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grad_norms: BTreeMap<String, Option<f64>>,
+    /// L2 norms of the weights by tensor.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weight_norms: BTreeMap<String, Option<f64>>,
 }
 
 /// An evaluation: full episodes with environments and seeds of their own.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kelvin_objective::Param;
 use kelvin_run::{AgentView, Event, ObjectiveVersion, Picture, Status, TrainRecord};
 
 /// A run, for as long as the monitor is open; numbers are never used twice.
@@ -29,6 +30,13 @@ pub enum RunState {
     Stalled,
     /// Its folder cannot be read, or what stands in it is damaged.
     Damaged,
+}
+
+impl RunState {
+    /// Whether a process is there that takes requests.
+    pub fn lives(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Evaluating)
+    }
 }
 
 /// How far a run has come.
@@ -91,6 +99,8 @@ pub struct Focus {
     pub events: Arc<[Event]>,
     /// The versions of its script, oldest first; paths are inside its folder.
     pub versions: Arc<[ObjectiveVersion]>,
+    /// What the newest version declares as its parameters.
+    pub params: Arc<[Param]>,
     /// Its newest periodic record.
     pub last_record: Option<Arc<TrainRecord>>,
     /// Updates that checkpoints are of, oldest first.

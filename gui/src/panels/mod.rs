@@ -3,7 +3,12 @@
 //! To add one: a module with a type that has `show`, a variant of [`PanelKind`] with its rows in the tables below, and a
 //! field and an arm in [`Panels`].
 
+mod control;
 mod curves;
+mod events;
+mod health;
+mod live;
+mod params;
 mod runs;
 
 use eframe::egui::{Key, Ui};
@@ -12,7 +17,12 @@ use serde::{Deserialize, Serialize};
 use crate::notices::Notices;
 use crate::selection::Selection;
 use crate::source::Source;
+use crate::starting::Wish;
+pub use control::ControlPanel;
 pub use curves::{CurvesPanel, CurvesSettings};
+pub use events::EventsPanel;
+pub use live::LivePanel;
+pub use params::ParamsPanel;
 pub use runs::{RunsPanel, RunsSettings};
 
 /// Which panel.
@@ -22,6 +32,16 @@ pub enum PanelKind {
     Runs,
     /// Metrics of the plotted runs.
     Curves,
+    /// What happened to the run in focus.
+    Events,
+    /// Whether it is well.
+    Health,
+    /// The game as its agent sees it.
+    Live,
+    /// Its script's parameters.
+    Params,
+    /// Pause, step, stop.
+    Control,
 }
 
 /// Where a panel usually is.
@@ -39,13 +59,19 @@ pub enum Place {
 
 impl PanelKind {
     /// All of them, in the order of their tabs.
-    pub const ALL: &[Self] = &[Self::Runs, Self::Curves];
+    pub const ALL: &[Self] =
+        &[Self::Runs, Self::Curves, Self::Events, Self::Health, Self::Live, Self::Params, Self::Control];
 
     /// What its tab and the menu call it.
     pub fn title(self) -> &'static str {
         match self {
             Self::Runs => "Runs",
             Self::Curves => "Curves",
+            Self::Events => "Events",
+            Self::Health => "Health",
+            Self::Live => "Live",
+            Self::Params => "Parameters",
+            Self::Control => "Control",
         }
     }
 
@@ -53,7 +79,9 @@ impl PanelKind {
     pub fn place(self) -> Place {
         match self {
             Self::Runs => Place::Left,
-            Self::Curves => Place::Centre,
+            Self::Curves | Self::Events | Self::Health => Place::Centre,
+            Self::Live => Place::RightTop,
+            Self::Params | Self::Control => Place::RightBottom,
         }
     }
 
@@ -83,6 +111,8 @@ pub struct Shared<'a> {
     pub selection: &'a mut Selection,
     /// The corner of the window where something can be said.
     pub notices: &'a mut Notices,
+    /// What is to be started after this frame.
+    pub wishes: &'a mut Vec<Wish>,
 }
 
 /// What the panels keep from frame to frame.
@@ -92,6 +122,14 @@ pub struct Panels {
     pub runs: RunsPanel,
     /// Metrics of the plotted runs.
     pub curves: CurvesPanel,
+    /// What happened to the run in focus.
+    pub events: EventsPanel,
+    /// The game as its agent sees it.
+    pub live: LivePanel,
+    /// Its script's parameters.
+    pub params: ParamsPanel,
+    /// Pause, step, stop.
+    pub control: ControlPanel,
 }
 
 impl Panels {
@@ -100,6 +138,11 @@ impl Panels {
         match kind {
             PanelKind::Runs => self.runs.show(ui, shared),
             PanelKind::Curves => self.curves.show(ui, shared),
+            PanelKind::Events => self.events.show(ui, shared.source.focused()),
+            PanelKind::Health => health::show(ui, shared.source.focused()),
+            PanelKind::Live => self.live.show(ui, shared.source.focused()),
+            PanelKind::Params => self.params.show(ui, shared),
+            PanelKind::Control => self.control.show(ui, shared),
         }
     }
 }

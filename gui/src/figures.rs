@@ -1,0 +1,88 @@
+//! Numbers with their names, and how numbers are written.
+
+use eframe::egui::{Align, FontId, Layout, RichText, Role, Ui, vec2};
+
+use crate::theme::{Palette, size, space};
+use crate::widgets::named;
+
+/// Points that a number and its name take.
+const CELL: [f32; 2] = [92.0, 38.0];
+
+/// Numbers side by side, as many in a row as fit.
+pub fn figures(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(space::S, space::XS);
+        add(ui);
+    });
+}
+
+/// One of [`figures`]. All are of one width, so that nothing moves while values change.
+pub fn figure(ui: &mut Ui, name: &str, value: &str, hint: &str) {
+    let cell = ui.allocate_ui_with_layout(CELL.into(), Layout::top_down(Align::Min), |ui| {
+        ui.set_min_size(CELL.into());
+        ui.spacing_mut().item_spacing.y = 0.0;
+        ui.label(RichText::new(value).font(FontId::monospace(16.0)));
+        ui.label(RichText::new(name).size(size::SMALL).color(Palette::of(ui).weak));
+    });
+    named(cell.response, Role::Label, &format!("{name}: {value}")).on_hover_text(hint);
+}
+
+/// What the part of a panel below is about.
+pub fn heading(ui: &mut Ui, text: &str) {
+    ui.add_space(space::M);
+    ui.label(RichText::new(text).strong());
+    ui.add_space(space::XS);
+}
+
+/// A number with so many decimals, or a dash.
+pub fn optional(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+/// A whole number in groups of three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A time for people: `52 s`, `3 min`, `2 h 05`, `3 d 4 h`.
+pub fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h {:02}", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_may_be_missing() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")];
+        for (number, text) in cases {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!(optional(Some(-0.5), 2), "-0.50");
+        assert_eq!(optional(None, 2), "–");
+    }
+
+    #[test]
+    fn times_are_for_people() {
+        let cases =
+            [(0.2, "0 s"), (59.4, "59 s"), (61.0, "1 min"), (7500.0, "2 h 05"), (273_600.0, "3 d 4 h")];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+}

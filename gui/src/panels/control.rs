@@ -1,0 +1,181 @@
+//! Pause, step, checkpoint and stop; and the run's place in one glance.
+
+use eframe::egui::{self, Modal, RichText, Ui, Vec2};
+
+use super::Shared;
+use crate::data::{Command, Focus, RunId, RunInfo, RunState};
+use crate::figures::{duration, figure, figures, grouped, heading, optional};
+use crate::starting::Wish;
+use crate::theme::{size, space};
+use crate::widgets::empty;
+
+/// What is kept from frame to frame.
+#[derive(Default)]
+pub struct ControlPanel {
+    run: Option<RunId>,
+    /// Whether the user is asked if they mean it.
+    stopping: bool,
+}
+
+/// What a button stands for.
+enum Asked {
+    /// Something the run is asked for.
+    Of(Command),
+    /// Something the window is asked for.
+    Wish(Wish),
+}
+
+impl ControlPanel {
+    /// Shows the run in focus, and passes on what is asked of it.
+    pub fn show(&mut self, ui: &mut Ui, shared: &mut Shared<'_>) {
+        let focus = shared.source.focused();
+        let (Some(run), Some(focus)) = (focus.and_then(|focus| shared.source.run(focus.id)), focus) else {
+            empty(ui, "No run is selected", "Select a run in the list to steer it.");
+            return;
+        };
+        if self.run != Some(run.id) {
+            *self = Self { run: Some(run.id), ..Self::default() };
+        }
+        let mut asked = Vec::new();
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            place(ui, run, focus);
+            ui.add_space(space::M);
+            self.buttons(ui, run.state, &mut asked);
+            heading(ui, "Run");
+            details(ui, run, focus);
+        });
+        if self.stopping {
+            self.ask(ui, run, &mut asked);
+        }
+        let id = run.id;
+        for asked in asked {
+            match asked {
+                Asked::Of(command) => shared.source.send(id, command),
+                Asked::Wish(wish) => shared.wishes.push(wish),
+            }
+        }
+    }
+
+    fn buttons(&mut self, ui: &mut Ui, state: RunState, asked: &mut Vec<Asked>) {
+        let lives = state.lives();
+        let paused = state == RunState::Paused;
+        ui.horizontal_wrapped(|ui| {
+            let size = Vec2::new(108.0, 28.0);
+            let button = |ui: &mut Ui, enabled: bool, text: &str, hint: &str| {
+                let button = egui::Button::new(text).min_size(size);
+                ui.add_enabled(enabled, button).on_hover_text(hint).on_disabled_hover_text(hint).clicked()
+            };
+            let (text, hint) = match paused {
+                true => ("Go on", "Train on (Space)"),
+                false => ("Pause", "Wait between two updates (Space)"),
+            };
+            if button(ui, lives, text, hint) {
+                asked.push(Asked::Of(Command::Pause(!paused)));
+            }
+            if button(ui, paused, "Step", "Make one more update, then wait again (.)") {
+                asked.push(Asked::Of(Command::Step));
+            }
+            if button(ui, lives, "Checkpoint", "Save the whole state now") {
+                asked.push(Asked::Of(Command::Checkpoint));
+            }
+            if button(ui, lives, "Stop…", "Save the whole state and end the run; it can be resumed") {
+                self.stopping = true;
+            }
+            let resumable = matches!(state, RunState::Stopped | RunState::Failed | RunState::Stalled);
+            if button(ui, resumable, "Resume", "Go on from the newest checkpoint") {
+                asked.push(Asked::Wish(Wish::Resume));
+            }
+            if button(ui, true, "Fork…", "Start another run from a checkpoint of this one") {
+                asked.push(Asked::Wish(Wish::Fork));
+            }
+        });
+    }
+
+    fn ask(&mut self, ui: &Ui, run: &RunInfo, asked: &mut Vec<Asked>) {
+        let modal = Modal::new(egui::Id::unique("stop run")).show(ui.ctx(), |ui| {
+            ui.set_width(340.0);
+            ui.label(RichText::new("Stop this run?").size(size::TITLE));
+            ui.add_space(space::S);
+            ui.label(format!(
+                "{} on {}, seed {}, saves a checkpoint and ends. It can be resumed from there.",
+                run.label, run.env, run.seed
+            ));
+            ui.add_space(space::M);
+            ui.horizontal(|ui| {
+                if ui.button("Stop the run").clicked() {
+                    asked.push(Asked::Of(Command::Stop));
+                    ui.close();
+                }
+                if ui.button("Let it train").clicked() {
+                    ui.close();
+                }
+            });
+        });
+        if modal.should_close() {
+            self.stopping = false;
+        }
+    }
+}
+
+/// How far it is, and how well it does.
+fn place(ui: &mut Ui, run: &RunInfo, focus: &Focus) {
+    ui.label(RichText::new(format!("{} on {}, seed {}", run.label, run.env, run.seed)).size(size::TITLE));
+    ui.add_space(space::XS);
+    let progress = &run.progress;
+    let share =
+        if progress.total_frames > 0 { progress.frames as f32 / progress.total_frames as f32 } else { 0.0 };
+    let text = format!(
+        "{:.1} %  ·  {} of {} frames",
+        100.0 * share,
+        grouped(progress.frames),
+        grouped(progress.total_frames)
+    );
+    ui.add(egui::ProgressBar::new(share).text(text).desired_height(20.0));
+    ui.add_space(space::S);
+    let status = focus.live.status.as_deref();
+    figures(ui, |ui| {
+        figure(ui, "return", &optional(progress.mean_return, 2), "Mean of the last hundred episodes");
+        let speed = progress.frames_per_s.map_or_else(|| "–".to_owned(), |speed| grouped(speed as u64));
+        figure(ui, "frames/s", &speed, "Over the last seconds");
+        let left = progress.total_frames.saturating_sub(progress.frames) as f64;
+        let eta = progress.frames_per_s.filter(|speed| *speed > 0.0).map(|speed| left / speed);
+        figure(ui, "to go", &eta.map_or_else(|| "–".to_owned(), duration), "At the present speed");
+        let updates = status.map_or_else(|| "–".to_owned(), |status| grouped(status.updates));
+        figure(ui, "updates", &updates, "Optimizer steps");
+        figure(ui, "ε", &optional(status.map(|status| status.epsilon), 3), "Probability of a random action");
+    });
+}
+
+/// Where it is kept, and what it runs on.
+fn details(ui: &mut Ui, run: &RunInfo, focus: &Focus) {
+    let status = focus.live.status.as_deref();
+    let text = |key: &str| focus.config.get(key).and_then(toml::Value::as_str).unwrap_or("–").to_owned();
+    let rows = [
+        ("folder", run.path.display().to_string()),
+        ("script", text("script")),
+        ("preset", text("preset")),
+        ("learner", text("learner")),
+        ("device", status.map_or_else(|| text("device"), |status| status.device.clone())),
+        (
+            "process",
+            status.map_or_else(|| "–".to_owned(), |status| format!("{} on {}", status.pid, status.host)),
+        ),
+        ("checkpoints", listed(&focus.checkpoints)),
+    ];
+    egui::Grid::new("run details").num_columns(2).spacing([14.0, 4.0]).show(ui, |ui| {
+        for (name, value) in rows {
+            ui.label(RichText::new(name).weak());
+            ui.add(egui::Label::new(value).truncate());
+            ui.end_row();
+        }
+    });
+}
+
+fn listed(updates: &[u64]) -> String {
+    match updates {
+        [] => "none yet".to_owned(),
+        _ => {
+            updates.iter().map(|update| format!("update {}", grouped(*update))).collect::<Vec<_>>().join(", ")
+        }
+    }
+}

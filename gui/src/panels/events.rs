@@ -1,0 +1,208 @@
+//! What happened to the run, newest first.
+
+use eframe::egui::{self, Align, Layout, RichText, Sense, Ui, Vec2};
+use kelvin_run::Event;
+
+use crate::data::{Focus, RunId};
+use crate::figures::grouped;
+use crate::theme::{Palette, size, space};
+use crate::widgets::{empty, named};
+
+/// What is kept from frame to frame.
+#[derive(Default)]
+pub struct EventsPanel {
+    run: Option<RunId>,
+    filter: String,
+    /// The event whose details are shown, counted from the oldest.
+    open: Option<usize>,
+}
+
+/// How much an event concerns the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    Plain,
+    Edit,
+    Error,
+}
+
+pub(super) fn weight(event: &Event) -> Weight {
+    match event.event.as_str() {
+        "fault" | "hook_failed" | "reload_refused" | "control_refused" | "checkpoint_refused"
+        | "unsampled" => Weight::Error,
+        "reload" | "params" | "fork" => Weight::Edit,
+        _ => Weight::Plain,
+    }
+}
+
+/// An event in one line.
+pub(super) fn summary(event: &Event) -> String {
+    let text = |key: &str| event.detail.get(key).and_then(serde_json::Value::as_str);
+    let first_line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    match event.event.as_str() {
+        "params" => {
+            let values = event.detail.get("params").and_then(serde_json::Value::as_object);
+            let values = values.into_iter().flatten().map(|(name, value)| format!("{name} = {value}"));
+            let values: Vec<String> = values.collect();
+            let source = text("source").unwrap_or("somebody");
+            if values.is_empty() {
+                format!("{source} sets nothing any more")
+            } else {
+                format!("{} ({source})", values.join(", "))
+            }
+        }
+        "reload" => {
+            let hash = text("hash").map_or("", |hash| hash.get(..8).unwrap_or(hash));
+            let ms = event.detail.get("ms").and_then(serde_json::Value::as_u64).unwrap_or(0);
+            format!("version {hash} in force after {ms} ms")
+        }
+        "checkpoint" => match event.detail.get("seconds").and_then(serde_json::Value::as_f64) {
+            Some(seconds) => format!("saved in {seconds:.1} s"),
+            None => "saved".to_owned(),
+        },
+        _ => text("diagnostic").or_else(|| text("message")).map(first_line).unwrap_or_default(),
+    }
+}
+
+impl EventsPanel {
+    /// Shows the events of the run in focus.
+    pub fn show(&mut self, ui: &mut Ui, focus: Option<&Focus>) {
+        let Some(focus) = focus else {
+            empty(ui, "No run is selected", "Select a run in the list to read what happened to it.");
+            return;
+        };
+        if self.run != Some(focus.id) {
+            *self = Self { run: Some(focus.id), filter: std::mem::take(&mut self.filter), open: None };
+        }
+        ui.horizontal(|ui| {
+            let filter =
+                egui::TextEdit::singleline(&mut self.filter).hint_text("filter").desired_width(180.0);
+            named(ui.add(filter), egui::Role::TextInput, "Filter events");
+            ui.label(RichText::new(format!("{} events", grouped(focus.events.len() as u64))).weak());
+        });
+        ui.separator();
+        let wanted = self.filter.to_lowercase();
+        let matches = |event: &Event| {
+            wanted.is_empty()
+                || event.event.contains(&wanted)
+                || summary(event).to_lowercase().contains(&wanted)
+        };
+        let shown: Vec<usize> =
+            (0..focus.events.len()).rev().filter(|index| matches(&focus.events[*index])).collect();
+        if shown.is_empty() {
+            let hint = "Reloads, parameter edits, checkpoints, evaluations and faults are listed here.";
+            empty(ui, "Nothing to show", hint);
+            return;
+        }
+        if let Some(event) = self.open.and_then(|index| focus.events.get(index)) {
+            egui::Panel::bottom("event detail").resizable(true).default_size(180.0).show(ui, |ui| {
+                detail(ui, event, &mut self.open);
+            });
+        }
+        let row = 22.0;
+        egui::ScrollArea::vertical().auto_shrink(false).show_rows(ui, row, shown.len(), |ui, range| {
+            for index in &shown[range] {
+                self.row(ui, row, *index, &focus.events[*index]);
+            }
+        });
+    }
+
+    fn row(&mut self, ui: &mut Ui, height: f32, index: usize, event: &Event) {
+        let size = Vec2::new(ui.available_width(), height);
+        let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+        let text = summary(event);
+        response.widget_info(|| {
+            let label = format!("{} at update {}: {text}", event.event, event.update);
+            egui::WidgetInfo::selected(egui::Role::Button, true, self.open == Some(index), label)
+        });
+        let palette = Palette::of(ui);
+        if self.open == Some(index) {
+            ui.painter().rect_filled(rect, 3.0, palette.chosen);
+        } else if response.hovered() {
+            ui.painter().rect_filled(rect, 3.0, palette.hover);
+        }
+        let color = match weight(event) {
+            Weight::Error => palette.bad,
+            Weight::Edit => palette.accent,
+            Weight::Plain => palette.text,
+        };
+        let mut line = ui.new_child(
+            egui::UiBuilder::new()
+                .max_rect(rect.shrink2(Vec2::new(space::XS, 0.0)))
+                .layout(Layout::left_to_right(Align::Center)),
+        );
+        let cell = |ui: &mut Ui, width: f32, text: RichText| {
+            ui.allocate_ui_with_layout(
+                Vec2::new(width, height),
+                Layout::left_to_right(Align::Center),
+                |ui| {
+                    ui.set_min_width(width);
+                    ui.add(egui::Label::new(text).truncate().selectable(false));
+                },
+            );
+        };
+        cell(&mut line, 86.0, RichText::new(grouped(event.update)).monospace().color(palette.weak));
+        cell(&mut line, 130.0, RichText::new(&event.event).color(color));
+        let rest = line.available_width();
+        cell(&mut line, rest, RichText::new(text));
+        if response.clicked() {
+            self.open = if self.open == Some(index) { None } else { Some(index) };
+        }
+    }
+}
+
+fn detail(ui: &mut Ui, event: &Event, open: &mut Option<usize>) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(&event.event).strong());
+        let at = format!("update {}, agent step {}", grouped(event.update), grouped(event.agent_steps));
+        ui.label(RichText::new(at).weak());
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if ui.button("Close").clicked() {
+                *open = None;
+            }
+        });
+    });
+    egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+        for (key, value) in &event.detail {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            ui.label(RichText::new(key).size(size::SMALL).weak());
+            ui.add(egui::Label::new(RichText::new(text).monospace()).extend());
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(name: &str, detail: serde_json::Value) -> Event {
+        let serde_json::Value::Object(detail) = detail else { panic!("{detail}") };
+        Event { event: name.to_owned(), update: 1, agent_steps: 4, detail }
+    }
+
+    #[test]
+    fn an_event_is_told_in_a_line() {
+        let cases = [
+            ("params", json!({"source": "control.toml", "params": {"tau": 0.5}}), "tau = 0.5 (control.toml)"),
+            ("params", json!({"source": "control.toml", "params": {}}), "control.toml sets nothing any more"),
+            (
+                "reload",
+                json!({"hash": "0123456789abcdef", "ms": 54}),
+                "version 01234567 in force after 54 ms",
+            ),
+            ("checkpoint", json!({"seconds": 0.25}), "saved in 0.2 s"),
+            ("reload_refused", json!({"diagnostic": "error: no `x`\n --> a:1"}), "error: no `x`"),
+            ("done", json!({}), ""),
+        ];
+        for (name, detail, text) in cases {
+            assert_eq!(summary(&event(name, detail)), text, "{name}");
+        }
+    }
+
+    #[test]
+    fn faults_stand_out() {
+        assert_eq!(weight(&event("fault", json!({}))), Weight::Error);
+        assert_eq!(weight(&event("reload", json!({}))), Weight::Edit);
+        assert_eq!(weight(&event("done", json!({}))), Weight::Plain);
+    }
+}
