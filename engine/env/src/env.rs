@@ -128,6 +128,9 @@ pub trait Env: Send {
     /// or when a `reset` is due. The environment is then unchanged.
     fn step(&mut self, action: usize, frame: &mut [u8]) -> Result<Step, EnvError>;
 
+    /// The true episode so far. Between its end and the next reset, that of the one that ended.
+    fn so_far(&self) -> Episode;
+
     /// The screen as a person would see it, if there is one.
     fn screen(&self) -> Option<Screen>;
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{Env, EnvError, EnvOptions, EnvSpec, Screen, Step, make, seed::derive_seed};
+use crate::{Env, EnvError, EnvOptions, EnvSpec, Episode, Screen, Step, make, seed::derive_seed};
 
 /// `n` environments of one kind, stepped in parallel, each started anew by itself when it ends.
 ///
@@ -87,6 +87,11 @@ impl VecEnv {
     /// The screen of environment `i` as a person would see it, if there is one.
     pub fn screen(&self, i: usize) -> Option<Screen> {
         self.envs[i].screen()
+    }
+
+    /// The true episode of environment `i` so far.
+    pub fn so_far(&self, i: usize) -> Episode {
+        self.envs[i].so_far()
     }
 
     /// Takes one step in every environment; where that ends an episode, the next one is started at once.

@@ -213,6 +213,22 @@ impl RunDir {
         control::read(&self.control_path())
     }
 
+    /// Replaces what stands in the [control file](Self::control_path).
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub fn write_control(&self, text: &str) -> Result<(), RunError> {
+        durable::replace(&self.control_path(), text.as_bytes(), Survives::PowerLoss)
+    }
+
+    /// Updates that checkpoints are of, oldest first; sound or not.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub fn checkpoint_updates(&self) -> Result<Vec<u64>, RunError> {
+        checkpoint::updates(&self.path.join("checkpoints"))
+    }
+
     /// Keeps what belongs to an update whose numbers were not finite: a report, and tensors by name, shape and
     /// elements. Returns the folder they are in.
     ///

@@ -7,8 +7,23 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::durable::{self, Survives};
+use crate::tensors::{self, Elements};
+use crate::{RunDir, RunError};
+
+const STATUS: &str = "status.json";
+const AGENT: &str = "agent.json";
+const VIEW: &str = "view.safetensors";
+
+/// Bytes a slot may have: a picture takes some hundred thousand.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// What a run is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,4 +152,155 @@ pub struct Picture {
     pub stack: Vec<u8>,
     /// Frames, height and width of the stack.
     pub stack_size: [usize; 3],
+}
+
+impl RunDir {
+    /// Says where the run is. No slot need survive a loss of power, so writing one costs no disk flush.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub fn write_status(&self, status: &Status) -> Result<(), RunError> {
+        write_json(&self.slot(STATUS), status)
+    }
+
+    /// Where the run was when it last said so; `None` if it never did.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or holds something else.
+    pub fn read_status(&self) -> Result<Option<Status>, RunError> {
+        read_json(&self.slot(STATUS))
+    }
+
+    /// Shows what the network makes of what it sees.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub fn write_agent(&self, agent: &AgentView) -> Result<(), RunError> {
+        write_json(&self.slot(AGENT), agent)
+    }
+
+    /// What the network last made of what it saw; `None` if it never said.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or holds something else.
+    pub fn read_agent(&self) -> Result<Option<AgentView>, RunError> {
+        read_json(&self.slot(AGENT))
+    }
+
+    /// Shows what the environment shows.
+    ///
+    /// # Errors
+    /// Bytes that do not fill their sizes, or a disk that does not take them.
+    pub fn write_picture(&self, picture: &Picture) -> Result<(), RunError> {
+        let path = self.slot(VIEW);
+        let [height, width] = picture.screen_size;
+        let bytes = tensors::encode(
+            &path,
+            &[
+                ("screen", &[height, width, 3], Elements::U8(&picture.screen)),
+                ("stack", &picture.stack_size, Elements::U8(&picture.stack)),
+            ],
+        )?;
+        durable::replace(&path, &bytes, Survives::Crash)
+    }
+
+    /// What the environment last showed; `None` if it never did.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or holds something else.
+    pub fn read_picture(&self) -> Result<Option<Picture>, RunError> {
+        let path = self.slot(VIEW);
+        let Some(content) = read(&path)? else { return Ok(None) };
+        let [(screen_shape, screen), (stack_shape, stack)] =
+            tensors::decode_bytes(&path, &content, ["screen", "stack"])?;
+        let ([height, width, 3], [frames, rows, columns]) = (&screen_shape[..], &stack_shape[..]) else {
+            let reason = format!("a screen of shape {screen_shape:?} and frames of shape {stack_shape:?}");
+            return Err(RunError::damaged(&path, reason));
+        };
+        let (screen_size, stack_size) = ([*height, *width], [*frames, *rows, *columns]);
+        Ok(Some(Picture { screen, screen_size, stack, stack_size }))
+    }
+
+    fn slot(&self, name: &str) -> PathBuf {
+        self.path().join("live").join(name)
+    }
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RunError> {
+    let text = serde_json::to_vec(value).map_err(|error| RunError::encode(path, error))?;
+    durable::replace(path, &text, Survives::Crash)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RunError> {
+    let Some(text) = read(path)? else { return Ok(None) };
+    serde_json::from_slice(&text).map(Some).map_err(|error| RunError::damaged(path, error))
+}
+
+/// A slot's content; none if there is no such file.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, RunError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(RunError::io("open", path)(error)),
+    };
+    let mut content = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut content).map_err(RunError::io("read", path))?;
+    if content.len() as u64 > MAX_BYTES {
+        return Err(RunError::damaged(path, "it is far too large for what it should hold"));
+    }
+    Ok(Some(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> (tempfile::TempDir, RunDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path().join("a")).unwrap();
+        (folder, run)
+    }
+
+    #[test]
+    fn what_is_shown_is_seen() {
+        let (_folder, run) = run();
+        assert_eq!((run.read_agent().unwrap(), run.read_picture().unwrap()), (None, None));
+        assert_eq!(run.read_status().unwrap(), None);
+        let agent = AgentView { beat: 3, q: Some(vec![0.1, -2.5]), ..AgentView::default() };
+        run.write_agent(&agent).unwrap();
+        assert_eq!(run.read_agent().unwrap(), Some(agent));
+        let picture = Picture {
+            screen: (0..18).collect(),
+            screen_size: [2, 3],
+            stack: (0..8).collect(),
+            stack_size: [2, 2, 2],
+        };
+        run.write_picture(&picture).unwrap();
+        assert_eq!(run.read_picture().unwrap(), Some(picture.clone()));
+        // An environment without a screen.
+        let none = Picture { screen: Vec::new(), screen_size: [0, 0], ..picture.clone() };
+        run.write_picture(&none).unwrap();
+        assert_eq!(run.read_picture().unwrap(), Some(none));
+        let torn = Picture { screen_size: [2, 4], ..picture };
+        assert!(run.write_picture(&torn).is_err());
+    }
+
+    #[test]
+    fn what_is_no_slot_is_an_error_and_no_panic() {
+        let (_folder, run) = run();
+        let f32s = tensors::encode(
+            Path::new("x"),
+            &[("screen", &[1, 1, 3], Elements::F32(&[0.0; 3])), ("stack", &[1, 1, 1], Elements::U8(&[0]))],
+        );
+        let two = tensors::encode(
+            Path::new("x"),
+            &[("screen", &[3], Elements::U8(&[0; 3])), ("stack", &[1, 1, 1], Elements::U8(&[0]))],
+        );
+        for content in [Vec::new(), b"{".to_vec(), vec![0xff; 64], f32s.unwrap(), two.unwrap()] {
+            for name in [STATUS, AGENT, VIEW] {
+                run.write_live(name, &content).unwrap();
+            }
+            assert!(run.read_status().is_err() && run.read_agent().is_err() && run.read_picture().is_err());
+        }
+    }
 }

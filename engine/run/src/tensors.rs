@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
+use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::RunError;
+
+/// Shape and elements of a tensor of bytes.
+pub(crate) type Bytes = (Vec<usize>, Vec<u8>);
 
 /// Elements of a tensor to be written, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -36,4 +40,22 @@ pub(crate) fn encode(path: &Path, tensors: &[(&str, &[usize], Elements<'_>)]) ->
         views.push((*tensor, view));
     }
     safetensors::serialize(views, None).map_err(|error| RunError::encode(path, error))
+}
+
+/// The tensors of bytes with these names, of a file's content; `path` is where it was read.
+pub(crate) fn decode_bytes<const N: usize>(
+    path: &Path,
+    content: &[u8],
+    names: [&str; N],
+) -> Result<[Bytes; N], RunError> {
+    let file = SafeTensors::deserialize(content).map_err(|error| RunError::damaged(path, error))?;
+    let mut tensors = std::array::from_fn(|_| Bytes::default());
+    for (tensor, name) in tensors.iter_mut().zip(names) {
+        let view = file.tensor(name).map_err(|error| RunError::damaged(path, error))?;
+        if view.dtype() != Dtype::U8 {
+            return Err(RunError::damaged(path, format_args!("tensor {name} holds {:?}, not U8", view.dtype())));
+        }
+        *tensor = (view.shape().to_vec(), view.data().to_vec());
+    }
+    Ok(tensors)
 }

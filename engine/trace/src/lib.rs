@@ -1,12 +1,14 @@
 //! Who did what, when: spans for profiles.
 //!
-//! Code that is worth a place in a profile opens a [`span`]; it ends when dropped. While nobody records, that costs a
+//! Code that is worth a place in a profile opens a [`span`]; it ends when dropped. While nobody listens, that costs a
 //! load and a branch. A [`Recording`] collects the spans of all threads, and of devices with a clock of their own
 //! ([`device_span`]); what it ends in, a [`Trace`], is summed up by name or written for Perfetto.
 //!
-//! There is one recording at a time in a process.
+//! There is one recording at a time in a process. Beside it, a thread may sum its own spans up by name as they end
+//! ([`begin_tally`]), which costs little enough to be always on.
 
 mod chrome;
+mod tally;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,6 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+pub use tally::{begin_tally, take_tally};
 
 /// Spans of a recording, at most; later ones are counted and dropped. 100 MB, and more than a viewer likes.
 const MOST_SPANS: usize = 2_000_000;
@@ -60,7 +64,15 @@ struct Collected {
 
 /// An open span; dropping it ends it.
 #[must_use = "a span ends when it is dropped"]
-pub struct Span(Option<(Cow<'static, str>, Instant)>);
+pub struct Span(Option<Open>);
+
+struct Open {
+    start: Instant,
+    /// Its name, for a recording.
+    recorded: Option<Cow<'static, str>>,
+    /// Its place in the thread's tally.
+    tallied: Option<usize>,
+}
 
 /// Whether anybody records: for work that only a profile needs.
 pub fn recording() -> bool {
@@ -69,12 +81,14 @@ pub fn recording() -> bool {
 
 /// Opens a span on the calling thread.
 pub fn span(name: &'static str) -> Span {
-    Span(recording().then(|| (name.into(), Instant::now())))
+    let (recorded, tallied) = (recording().then(|| name.into()), tally::open(name));
+    let counts = recorded.is_some() || tallied.is_some();
+    Span(counts.then(|| Open { start: Instant::now(), recorded, tallied }))
 }
 
-/// The same with a name that is made only if somebody records.
+/// The same for recordings alone, with a name that is made only if somebody records.
 pub fn span_with(name: impl FnOnce() -> String) -> Span {
-    Span(recording().then(|| (name().into(), Instant::now())))
+    Span(recording().then(|| Open { start: Instant::now(), recorded: Some(name().into()), tallied: None }))
 }
 
 /// Notes what a device did, by its own clock.
@@ -86,8 +100,12 @@ pub fn device_span(name: impl Into<Cow<'static, str>>, start: Instant, length: D
 
 impl Drop for Span {
     fn drop(&mut self) {
-        let Some((name, start)) = self.0.take() else { return };
+        let Some(Open { start, recorded, tallied }) = self.0.take() else { return };
         let length = start.elapsed();
+        if let Some(index) = tallied {
+            tally::close(index, length);
+        }
+        let Some(name) = recorded else { return };
         let thread = THREAD.with(|thread| *thread);
         let mut collected = collected();
         if collected.threads.iter().all(|(known, _)| *known != thread) {

@@ -241,6 +241,10 @@ impl Env for AtariEnv {
         })
     }
 
+    fn so_far(&self) -> Episode {
+        self.tally
+    }
+
     fn screen(&self) -> Option<Screen> {
         Some(self.emulator.screen())
     }

@@ -94,6 +94,10 @@ impl Env for TabularEnv {
         Ok(Step { reward: reward as f32, terminated, truncated, episode, ..Step::default() })
     }
 
+    fn so_far(&self) -> Episode {
+        self.tally
+    }
+
     fn screen(&self) -> Option<Screen> {
         let pixels = (0..self.mdp.states).map(|state| if state == self.shown { 255 } else { 0 });
         Some(Screen::from_gray(self.mdp.states, 1, pixels))
