@@ -3,6 +3,7 @@
 // The one place that prints.
 #![allow(clippy::print_stdout)]
 
+use crate::speed::Speed;
 use crate::units::{Frames, Updates};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
@@ -13,8 +14,6 @@ use std::time::{Duration, Instant};
 const REDRAW: Duration = Duration::from_millis(200);
 /// Time between two progress lines where there is no terminal.
 const PLAIN: Duration = Duration::from_secs(10);
-/// Time over which speed is averaged.
-const SPEED_WINDOW: Duration = Duration::from_secs(5);
 
 /// Numbers of a training run at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -163,35 +162,6 @@ impl Board {
         }
         for (row, text) in self.rows.iter().zip(rows) {
             row.set_message(text.clone());
-        }
-    }
-}
-
-/// Frames and updates a second, over the last few seconds.
-struct Speed {
-    since: Instant,
-    at: (Frames, Updates),
-    frames: f64,
-    updates: f64,
-    /// Whether the time averaged over lies after the first update. Before it frames come an order of magnitude
-    /// faster, which says nothing about the rest.
-    learning: bool,
-}
-
-impl Speed {
-    fn new(frames: Frames, updates: Updates) -> Self {
-        Self { since: Instant::now(), at: (frames, updates), frames: 0.0, updates: 0.0, learning: false }
-    }
-
-    fn observe(&mut self, frames: Frames, updates: Updates) {
-        let elapsed = self.since.elapsed();
-        let (frames_before, updates_before) = self.at;
-        self.frames = (frames.0 - frames_before.0) as f64 / elapsed.as_secs_f64().max(1e-9);
-        self.updates = (updates.0 - updates_before.0) as f64 / elapsed.as_secs_f64().max(1e-9);
-        self.learning = updates_before > Updates(0);
-        let first_update = updates_before == Updates(0) && updates > Updates(0);
-        if elapsed > SPEED_WINDOW || first_update {
-            (self.since, self.at) = (Instant::now(), (frames, updates));
         }
     }
 }

@@ -25,6 +25,7 @@ mod memory;
 pub mod params;
 pub mod replay;
 pub mod schedule;
+mod speed;
 pub mod staged;
 pub mod train;
 pub mod units;

@@ -53,7 +53,10 @@ pub(crate) fn decode_bytes<const N: usize>(
     for (tensor, name) in tensors.iter_mut().zip(names) {
         let view = file.tensor(name).map_err(|error| RunError::damaged(path, error))?;
         if view.dtype() != Dtype::U8 {
-            return Err(RunError::damaged(path, format_args!("tensor {name} holds {:?}, not U8", view.dtype())));
+            return Err(RunError::damaged(
+                path,
+                format_args!("tensor {name} holds {:?}, not U8", view.dtype()),
+            ));
         }
         *tensor = (view.shape().to_vec(), view.data().to_vec());
     }

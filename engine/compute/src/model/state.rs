@@ -40,6 +40,13 @@ impl Model {
         Ok(ModelState { tensors, updates: self.updates })
     }
 
+    /// The online network's parameters, in the order of [`Model::tensors`]. Waits for the device.
+    pub fn params(&mut self) -> Result<Vec<f32>, Error> {
+        let mut params = vec![0.0; self.network.param_len()];
+        self.executor.read(self.bufs.online, &mut params)?;
+        Ok(params)
+    }
+
     /// Replaces everything learned. On an error, which names the tensor, nothing was changed.
     pub fn import(&mut self, state: &ModelState) -> Result<(), Error> {
         let expected = self.bufs.learned().count() * self.network.tensors().len();

@@ -67,6 +67,7 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         checkpoint_every: 250_000,
         eval_every: if hooks.on_eval { 250_000 } else { 0 },
         eval_episodes: 10,
+        live: true,
         params: script.params().iter().map(|param| (param.name.clone(), param.default)).collect(),
         reference: wanted.reference.clone(),
         pinned: BTreeSet::new(),

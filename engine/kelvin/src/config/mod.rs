@@ -124,6 +124,10 @@ pub struct Config {
     #[serde(default = "ten")]
     pub eval_episodes: u64,
 
+    /// Whether the run shows itself in `live/` while it goes on, for a monitor.
+    #[serde(default = "shown")]
+    pub live: bool,
+
     /// Run whose newest network is the reference of a rollout's target network; the network at the start without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -140,6 +144,10 @@ fn clipped() -> bool {
 }
 
 fn overlapping() -> bool {
+    true
+}
+
+fn shown() -> bool {
     true
 }
 

@@ -42,6 +42,14 @@ impl Group {
         self.envs.len()
     }
 
+    /// What environment `env` showed when it was last acted on, and the network's outputs there; `None` if it belongs to
+    /// another group.
+    pub fn shown(&self, env: usize) -> Option<(&[u8], &[f32])> {
+        let at = env.checked_sub(self.envs.start).filter(|at| *at < self.envs.len())?;
+        let row = |all: usize| at * all / self.envs.len()..(at + 1) * all / self.envs.len();
+        Some((&self.seen[row(self.seen.len())], &self.outputs[row(self.outputs.len())]))
+    }
+
     fn look(&mut self, envs: &VecEnv) {
         let obs_len = envs.spec().obs_len();
         self.seen.copy_from_slice(&envs.obs()[self.envs.start * obs_len..self.envs.end * obs_len]);

@@ -77,7 +77,7 @@ impl Learner {
             OnNan::Continue => true,
         };
         if worth_recording {
-            self.state.readings.add(&report.means);
+            self.state.readings.add(&report.means, report.grad_norms.clone());
         }
         self.judge(&report)
     }

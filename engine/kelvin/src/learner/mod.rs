@@ -12,6 +12,7 @@ mod readings;
 mod rollout;
 mod seeds;
 mod state;
+mod view;
 
 pub use agent::{Learner, Tick};
 pub use live::{Runnable, Swap};

@@ -8,15 +8,24 @@ use serde::{Deserialize, Serialize};
 pub struct Readings {
     sums: [f64; METRIC_SLOTS],
     count: u64,
+    /// Norms of the gradient of the last update that was read, by tensor.
+    #[serde(default)]
+    grad_norms: Vec<f32>,
 }
 
 impl Readings {
-    /// Adds one update's batch means.
-    pub(super) fn add(&mut self, means: &[f32; METRIC_SLOTS]) {
+    /// Adds one update's batch means, and takes its gradient's norms for the newest.
+    pub(super) fn add(&mut self, means: &[f32; METRIC_SLOTS], grad_norms: Vec<f32>) {
+        self.grad_norms = grad_norms;
         for (sum, mean) in self.sums.iter_mut().zip(means) {
             *sum += f64::from(*mean);
         }
         self.count += 1;
+    }
+
+    /// Norms of the newest gradient, by tensor; none if nothing was read.
+    pub fn grad_norms(&self) -> &[f32] {
+        &self.grad_norms
     }
 
     /// The means, loss first; `None` if nothing was read.

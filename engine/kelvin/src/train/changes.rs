@@ -12,12 +12,13 @@ use std::time::Duration;
 
 impl Session {
     /// Takes over what the watcher has ready.
-    pub(super) fn take_changes(&mut self, console: &Console) -> Result<(), Failure> {
+    pub(super) fn take_changes(&mut self, console: &mut Console) -> Result<(), Failure> {
         while let Some(change) = self.watcher.poll() {
             self.settle(console)?;
             match change {
                 Change::Swap { swap, edited, took } => self.swap(*swap, edited, took, console)?,
                 Change::Control(control) => self.control(control, console)?,
+                Change::Asked { before, now } => self.ask(before, now, console)?,
                 Change::Refused { edited, failure } => self.refuse(edited, &failure, console)?,
             }
         }
@@ -32,6 +33,7 @@ impl Session {
         self.scheduled = Scheduled::Due;
         // Another version may have other faults.
         self.forget_faults();
+        self.show_params();
         let (update, ms) = (self.learner.state().updates, took.as_millis() as u64);
         let params = self.learner.values();
         match edited {
@@ -57,6 +59,7 @@ impl Session {
         let told = told(&steered.control, &control);
         let detail = json!({ "source": "control.toml", "params": control });
         self.learner.steer(Steered { control, ..steered })?;
+        self.show_params();
         console.line(format!("{told} at update {}", self.learner.state().updates));
         self.recorder.event("params", &self.learner, detail)
     }

@@ -1,9 +1,17 @@
-//! What `control.toml` says: values of the script's parameters, under `[params]`.
+//! What `control.toml` says: whether the run waits, what it is asked for, and values of the script's parameters.
 //!
 //! ```toml
+//! pause = true
+//! step = 3          # each new number is one update while the run waits
+//! checkpoint = 1    # each new number is a checkpoint
+//! stop = 1          # a new number ends the run, to be resumed
+//!
 //! [params]
 //! tau = 0.05
 //! ```
+//!
+//! What is to happen once is a number, and happens when the number changes: what stands in the file when a run is taken up
+//! is no request, or a run that was stopped so could not be resumed.
 
 use crate::params::Values;
 use kelvin_objective::{Diagnostic, Param, did_you_mean};
@@ -14,42 +22,77 @@ use toml::de::{DeTable, DeValue};
 
 /// The one table there is.
 const PARAMS: &str = "params";
+/// What stands above it.
+const SETTINGS: [&str; 4] = ["pause", "step", "checkpoint", "stop"];
+
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Control {
+    /// Values of parameters.
+    pub params: Values,
+    /// What the run is asked for.
+    pub asks: Asks,
+}
+
+/// What a run is asked for. Of the numbers only changes count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// Wait between two updates.
+    pub pause: bool,
+    /// One more update.
+    pub step: u64,
+    /// A checkpoint.
+    pub checkpoint: u64,
+    /// The end.
+    pub stop: u64,
+}
 
 /// Reads the file's text against the parameters of the script that runs. Each mistake is an error with its place, and
 /// with one nothing of the file counts.
-pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Result<Values, Vec<Diagnostic>> {
+pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Result<Control, Vec<Diagnostic>> {
     let file = File { path, text };
     let mut mistakes = Vec::new();
     let table = DeTable::parse(text).map_err(|error| {
         let hint = "it is written in TOML: a line [params], and below it lines like tau = 0.05";
         vec![file.mistake(error.span().unwrap_or(0..0), error.message().to_owned(), hint)]
     })?;
-    let mut values = Values::new();
+    let mut control = Control::default();
     for (key, value) in table.get_ref() {
-        let is_param = params.iter().any(|param| param.name == key.get_ref().as_ref());
+        let name = key.get_ref().as_ref();
+        if SETTINGS.contains(&name) {
+            mistakes.extend(file.ask(name, value, &mut control.asks).err());
+            continue;
+        }
         let DeValue::Table(entries) = value.get_ref() else {
-            let hint = match is_param {
-                true => format!("put a line [params] above it, and then {} = …", key.get_ref()),
-                false => "parameters of the script are set under [params]".to_owned(),
+            let is_param = params.iter().any(|param| param.name == name);
+            let hint = match (is_param, did_you_mean(name, SETTINGS)) {
+                (true, _) => format!("put a line [params] above it, and then {name} = …"),
+                (false, Some(near)) => format!("did you mean `{near}`?"),
+                (false, None) => {
+                    format!(
+                        "there are {}; parameters of the script are set under [params]",
+                        SETTINGS.join(", ")
+                    )
+                }
             };
-            mistakes.push(file.mistake(key.span(), format!("there is no setting `{}`", key.get_ref()), hint));
+            mistakes.push(file.mistake(key.span(), format!("there is no setting `{name}`"), hint));
             continue;
         };
-        if key.get_ref() != PARAMS {
+        if name != PARAMS {
             let hint = "parameters of the script are set under [params]";
             mistakes.push(file.mistake(key.span(), format!("there is no table [{}]", key.get_ref()), hint));
             continue;
         }
         for (name, value) in entries {
             match file.value(name, value, params) {
-                Ok(value) => drop(values.insert(name.get_ref().to_string(), value)),
+                Ok(value) => drop(control.params.insert(name.get_ref().to_string(), value)),
                 Err(mistake) => mistakes.push(mistake),
             }
         }
     }
     // The parser goes by name.
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    if mistakes.is_empty() { Ok(values) } else { Err(mistakes) }
+    if mistakes.is_empty() { Ok(control) } else { Err(mistakes) }
 }
 
 struct File<'a> {
@@ -58,6 +101,35 @@ struct File<'a> {
 }
 
 impl File<'_> {
+    /// Takes over one of the [`SETTINGS`].
+    fn ask(&self, name: &str, value: &Spanned<DeValue<'_>>, asks: &mut Asks) -> Result<(), Diagnostic> {
+        let wrong = |what: &str, hint: &str| {
+            self.mistake(
+                value.span(),
+                format!("`{name}` is {what}, not {}", value.get_ref().type_str()),
+                hint,
+            )
+        };
+        if name == "pause" {
+            let DeValue::Boolean(pause) = value.get_ref() else {
+                return Err(wrong("true or false", "pause = true lets the run wait, false lets it go on"));
+            };
+            asks.pause = *pause;
+            return Ok(());
+        }
+        let hint = "write another number than before, and it happens once";
+        let DeValue::Integer(number) = value.get_ref() else { return Err(wrong("a whole number", hint)) };
+        let number = u64::from_str_radix(number.as_str(), number.radix()).map_err(|_| {
+            self.mistake(value.span(), format!("`{name}` is a whole number, 0 or larger"), hint)
+        })?;
+        match name {
+            "step" => asks.step = number,
+            "checkpoint" => asks.checkpoint = number,
+            _ => asks.stop = number,
+        }
+        Ok(())
+    }
+
     fn value(
         &self,
         name: &Spanned<impl AsRef<str>>,
@@ -119,7 +191,7 @@ mod tests {
     #[test]
     fn values_are_read() {
         let params = params();
-        let read = |text| parse(Path::new("control.toml"), text, &params).unwrap();
+        let read = |text| parse(Path::new("control.toml"), text, &params).unwrap().params;
         assert_eq!(read(""), Values::new());
         assert_eq!(read("[params]\n# nothing\n"), Values::new());
         let both = Values::from([("tau".to_owned(), 1.0), ("deep".to_owned(), 1.0)]);
@@ -130,6 +202,14 @@ mod tests {
         ] {
             assert_eq!(read(text), both, "{text}");
         }
+    }
+
+    #[test]
+    fn requests_are_read() {
+        let read = |text| parse(Path::new("control.toml"), text, &params()).unwrap().asks;
+        assert_eq!(read("[params]\ntau = 1"), Asks::default());
+        let all = Asks { pause: true, step: 3, checkpoint: 0, stop: 16 };
+        assert_eq!(read("pause = true\nstep = 3\nstop = 0x10\n[params]\ntau = 1"), all);
     }
 
     #[test]
@@ -145,6 +225,10 @@ mod tests {
             ("[param]\ntau = 0.1", 1, 2, "no table [param]", "under [params]"),
             ("tau = 0.1", 1, 1, "no setting `tau`", "put a line [params] above it"),
             ("speed = 1", 1, 1, "no setting `speed`", "under [params]"),
+            ("puase = true", 1, 1, "no setting `puase`", "did you mean `pause`"),
+            ("pause = 1", 1, 9, "true or false, not integer", "lets the run wait"),
+            ("step = true", 1, 8, "a whole number, not boolean", "another number than before"),
+            ("stop = -1", 1, 8, "0 or larger", "another number than before"),
             ("[params]\ntau = ", 2, 7, "", "written in TOML"),
             ("[params]\ntau = 0.1\ntau = 0.2", 3, 1, "duplicate key", "written in TOML"),
             ("[params", 1, 8, "", "written in TOML"),

@@ -6,6 +6,7 @@ use crate::console::{Console, grouped};
 use crate::evaluate::{Play, Summary, default_epsilon};
 use crate::failure::Failure;
 use kelvin_env::{EnvOptions, VecEnv};
+use kelvin_run::Activity;
 
 impl Session {
     /// Warns of an `on_eval` that will never be called.
@@ -32,6 +33,7 @@ impl Session {
         let most = self.learner.model().spec().act_batch;
         let count = most.min(usize::try_from(episodes).unwrap_or(usize::MAX));
         let seed = self.learner.evaluation_seed();
+        self.show(Activity::Evaluating);
         let mut envs = VecEnv::new(&self.config.env, &options, count, seed)?;
         let (model, policy) = self.learner.player();
         let strict = self.config.on_nan == OnNan::Stop;

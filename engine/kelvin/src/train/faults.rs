@@ -6,8 +6,9 @@ use crate::config::OnNan;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::learner::{Broken, Evidence};
+use kelvin_objective::Fault;
 use kelvin_run::Elements;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -42,6 +43,7 @@ impl Session {
         self.tally.examined += 1;
         let report = Report::new(self.learner.staged(), &broken, self.learner.learning_rate());
         let kept = self.keep(&report, &broken)?;
+        let found = broken.evidence.as_ref().and_then(|evidence| evidence.fault.as_ref());
         let detail = json!({
             "first": broken.faults.first,
             "broken": broken.faults.broken,
@@ -50,6 +52,7 @@ impl Session {
             "cause": report.cause,
             "diagnostic": report.text,
             "kept": kept,
+            "found": found.map(|fault| self.place(fault)),
         });
         self.recorder.event("fault", &self.learner, detail)?;
         let goes_on = match self.config.on_nan {
@@ -63,6 +66,23 @@ impl Session {
         };
         console.line(format!("{}\nits batch is in {}\n{goes_on}", report.text, kept.display()));
         Ok(())
+    }
+
+    /// The node that is not finite, for programs: what it is, where in which file, and the numbers it came from.
+    fn place(&self, fault: &Fault) -> Value {
+        let sources = self.learner.staged().script.sources();
+        let inputs = fault.inputs.iter().map(|(name, value)| (name.clone(), json!(value.to_string())));
+        json!({
+            "node": fault.node,
+            "operation": fault.operation,
+            // JSON has no number that is not finite.
+            "value": fault.value.to_string(),
+            "sample": fault.sample,
+            "file": sources.get(usize::from(fault.span.file)).map(|source| &source.path),
+            "line": fault.span.line,
+            "column": fault.span.column,
+            "inputs": inputs.collect::<Map<String, Value>>(),
+        })
     }
 
     /// Saves the last good state: what ends the run, and how to go on from there.

@@ -7,6 +7,7 @@ mod control;
 mod evaluation;
 mod faults;
 pub mod interrupt;
+mod live;
 mod profile;
 mod recorder;
 mod report;
@@ -16,6 +17,7 @@ mod session;
 mod start;
 mod steering;
 mod version;
+mod waiting;
 mod watch;
 
 use crate::config::OnNan;
@@ -23,7 +25,9 @@ use crate::console::{Console, Status, duration, grouped};
 use crate::failure::Failure;
 use crate::learner::Tick;
 use crate::units::{Frames, Updates};
+use kelvin_run::Activity;
 use kelvin_trace::span;
+use live::Known;
 use profile::Profile;
 pub use request::TrainRequest;
 pub(crate) use resume::recorded_script;
@@ -45,6 +49,7 @@ pub fn train(request: &TrainRequest, console: &mut Console) -> Result<(), Failur
     }
     if let Err(failure) = &result {
         session.note_failure(failure);
+        session.show_end(Activity::Failed);
     }
     result
 }
@@ -53,7 +58,7 @@ impl Session {
     fn run(&mut self, console: &mut Console) -> Result<(), Failure> {
         let total = self.config.frames;
         console.start(total, self.learner.frames(), self.learner.state().updates);
-        while self.learner.frames() < total && !interrupt::wished() {
+        while self.learner.frames() < total && !self.is_to_end() {
             self.step(console)?;
         }
         self.stop(total, console)
@@ -64,6 +69,9 @@ impl Session {
         let _span = span("tick");
         self.follow_profile(console);
         self.take_changes(console)?;
+        if self.is_to_end() || self.waits() {
+            return Ok(());
+        }
         self.follow_schedule(console)?;
         let checkpoints = self.checkpoints_due();
         let tick = self.learner.tick()?;
@@ -73,6 +81,7 @@ impl Session {
             let _span = span("record");
             self.recorder.observe(&mut self.learner, &tick)?;
         }
+        self.show_tick(&tick, console);
         self.evaluate_if_due(console)?;
         if self.checkpoints_due() > checkpoints {
             self.checkpoint(console)?;
@@ -86,6 +95,42 @@ impl Session {
             epsilon: learner.epsilon(),
         });
         Ok(())
+    }
+
+    /// Shows what the tick led to, to whoever looks on.
+    fn show_tick(&mut self, tick: &Tick, console: &Console) {
+        let Self { live, learner, recorder, config, .. } = self;
+        let Some(live) = live else { return };
+        live.look(learner, tick, || Known {
+            mean_return: recorder.mean_return(),
+            loss: recorder.loss(),
+            total_frames: config.frames.0,
+            replay_capacity: config.slots() as u64,
+        });
+        if let Some(problem) = live.take_problem() {
+            console.line(format!("warning: nobody can look on: {problem}"));
+        }
+    }
+
+    /// Says what the run is doing, to whoever looks on.
+    fn show(&self, activity: Activity) {
+        if let Some(live) = &self.live {
+            live.says(activity);
+        }
+    }
+
+    /// Shows parameters that changed.
+    fn show_params(&self) {
+        if let Some(live) = &self.live {
+            live.params(&self.learner);
+        }
+    }
+
+    /// Says how the run ended.
+    fn show_end(&mut self, activity: Activity) {
+        if let Some(live) = &mut self.live {
+            live.end(activity);
+        }
     }
 
     /// Begins a profile after the first update, and ends it in time.
@@ -158,13 +203,15 @@ impl Session {
         let said = mean_return.map_or("no episode ended".to_owned(), |mean| {
             format!("mean return of the last episodes {mean:.2}")
         });
-        let path = self.dir.path().display();
+        let path = self.dir.path().display().to_string();
         if !done {
             self.recorder.event("stopped", &self.learner, json!({}))?;
+            self.show_end(Activity::Stopped);
             console.line(format!("stopped, {said}; go on with: kelvin train --resume {path}"));
             return Ok(());
         }
         self.recorder.event("done", &self.learner, json!({}))?;
+        self.show_end(Activity::Done);
         self.dir.mark_done(&json!({
             "frames": frames,
             "updates": self.learner.state().updates,

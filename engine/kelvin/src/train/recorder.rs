@@ -1,5 +1,6 @@
 //! Observes a learner and writes what it sees to the run directory.
 
+use super::live::unix_ms;
 use crate::evaluate::Summary;
 use crate::failure::Failure;
 use crate::learner::{Learner, Tick};
@@ -7,7 +8,7 @@ use crate::units::{Frames, Updates};
 use kelvin_run::{EpisodeRecord, EvalRecord, JsonLines, Record, RunDir, TimingRecord, TrainRecord};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Episodes over which the mean return is taken.
 const RECENT: usize = 100;
@@ -72,12 +73,17 @@ impl Recorder {
     }
 
     fn record(&mut self, learner: &mut Learner) -> Result<(), Failure> {
-        let means = learner.take_readings().means();
+        let readings = learner.take_readings();
+        let means = readings.means();
         let names = learner.staged().metric_names();
         self.loss = means.map(|means| means[0]).or(self.loss);
         // Of the names that JSON has for numbers, none is for those that are not finite.
         let finite = |mean: &f64| Some(*mean).filter(|mean| mean.is_finite());
         let metrics = means.iter().flat_map(|means| names.iter().cloned().zip(means.iter().map(finite)));
+        let grad_norms = learner.model().grad_norm_names().iter().cloned().zip(readings.grad_norms());
+        let grad_norms = grad_norms.map(|(name, norm)| (name, finite(&f64::from(*norm)))).collect();
+        let weight_norms =
+            learner.weight_norms()?.into_iter().map(|(name, norm)| (name, finite(&norm))).collect();
         let (frames, state) = (learner.frames(), learner.state());
         self.metrics.append(&Record::Train(TrainRecord {
             frames: frames.0,
@@ -89,6 +95,8 @@ impl Recorder {
             replay: learner.replay().len() as u64,
             metrics: metrics.collect(),
             params: learner.values().clone(),
+            grad_norms,
+            weight_norms,
         }))?;
         let elapsed = self.since.0.elapsed().as_secs_f64().max(1e-9);
         self.timing.append(&TimingRecord {
@@ -123,10 +131,17 @@ impl Recorder {
         let state = learner.state();
         if let Value::Object(detail) = &mut detail {
             detail.insert("event".to_owned(), json!(event));
+            detail.insert("unix_ms".to_owned(), json!(unix_ms()));
             detail.insert("update".to_owned(), json!(state.updates));
             detail.insert("agent_steps".to_owned(), json!(state.agent_steps));
         }
         Ok(self.events.append(&detail)?)
+    }
+
+    /// Leaves time out of what the clock says: nothing was trained meanwhile.
+    pub fn leave_out(&mut self, time: Duration) {
+        self.start += time;
+        self.since.0 += time;
     }
 
     /// Brings what was recorded to the disk, ahead of a checkpoint that relies on it.

@@ -3,11 +3,13 @@
 use super::archive::Archive;
 use super::checkpoint;
 use super::faults::Tally;
+use super::live::Live;
 use super::profile::Profile;
 use super::recorder::Recorder;
 use super::request::TrainRequest;
 use super::steering::Scheduled;
 use super::version::{Workshop, stage};
+use super::waiting::Waiting;
 use super::watch::Watcher;
 use crate::config::{Config, LearnerName};
 use crate::console::{Console, grouped};
@@ -43,6 +45,10 @@ pub struct Session {
     pub(super) acts_at_random: bool,
     /// Whether what ends the run is on record already.
     pub(super) noted: bool,
+    /// What the run shows of itself, unless nobody is to look on.
+    pub(super) live: Option<Live>,
+    /// What the run was asked for while it goes on.
+    pub(super) waiting: Waiting,
     /// What is left to do of `--profile`.
     pub(super) profile: Option<Profile>,
     // Held as long as the session lives.
@@ -64,6 +70,8 @@ impl Session {
         learner: Learner,
     ) -> Result<Self, Failure> {
         let recorder = Recorder::new(&dir, config.log_every, &learner)?;
+        let live =
+            config.live.then(|| Live::start(dir.clone(), parts.device.describe(), &learner)).transpose()?;
         let workshop = Workshop::new(&config, parts.device, &learner, dir.control_path());
         Ok(Self {
             watcher: Watcher::start(workshop, dir.clone())?,
@@ -78,6 +86,8 @@ impl Session {
             tally: Tally::default(),
             acts_at_random: false,
             noted: false,
+            live,
+            waiting: Waiting::default(),
             profile: None,
             _lock: lock,
         })

@@ -1,7 +1,7 @@
 //! What becomes of an edit: a new version of the objective, staged, compiled and warmed up away from the training
 //! thread; or values; or a diagnostic.
 
-use super::control;
+use super::control::{self, Asks, Control};
 use super::steering;
 use super::watch::{Change, Source};
 use crate::config::Config;
@@ -28,8 +28,10 @@ pub struct Workshop {
     compiler: Box<dyn ObjectiveCompiler>,
     /// The version that runs, which need not be what the file holds by now.
     staged: Staged,
-    /// What `control.toml` said when it was last right.
+    /// What `control.toml` said of parameters when it was last right.
     control: Values,
+    /// What it asked the run for.
+    asks: Asks,
     path: PathBuf,
     control_path: PathBuf,
     /// What `control.toml` holds, or why it cannot be read.
@@ -48,6 +50,7 @@ impl Workshop {
             compiler: learner.compiler(),
             staged: learner.staged().clone(),
             control: learner.state().steered.control.clone(),
+            asks: Asks::default(),
             path: PathBuf::from(&config.script),
             config: config.clone(),
             control_path,
@@ -70,8 +73,13 @@ impl Workshop {
     pub fn first_look(&mut self, script_differs: bool, text: Result<Option<String>, String>) -> Vec<Change> {
         // Known ahead of the script, which it may have been written for.
         self.control_text = text.clone();
+        let asks = self.read_control(&self.staged.script).map_or(Asks::default(), |control| control.asks);
+        // What stands there from before is no request; that the run waits is.
+        self.asks = Asks { pause: false, ..asks };
         let mut changes = if script_differs { self.script_saved() } else { Vec::new() };
-        if !changes.iter().any(|change| matches!(change, Change::Swap { .. })) {
+        if changes.iter().any(|change| matches!(change, Change::Swap { .. })) {
+            changes.extend(self.asked(asks));
+        } else {
             changes.extend(self.control_saved(text));
         }
         changes
@@ -88,7 +96,7 @@ impl Workshop {
         };
         // A name that this version does not know any more is told, and does not keep it from running.
         let (control, complaint) = match self.read_control(&script) {
-            Ok(control) => (control, None),
+            Ok(control) => (control.params, None),
             Err(failure) => {
                 let known = |name: &String| script.params().iter().any(|param| param.name == *name);
                 let kept = self.control.iter().filter(|(name, _)| known(name));
@@ -110,19 +118,26 @@ impl Workshop {
     pub fn control_saved(&mut self, text: Result<Option<String>, String>) -> Vec<Change> {
         let edited = Source::Control;
         self.control_text = text;
-        let read = self.control_change();
+        let read = self.read_control(&self.staged.script).and_then(|Control { params, asks }| {
+            let change = self.params_change(params)?;
+            Ok((change, self.asked(asks)))
+        });
         let was_refused = std::mem::replace(&mut self.control_refused, read.is_err());
         match read {
             // Whoever was told of a mistake is told that it is gone.
-            Ok(None) if was_refused => vec![Change::Control(self.control.clone())],
-            Ok(change) => change.into_iter().collect(),
+            Ok((None, None)) if was_refused => vec![Change::Control(self.control.clone())],
+            Ok((change, asked)) => change.into_iter().chain(asked).collect(),
             Err(failure) => vec![Change::Refused { edited, failure }],
         }
     }
 
-    fn control_change(&mut self) -> Result<Option<Change>, Failure> {
+    fn asked(&mut self, now: Asks) -> Option<Change> {
+        let before = std::mem::replace(&mut self.asks, now);
+        (before != now).then_some(Change::Asked { before, now })
+    }
+
+    fn params_change(&mut self, control: Values) -> Result<Option<Change>, Failure> {
         let start = Instant::now();
-        let control = self.read_control(&self.staged.script)?;
         if control == self.control {
             return Ok(None);
         }
@@ -139,7 +154,7 @@ impl Workshop {
         Ok(Some(Change::Swap { swap, edited: Source::Control, took: start.elapsed() }))
     }
 
-    fn read_control(&self, script: &Script) -> Result<Values, Failure> {
+    fn read_control(&self, script: &Script) -> Result<Control, Failure> {
         let text = self.control_text.as_ref().map_err(Failure::failed)?;
         control::parse(&self.control_path, text.as_deref().unwrap_or(""), script.params()).map_err(
             |mistakes| {

@@ -1,5 +1,6 @@
 //! The thread that watches the two files that steer a run, its script and `control.toml`, and hands over what can run.
 
+use super::control::Asks;
 use super::version::Workshop;
 use crate::failure::Failure;
 use crate::learner::Swap;
@@ -46,6 +47,13 @@ pub enum Change {
     },
     /// `control.toml` now says this, and nothing needs to be traced again.
     Control(Values),
+    /// `control.toml` asks the run for something else than before.
+    Asked {
+        /// What it asked for before.
+        before: Asks,
+        /// What it asks for now.
+        now: Asks,
+    },
     /// A mistake: what ran goes on.
     Refused {
         /// Where the mistake is.

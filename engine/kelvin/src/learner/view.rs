@@ -1,0 +1,103 @@
+//! What an environment shows and what the network makes of it, for whoever looks on. Nothing of it changes the training:
+//! no random stream is drawn from.
+
+use super::agent::Learner;
+use crate::config::HeadName;
+use kelvin_run::{AgentView, Picture};
+
+/// The parameter that scripts call the temperature.
+const TEMPERATURE: &str = "tau";
+
+impl Learner {
+    /// A view of one environment: what was last acted on, with the screen that this led to. Counters of the whole run and
+    /// what came before are the observer's to add.
+    pub fn view(&mut self, env: usize) -> Option<(AgentView, Picture)> {
+        let (obs, outputs) = self.groups.iter().find_map(|group| group.shown(env))?;
+        let spec = self.envs.spec();
+        let actions = spec.actions.len();
+        let head = |name: HeadName| {
+            let at = self.config.column(name, actions)?;
+            Some(outputs[at..at + name.columns(actions)].to_vec())
+        };
+        let (q, logits, v) = (head(HeadName::Q), head(HeadName::Logits), head(HeadName::V));
+        let tau = self.values.get(TEMPERATURE).copied().filter(|tau| *tau > 0.0);
+        let boltzmann = q.as_ref().zip(tau).map(|(q, tau)| softmax(q, tau));
+        // A row that nothing can be sampled from is acted on uniformly.
+        let policy =
+            self.policy.probabilities(outputs).map_or(vec![1.0 / actions as f32; actions], <[f32]>::to_vec);
+        let entropy = entropy(&policy);
+        let episode = self.envs.so_far(env);
+        let view = AgentView {
+            env,
+            actions: spec.actions.clone(),
+            action: self.choices[env].action,
+            v: v.map(|v| v[0]).or_else(|| q.as_ref().map(|q| value(q, tau))),
+            entropy,
+            kl_uniform: (actions as f32).ln() - entropy,
+            epsilon: self.epsilon(),
+            episode_return: episode.episode_return,
+            episode_agent_steps: episode.agent_steps,
+            agent_steps: self.state.agent_steps.0,
+            q,
+            logits,
+            policy,
+            boltzmann,
+            tau,
+            ..AgentView::default()
+        };
+        let screen = self.envs.screen(env);
+        let picture = Picture {
+            screen_size: screen.as_ref().map_or([0; 2], |screen| [screen.height, screen.width]),
+            screen: screen.map_or(Vec::new(), |screen| screen.rgb),
+            stack: obs.to_vec(),
+            stack_size: [spec.stack, spec.height, spec.width],
+        };
+        Some((view, picture))
+    }
+}
+
+/// What action values say of the state: τ log mean exp(q / τ) (eq. 11, uniform reference), without a temperature max q.
+fn value(q: &[f32], tau: Option<f64>) -> f32 {
+    let largest = q.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let Some(tau) = tau else { return largest };
+    let sum: f64 = q.iter().map(|q| (f64::from(q - largest) / tau).exp()).sum();
+    (f64::from(largest) + tau * (sum / q.len() as f64).ln()) as f32
+}
+
+fn softmax(q: &[f32], tau: f64) -> Vec<f32> {
+    let largest = q.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = q.iter().map(|q| (f64::from(q - largest) / tau).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.iter().map(|weight| (weight / sum) as f32).collect()
+}
+
+/// In nats.
+fn entropy(policy: &[f32]) -> f32 {
+    -policy.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_worth_what_the_temperature_makes_of_its_actions() {
+        let q = [1.0, 2.0, 4.0, -3.0];
+        assert_eq!(value(&q, None), 4.0);
+        // Between the mean, for a hot agent, and the maximum less τ log |A|, for a cold one.
+        assert!((value(&q, Some(1e4)) - 1.0).abs() < 1e-2, "{}", value(&q, Some(1e4)));
+        assert!((value(&q, Some(1e-3)) - (4.0 - 1e-3 * 4f32.ln())).abs() < 1e-5);
+        // 0.5 log((e^2 + e^4 + e^8 + e^-6) / 4), computed apart.
+        assert!((value(&q, Some(0.5)) - 3.317_143_8).abs() < 1e-5, "{}", value(&q, Some(0.5)));
+    }
+
+    #[test]
+    fn probabilities_and_their_entropy() {
+        let policy = softmax(&[0.0, 0.5 * 3f32.ln()], 0.5);
+        assert!((policy[0] - 0.25).abs() < 1e-6 && (policy[1] - 0.75).abs() < 1e-6, "{policy:?}");
+        // Whatever the temperature, nothing overflows.
+        assert_eq!(softmax(&[0.0, 1000.0], 1e-6), [0.0, 1.0]);
+        assert!((entropy(&[0.25; 4]) - 4f32.ln()).abs() < 1e-6);
+        assert_eq!(entropy(&[0.0, 1.0]), 0.0);
+    }
+}

@@ -1,0 +1,97 @@
+//! A run that waits, as `control.toml` asks: nothing is trained, and everything else is still listened to.
+
+use super::Session;
+use super::control::Asks;
+use super::interrupt;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::units::Updates;
+use kelvin_run::Activity;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// Time between two looks at whether there is something to do.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Ticks that a step may take until an update is due; there may be none yet.
+const MOST_TICKS: u32 = 256;
+
+/// What the run was asked for while it goes on.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// Since when it waits.
+    since: Option<Instant>,
+    /// Updates to make all the same.
+    steps: u64,
+    /// Ticks since the step that is being made began, and the updates then.
+    stepping: Option<(u32, Updates)>,
+    /// Whether it is to end.
+    stop: bool,
+}
+
+impl Session {
+    /// Takes over what `control.toml` asks for.
+    pub(super) fn ask(&mut self, before: Asks, now: Asks, console: &mut Console) -> Result<(), Failure> {
+        let source = || json!({ "source": "control.toml" });
+        let update = self.learner.state().updates;
+        if before.pause != now.pause {
+            let (event, said) = if now.pause { ("paused", "waits") } else { ("continued", "goes on") };
+            if now.pause {
+                self.waiting.since = Some(Instant::now());
+            } else {
+                self.go_on();
+            }
+            console.line(format!("control.toml: the run {said} at update {update}"));
+            self.recorder.event(event, &self.learner, source())?;
+        }
+        if before.step != now.step && now.pause {
+            self.waiting.steps += 1;
+            self.recorder.event("step", &self.learner, source())?;
+        }
+        if before.checkpoint != now.checkpoint {
+            self.checkpoint(console)?;
+            console.line(format!("control.toml: a checkpoint of update {update} is saved"));
+        }
+        if before.stop != now.stop {
+            self.waiting.stop = true;
+            console.line("control.toml: the run is to stop");
+            self.recorder.event("stop", &self.learner, source())?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody wants the run to end.
+    pub(super) fn is_to_end(&self) -> bool {
+        self.waiting.stop || interrupt::wished()
+    }
+
+    /// Whether to make no tick now; if so, a moment has passed.
+    pub(super) fn waits(&mut self) -> bool {
+        let waiting = &mut self.waiting;
+        if waiting.since.is_none() {
+            self.show(Activity::Running);
+            return false;
+        }
+        if waiting.stepping.is_none() && waiting.steps > 0 {
+            waiting.steps -= 1;
+            waiting.stepping = Some((0, self.learner.state().updates));
+        }
+        if let Some((ticks, updates)) = &mut waiting.stepping {
+            *ticks += 1;
+            if *ticks <= MOST_TICKS && self.learner.state().updates == *updates {
+                return false;
+            }
+            waiting.stepping = None;
+        }
+        self.show(Activity::Paused);
+        std::thread::sleep(LOOK_EVERY);
+        true
+    }
+
+    /// Ends the wait; the time it took is nobody's.
+    fn go_on(&mut self) {
+        if let Some(since) = self.waiting.since.take() {
+            self.recorder.leave_out(since.elapsed());
+        }
+        (self.waiting.steps, self.waiting.stepping) = (0, None);
+    }
+}
