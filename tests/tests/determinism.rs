@@ -45,9 +45,24 @@ fn main() -> ExitCode {
     let mut suite = Suite::new();
     suite.test("catch: one seed, one run", || compare(CATCH));
     suite.test_with(&rom("pong"), "pong: one seed, one run", |()| compare(PONG));
+    suite.test("catch: who looks on changes nothing", || look_on(CATCH));
     suite.test("catch: one seed, one rollout", || compare_rollouts(CATCH_ROLLOUT));
     suite.test_with(&rom("pong"), "pong: one seed, one rollout", |()| compare_rollouts(PONG_ROLLOUT));
     suite.run()
+}
+
+/// A run that shows itself and one that does not have the same bits.
+fn look_on(short: Short) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let outcomes = ["true", "false"].map(|live| {
+        let out = folder.path().join(live);
+        let mut command = train("dqn", short.env, &out);
+        command.args(["--set", &format!("live={live}")]);
+        let outcome = outcome(command, short, 3, 2, &out);
+        assert_eq!(out.join("live/agent.json").is_file(), live == "true");
+        outcome
+    });
+    assert!(outcomes[0] == outcomes[1]);
 }
 
 /// What a run computed: its metrics and its weights.

@@ -40,6 +40,14 @@ impl Model {
         Ok(ModelState { tensors, updates: self.updates })
     }
 
+    /// The gradient of the last update as the optimizer took it, so after clipping, in the order of [`Model::tensors`].
+    /// Waits for the device.
+    pub fn last_gradient(&mut self) -> Result<Vec<f32>, Error> {
+        let mut grads = vec![0.0; self.network.param_len()];
+        self.executor.read(self.bufs.grads, &mut grads)?;
+        Ok(grads)
+    }
+
     /// The online network's parameters, in the order of [`Model::tensors`]. Waits for the device.
     pub fn params(&mut self) -> Result<Vec<f32>, Error> {
         let mut params = vec![0.0; self.network.param_len()];

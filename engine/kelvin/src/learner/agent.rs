@@ -185,14 +185,6 @@ impl Learner {
         Ok(self.model.export()?)
     }
 
-    /// L2 norms of the online network's tensors, by name. Waits for the device.
-    pub fn weight_norms(&mut self) -> Result<Vec<(String, f64)>, Failure> {
-        let params = self.model.params()?;
-        let norm = |values: &[f32]| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-        let tensors = self.model.tensors().iter();
-        Ok(tensors.map(|tensor| (tensor.name.clone(), norm(&params[tensor.range()]))).collect())
-    }
-
     /// The memory.
     pub fn replay(&self) -> &Replay {
         &self.replay

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! pause = true
-//! step = 3          # each new number is one update while the run waits
+//! step = 3          # each new number is one turn of the loop that updates, while the run waits
 //! checkpoint = 1    # each new number is a checkpoint
 //! stop = 1          # a new number ends the run, to be resumed
 //!
@@ -39,7 +39,7 @@ pub(super) struct Control {
 pub struct Asks {
     /// Wait between two updates.
     pub pause: bool,
-    /// One more update.
+    /// One more turn of the loop with an update in it; of replay, a turn may hold several.
     pub step: u64,
     /// A checkpoint.
     pub checkpoint: u64,

@@ -28,7 +28,8 @@ const PHASES: [&str; 9] = ["act", "choose", "step", "store", "sample", "update",
 pub(super) struct Live {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    due: Instant,
+    /// When a view was taken last; nothing if the next tick is to be shown in any case.
+    looked: Option<Instant>,
     speed: Speed,
     returns: VecDeque<f64>,
     phases_since: Instant,
@@ -96,7 +97,7 @@ impl Live {
         Ok(Self {
             shared,
             thread: Some(thread),
-            due: Instant::now(),
+            looked: None,
             speed: Speed::new(learner.frames(), learner.state().updates),
             returns: VecDeque::new(),
             phases_since: Instant::now(),
@@ -111,10 +112,10 @@ impl Live {
             }
             self.returns.push_back(episode.episode_return);
         }
-        if self.due.elapsed() < EVERY {
+        if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
             return;
         }
-        self.due = Instant::now();
+        self.looked = Some(Instant::now());
         self.speed.observe(learner.frames(), learner.state().updates);
         let view = learner.view(SHOWN);
         let phases = if self.phases_since.elapsed() < PHASES_EVERY { None } else { take_tally() };
@@ -152,6 +153,11 @@ impl Live {
             (view, picture)
         });
         self.shared.wake(slots);
+    }
+
+    /// Lets the next look be taken at once.
+    pub fn hurry(&mut self) {
+        self.looked = None;
     }
 
     /// Says what the run is doing now.

@@ -69,7 +69,7 @@ impl Session {
         let _span = span("tick");
         self.follow_profile(console);
         self.take_changes(console)?;
-        if self.is_to_end() || self.waits() {
+        if self.is_to_end() || self.waits(console) {
             return Ok(());
         }
         self.follow_schedule(console)?;
@@ -110,6 +110,14 @@ impl Session {
         if let Some(problem) = live.take_problem() {
             console.line(format!("warning: nobody can look on: {problem}"));
         }
+    }
+
+    /// Shows where the run stands, however short ago that was done.
+    fn show_now(&mut self, console: &Console) {
+        if let Some(live) = &mut self.live {
+            live.hurry();
+        }
+        self.show_tick(&Tick::default(), console);
     }
 
     /// Says what the run is doing, to whoever looks on.

@@ -3,7 +3,7 @@
 use super::live::unix_ms;
 use crate::evaluate::Summary;
 use crate::failure::Failure;
-use crate::learner::{Learner, Tick};
+use crate::learner::{Learner, Norms, Tick};
 use crate::units::{Frames, Updates};
 use kelvin_run::{EpisodeRecord, EvalRecord, JsonLines, Record, RunDir, TimingRecord, TrainRecord};
 use serde_json::{Value, json};
@@ -80,10 +80,9 @@ impl Recorder {
         // Of the names that JSON has for numbers, none is for those that are not finite.
         let finite = |mean: &f64| Some(*mean).filter(|mean| mean.is_finite());
         let metrics = means.iter().flat_map(|means| names.iter().cloned().zip(means.iter().map(finite)));
-        let grad_norms = learner.model().grad_norm_names().iter().cloned().zip(readings.grad_norms());
-        let grad_norms = grad_norms.map(|(name, norm)| (name, finite(&f64::from(*norm)))).collect();
-        let weight_norms =
-            learner.weight_norms()?.into_iter().map(|(name, norm)| (name, finite(&norm))).collect();
+        let norms = |norms: Norms| norms.into_iter().map(|(name, norm)| (name, finite(&norm))).collect();
+        let grad_norms = norms(learner.grad_norms(readings.grad_norms())?);
+        let weight_norms = norms(learner.weight_norms()?);
         let (frames, state) = (learner.frames(), learner.state());
         self.metrics.append(&Record::Train(TrainRecord {
             frames: frames.0,

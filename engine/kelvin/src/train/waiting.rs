@@ -20,10 +20,12 @@ const MOST_TICKS: u32 = 256;
 pub(super) struct Waiting {
     /// Since when it waits.
     since: Option<Instant>,
-    /// Updates to make all the same.
+    /// Turns of the loop to make all the same, each until it has updated.
     steps: u64,
     /// Ticks since the step that is being made began, and the updates then.
     stepping: Option<(u32, Updates)>,
+    /// Whether where it stands has been shown since it began to wait.
+    shown: bool,
     /// Whether it is to end.
     stop: bool,
 }
@@ -65,7 +67,7 @@ impl Session {
     }
 
     /// Whether to make no tick now; if so, a moment has passed.
-    pub(super) fn waits(&mut self) -> bool {
+    pub(super) fn waits(&mut self, console: &Console) -> bool {
         let waiting = &mut self.waiting;
         if waiting.since.is_none() {
             self.show(Activity::Running);
@@ -81,8 +83,13 @@ impl Session {
                 return false;
             }
             waiting.stepping = None;
+            waiting.shown = false;
         }
-        self.show(Activity::Paused);
+        if !std::mem::replace(&mut waiting.shown, true) {
+            // Where it stands, exactly.
+            self.show_now(console);
+            self.show(Activity::Paused);
+        }
         std::thread::sleep(LOOK_EVERY);
         true
     }
@@ -92,6 +99,6 @@ impl Session {
         if let Some(since) = self.waiting.since.take() {
             self.recorder.leave_out(since.elapsed());
         }
-        (self.waiting.steps, self.waiting.stepping) = (0, None);
+        self.waiting = Waiting { stop: self.waiting.stop, ..Waiting::default() };
     }
 }

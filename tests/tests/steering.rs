@@ -1,0 +1,190 @@
+//! A run is watched and steered through its files: what it shows of itself, and what `control.toml` asks of it.
+#![cfg(unix)]
+
+use kelvin_run::{Activity, RunDir, Status};
+use kelvin_tests::command::{kelvin, run, train};
+use kelvin_tests::records::{self, count};
+use kelvin_tests::running::Running;
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+/// A run in the background.
+struct Steered {
+    _folder: tempfile::TempDir,
+    run: PathBuf,
+    running: Running,
+}
+
+impl Steered {
+    fn start(script: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run = folder.path().join("run");
+        let running = Running::start(train(script, "catch", &run).args(["--frames", "100M"]), &run);
+        Self { _folder: folder, run, running }
+    }
+
+    fn control(&self, text: &str) {
+        fs::write(self.run.join("control.toml"), text).expect("a run");
+    }
+
+    fn dir(&self) -> Option<RunDir> {
+        RunDir::open(&self.run).ok()
+    }
+
+    fn status(&self) -> Option<Status> {
+        self.dir()?.read_status().expect("a sound status")
+    }
+
+    /// Waits for a status that `wanted` likes.
+    #[track_caller]
+    fn wait(&mut self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
+        let dir = self.run.clone();
+        self.running.wait(what, || RunDir::open(&dir).ok()?.read_status().expect("sound").filter(&wanted))
+    }
+}
+
+#[test]
+fn a_run_shows_what_it_does() {
+    let mut steered = Steered::start("soft_kl");
+    let status = steered.wait("updates", |status| status.updates > 100);
+    assert_eq!((status.activity, status.total_frames), (Activity::Running, 100_000_000));
+    assert_eq!((status.script.as_str(), status.params["tau"]), ("soft_kl", 0.1));
+    assert!(status.frames_per_s > 0.0 && status.replay > 0, "{status:?}");
+    let shares: f64 = steered.wait("phases", |status| !status.phases.is_empty()).phases.values().sum();
+    assert!((0.1..=1.0).contains(&shares), "{shares}");
+
+    let dir = steered.dir().expect("a run");
+    let agent = dir.read_agent().unwrap().expect("a view of the agent");
+    assert_eq!((agent.actions.len(), agent.policy.len(), agent.env), (3, 3, 0));
+    let (q, boltzmann) = (agent.q.expect("action values"), agent.boltzmann.expect("a temperature"));
+    assert_eq!(q.len(), 3);
+    assert!((boltzmann.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{boltzmann:?}");
+    let (low, high) = q.iter().fold((f32::MAX, f32::MIN), |(low, high), q| (low.min(*q), high.max(*q)));
+    let v = agent.v.expect("a value");
+    assert!(low - 1e-5 <= v && v <= high + 1e-5, "{v} of {q:?}");
+    let picture = dir.read_picture().unwrap().expect("a picture");
+    assert_eq!((picture.screen_size, picture.stack_size), ([10, 5], [1, 10, 5]));
+
+    // A heart that beats whether or not anything is trained.
+    steered.control("pause = true");
+    let paused = steered.wait("a pause", |status| status.activity == Activity::Paused);
+    steered.wait("another beat", |status| status.beat > paused.beat);
+    steered.running.signal("INT");
+    let dir = steered.dir().expect("a run");
+    assert_eq!(steered.running.end().code, Some(0));
+    assert_eq!(dir.read_status().unwrap().map(|status| status.activity), Some(Activity::Stopped));
+}
+
+#[test]
+fn a_run_waits_steps_and_goes_on() {
+    for script in ["soft_kl", "a2c_proper"] {
+        let mut steered = Steered::start(script);
+        steered.running.wait_for_updates(20);
+        // A number that stands there with the pause is a request too: it was not there before.
+        steered.control("pause = true");
+        let paused = steered.running.wait_for_event("paused", 1);
+        steered.wait("a pause", |status| status.activity == Activity::Paused);
+        steered.control("pause = true\nstep = 1\n[params]\ntau = 0.5");
+        steered.running.wait_for_event("step", 1);
+        let update = count(&paused, "update");
+        let stepped = steered.wait("a step", |status| status.updates > update && status.params["tau"] == 0.5);
+        // A turn of the loop steps eight environments, and may update as often.
+        assert!(stepped.updates <= update + 8, "{script}: {update}, {}", stepped.updates);
+        // The same number again asks for nothing.
+        steered.control("step = 1\npause = true\n[params]\ntau = 0.5 # the same");
+        steered.control("pause = true\nstep = 2\n[params]\ntau = 0.5");
+        steered.running.wait_for_event("step", 2);
+        let again = steered.wait("a step", |status| status.updates > stepped.updates);
+        assert!(
+            again.updates <= stepped.updates + 8 && again.activity == Activity::Paused,
+            "{script}: {again:?}"
+        );
+
+        steered.control("");
+        let goes_on = steered.running.wait_for_event("continued", 1);
+        assert_eq!(count(&goes_on, "update"), again.updates);
+        steered.running.wait_for_updates(update + 100);
+        steered.running.signal("INT");
+        assert_eq!(steered.running.end().code, Some(0));
+        records::assert_recorded_once(&steered.run);
+    }
+}
+
+#[test]
+fn a_run_saves_and_stops_when_asked_and_can_be_resumed() {
+    let mut steered = Steered::start("soft_kl");
+    steered.running.wait_for_updates(20);
+    steered.control("checkpoint = 1");
+    let saved = steered.running.wait_for_event("checkpoint", 1);
+    let dir = steered.dir().expect("a run");
+    assert_eq!(dir.checkpoint_updates().unwrap(), [count(&saved, "update")]);
+    steered.control("checkpoint = 1\nstop = 7");
+    let stopped = steered.running.wait_for_event("stopped", 1);
+    let said = steered.running.end();
+    assert_eq!(said.code, Some(0), "{said}");
+    // What stopped it then does not stop it now; that it is to wait would hold.
+    let mut command = kelvin();
+    command.args(["train", "--quiet", "--frames", "500M", "--resume"]).arg(&steered.run);
+    let mut resumed = Running::start(&mut command, &steered.run);
+    resumed.wait_for_updates(count(&stopped, "update") + 100);
+    fs::write(steered.run.join("control.toml"), "stop = 8").unwrap();
+    resumed.wait_for_event("stopped", 2);
+    assert_eq!(resumed.end().code, Some(0));
+    records::assert_recorded_once(&steered.run);
+}
+
+#[test]
+fn a_paused_run_hears_ctrl_c_and_is_resumed_paused() {
+    let mut steered = Steered::start("dqn");
+    steered.running.wait_for_updates(20);
+    steered.control("pause = true");
+    steered.running.wait_for_event("paused", 1);
+    steered.running.signal("INT");
+    assert_eq!(steered.running.end().code, Some(0));
+    let mut command = kelvin();
+    command.args(["train", "--quiet", "--resume"]).arg(&steered.run);
+    let mut resumed = Running::start(&mut command, &steered.run);
+    let again = resumed.wait_for_event("paused", 2);
+    resumed.signal("INT");
+    assert_eq!(resumed.end().code, Some(0));
+    let last = records::events_of(&steered.run, "stopped").pop().expect("an end");
+    assert_eq!(count(&last, "update"), count(&again, "update"));
+}
+
+#[test]
+fn a_mistake_in_a_request_is_told_and_nothing_happens() {
+    let mut steered = Steered::start("dqn");
+    steered.running.wait_for_updates(20);
+    steered.control("pause = 1\ncheckpoint = 5\n");
+    let refused = steered.running.wait_for_event("control_refused", 1);
+    let told = refused["diagnostic"].as_str().expect("a diagnostic");
+    assert!(told.contains("`pause` is true or false") && told.contains("control.toml:1:9"), "{told}");
+    steered.running.wait_for_updates(count(&refused, "update") + 200);
+    steered.running.signal("INT");
+    assert_eq!(steered.running.end().code, Some(0));
+    // That of the end alone.
+    assert_eq!(records::events_of(&steered.run, "checkpoint").len(), 1);
+}
+
+#[test]
+fn records_hold_the_norms_of_every_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let norms = |script: &str| -> Value {
+        let out = folder.path().join(script);
+        let said = run(train(script, "catch", &out).args(["--frames", "20k"]));
+        assert_eq!(said.code, Some(0), "{said}");
+        records::training(&out).pop().expect("a record")
+    };
+    // One clips by tensor, the other as a whole.
+    for record in ["dqn", "a2c_proper"].map(norms) {
+        let names =
+            |key: &str| record[key].as_object().unwrap_or_else(|| panic!("no {key}: {record}")).clone();
+        let (gradients, weights) = (names("grad_norms"), names("weight_norms"));
+        assert_eq!(gradients.keys().collect::<Vec<_>>(), weights.keys().collect::<Vec<_>>());
+        assert!(weights.len() >= 4 && weights.keys().any(|name| name.ends_with(".weight")), "{record}");
+        let positive = |norm: &Value| norm.as_f64().is_some_and(|norm| norm > 0.0);
+        assert!(weights.iter().filter(|(name, _)| name.ends_with(".weight")).all(|(_, norm)| positive(norm)));
+        assert!(gradients.values().any(positive), "{record}");
+    }
+}
