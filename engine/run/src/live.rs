@@ -1,4 +1,5 @@
-//! The live slots: what a run shows of itself while it goes on, each the newest value and no history.
+//! The live slots: what a run shows of itself while it goes on, each the newest value and no history. Numbers that are
+//! not finite, which a run that diverges may well show, are `null` in the files and NaN here.
 //!
 //! ```text
 //! live/status.json        → [`Status`]: where it is, how fast, and that it lives
@@ -12,7 +13,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::durable::{self, Survives};
 use crate::tensors::{self, Elements};
@@ -116,18 +117,23 @@ pub struct AgentView {
     /// The action that was taken.
     pub action: usize,
     /// Action values, where the network has them.
+    #[serde(deserialize_with = "vector")]
     pub q: Option<Vec<f32>>,
     /// Policy logits, where the network has them.
+    #[serde(deserialize_with = "vector")]
     pub logits: Option<Vec<f32>>,
     /// State value: that of the head `v`, else what `q` and τ imply (eq. 11: τ log mean exp(q / τ)), else max q.
     pub v: Option<f32>,
     /// Probabilities that actions are drawn with, ε aside.
     pub policy: Vec<f32>,
     /// Its entropy in nats.
+    #[serde(deserialize_with = "number")]
     pub entropy: f32,
     /// Its KL divergence to the uniform policy in nats.
+    #[serde(deserialize_with = "number")]
     pub kl_uniform: f32,
     /// The Boltzmann policy softmax(q / τ), where there are action values and a temperature.
+    #[serde(deserialize_with = "vector")]
     pub boltzmann: Option<Vec<f32>>,
     /// The temperature, where the script has a parameter `tau`.
     pub tau: Option<f64>,
@@ -152,6 +158,17 @@ pub struct Picture {
     pub stack: Vec<u8>,
     /// Frames, height and width of the stack.
     pub stack_size: [usize; 3],
+}
+
+/// A number, NaN for `null`.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f32::NAN))
+}
+
+/// Numbers, NaN for each `null` among them.
+fn vector<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<f32>>, D::Error> {
+    let numbers = Option::<Vec<Option<f32>>>::deserialize(from)?;
+    Ok(numbers.map(|numbers| numbers.into_iter().map(|number| number.unwrap_or(f32::NAN)).collect()))
 }
 
 impl RunDir {
@@ -269,6 +286,12 @@ mod tests {
         let agent = AgentView { beat: 3, q: Some(vec![0.1, -2.5]), ..AgentView::default() };
         run.write_agent(&agent).unwrap();
         assert_eq!(run.read_agent().unwrap(), Some(agent));
+        let broken =
+            AgentView { q: Some(vec![1.5, f32::NAN]), entropy: f32::INFINITY, ..AgentView::default() };
+        run.write_agent(&broken).unwrap();
+        let read = run.read_agent().unwrap().unwrap();
+        let q = read.q.unwrap();
+        assert!(q[0] == 1.5 && q[1].is_nan() && read.entropy.is_nan(), "{q:?}");
         let picture = Picture {
             screen: (0..18).collect(),
             screen_size: [2, 3],

@@ -107,7 +107,7 @@ mod tests {
     fn end(launcher: &Launcher, arguments: &[&str]) -> Ended {
         let (woken, wakes) = channel();
         let arguments = arguments.iter().map(OsString::from).collect();
-        launcher.start(arguments, move || drop(woken.send(())));
+        launcher.start(arguments, move || woken.send(()).unwrap());
         wakes.recv().unwrap();
         launcher.ended().next().unwrap()
     }

@@ -42,14 +42,6 @@ impl Group {
         self.envs.len()
     }
 
-    /// What environment `env` showed when it was last acted on, and the network's outputs there; `None` if it belongs to
-    /// another group.
-    pub fn shown(&self, env: usize) -> Option<(&[u8], &[f32])> {
-        let at = env.checked_sub(self.envs.start).filter(|at| *at < self.envs.len())?;
-        let row = |all: usize| at * all / self.envs.len()..(at + 1) * all / self.envs.len();
-        Some((&self.seen[row(self.seen.len())], &self.outputs[row(self.outputs.len())]))
-    }
-
     fn look(&mut self, envs: &VecEnv) {
         let obs_len = envs.spec().obs_len();
         self.seen.copy_from_slice(&envs.obs()[self.envs.start * obs_len..self.envs.end * obs_len]);
@@ -106,7 +98,7 @@ impl Learner {
         let _span = span("choose");
         let epsilon = self.epsilon();
         self.actions.fill(None);
-        let Group { envs, outputs, .. } = &self.groups[group];
+        let Group { envs, seen, outputs, .. } = &self.groups[group];
         let width = outputs.len() / envs.len();
         for (env, row) in envs.clone().zip(outputs.chunks_exact(width)) {
             let chosen = self.policy.choose(row, epsilon, &mut self.state.exploration);
@@ -118,6 +110,13 @@ impl Learner {
             if self.rollout.as_ref().is_none_or(|rollout| rollout.steps(env)) {
                 self.actions[env] = Some(choice.action);
             }
+        }
+        // The network may act for the next step before anybody looks.
+        if envs.start == 0 {
+            let first = |all: usize| ..all / envs.len();
+            self.shown.obs.clone_from_slice(&seen[first(seen.len())]);
+            self.shown.outputs.clone_from_slice(&outputs[first(outputs.len())]);
+            self.shown.action = self.choices[0].action;
         }
     }
 

@@ -8,6 +8,7 @@ use super::readings::Readings;
 use super::rollout::Rollout;
 use super::seeds::{Seeds, from_step};
 use super::state::LearnerState;
+use super::view::Shown;
 use crate::config::{Config, DecayName, LearnerName};
 use crate::failure::Failure;
 use crate::params::{self, EPSILON, LEARNING_RATE, Steered, Values};
@@ -35,6 +36,8 @@ pub struct Learner {
     pub(super) rollout: Option<Rollout>,
     pub(super) groups: Vec<Group>,
     pub(super) choices: Vec<Choice>,
+    /// Of the first environment, for whoever looks on.
+    pub(super) shown: Shown,
     /// Of the environments that are being stepped.
     pub(super) actions: Vec<Option<usize>>,
     /// Newest frames of what was acted on, `[envs, height, width]`.
@@ -84,6 +87,7 @@ impl Learner {
             groups,
             rollout: on_policy.then(|| Rollout::new(config.n, config.envs)),
             choices: vec![Choice { action: 0, logp: 0.0 }; config.envs],
+            shown: Shown::new(spec.obs_len(), config.outputs(actions)),
             actions: vec![None; config.envs],
             acted_on: vec![0; config.envs * spec.height * spec.width],
             first: vec![true; config.envs],

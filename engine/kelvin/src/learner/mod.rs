@@ -23,3 +23,4 @@ pub use policy::{Choice, Policy, Unsampled};
 pub use readings::Readings;
 pub use rollout::rollout_slots;
 pub use state::{Evaluations, LearnerState};
+pub use view::SHOWN;

@@ -8,11 +8,29 @@ use kelvin_run::{AgentView, Picture};
 /// The parameter that scripts call the temperature.
 const TEMPERATURE: &str = "tau";
 
+/// The environment that is shown.
+pub const SHOWN: usize = 0;
+
+/// What belongs together of one step: what was acted on, what the network made of it, and what was done.
+pub(super) struct Shown {
+    /// `[stack, height, width]`.
+    pub obs: Vec<u8>,
+    /// `[outputs]`.
+    pub outputs: Vec<f32>,
+    pub action: usize,
+}
+
+impl Shown {
+    pub fn new(obs: usize, outputs: usize) -> Self {
+        Self { obs: vec![0; obs], outputs: vec![0.0; outputs], action: 0 }
+    }
+}
+
 impl Learner {
-    /// A view of one environment: what was last acted on, with the screen that this led to. Counters of the whole run and
-    /// what came before are the observer's to add.
-    pub fn view(&mut self, env: usize) -> Option<(AgentView, Picture)> {
-        let (obs, outputs) = self.groups.iter().find_map(|group| group.shown(env))?;
+    /// A view of environment [`SHOWN`]: what was last acted on, and the screen and the return that this led to. What came
+    /// before is the observer's to add.
+    pub fn view(&mut self) -> (AgentView, Picture) {
+        let Shown { obs, outputs, action } = &self.shown;
         let spec = self.envs.spec();
         let actions = spec.actions.len();
         let head = |name: HeadName| {
@@ -26,11 +44,11 @@ impl Learner {
         let policy =
             self.policy.probabilities(outputs).map_or(vec![1.0 / actions as f32; actions], <[f32]>::to_vec);
         let entropy = entropy(&policy);
-        let episode = self.envs.so_far(env);
+        let episode = self.envs.so_far(SHOWN);
         let view = AgentView {
-            env,
+            env: SHOWN,
             actions: spec.actions.clone(),
-            action: self.choices[env].action,
+            action: *action,
             v: v.map(|v| v[0]).or_else(|| q.as_ref().map(|q| value(q, tau))),
             entropy,
             kl_uniform: (actions as f32).ln() - entropy,
@@ -45,14 +63,14 @@ impl Learner {
             tau,
             ..AgentView::default()
         };
-        let screen = self.envs.screen(env);
+        let screen = self.envs.screen(SHOWN);
         let picture = Picture {
             screen_size: screen.as_ref().map_or([0; 2], |screen| [screen.height, screen.width]),
             screen: screen.map_or(Vec::new(), |screen| screen.rgb),
             stack: obs.to_vec(),
             stack_size: [spec.stack, spec.height, spec.width],
         };
-        Some((view, picture))
+        (view, picture)
     }
 }
 

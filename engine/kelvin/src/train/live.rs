@@ -1,8 +1,9 @@
 //! The live slots of a run, for whoever looks on: gathered between two ticks, at most ten times a second, and written by a
 //! thread of its own. Training never waits for a disk; what the disk is too slow for is left out.
 
+use crate::config::Config;
 use crate::failure::Failure;
-use crate::learner::{Learner, Tick};
+use crate::learner::{Learner, SHOWN, Tick};
 use crate::speed::Speed;
 use kelvin_run::{Activity, AgentView, Picture, RunDir, RunError, Status};
 use kelvin_trace::{begin_tally, take_tally};
@@ -17,8 +18,6 @@ const EVERY: Duration = Duration::from_millis(100);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Time over which the shares of phases are taken.
 const PHASES_EVERY: Duration = Duration::from_secs(2);
-/// The environment that is shown.
-const SHOWN: usize = 0;
 /// Returns that are shown.
 const RETURNS: usize = 20;
 /// What the training thread spends its time on, by the names of its spans.
@@ -54,13 +53,14 @@ struct Slots {
 pub(super) struct Known {
     pub mean_return: Option<f64>,
     pub loss: Option<f64>,
-    pub total_frames: u64,
-    pub replay_capacity: u64,
 }
 
 impl Live {
     /// Begins to show a run that computes on `device`.
-    pub fn start(dir: RunDir, device: String, learner: &Learner) -> Result<Self, Failure> {
+    pub fn start(dir: RunDir, device: String, config: &Config, learner: &Learner) -> Result<Self, Failure> {
+        let script = &learner.staged().script;
+        let now = learner.state().updates.0;
+        let in_force = dir.objectives()?.into_iter().rfind(|version| version.hash == script.hash());
         let status = Status {
             activity: Activity::Running,
             beat: 0,
@@ -68,21 +68,21 @@ impl Live {
             host: sysinfo::System::host_name().unwrap_or_default(),
             unix_ms: 0,
             frames: learner.frames().0,
-            total_frames: 0,
-            agent_steps: 0,
-            updates: 0,
+            total_frames: config.frames.0,
+            agent_steps: learner.state().agent_steps.0,
+            updates: now,
             frames_per_s: 0.0,
             updates_per_s: 0.0,
             mean_return: None,
             loss: None,
             epsilon: learner.epsilon(),
             learning_rate: learner.learning_rate(),
-            replay: 0,
-            replay_capacity: 0,
+            replay: learner.replay().len() as u64,
+            replay_capacity: config.slots() as u64,
             device,
-            script: String::new(),
-            script_hash: String::new(),
-            script_since: learner.state().updates.0,
+            script: script.name().to_owned(),
+            script_hash: script.hash().to_owned(),
+            script_since: in_force.map_or(now, |version| version.update),
             params: learner.values().clone(),
             phases: [].into(),
         };
@@ -117,7 +117,7 @@ impl Live {
         }
         self.looked = Some(Instant::now());
         self.speed.observe(learner.frames(), learner.state().updates);
-        let view = learner.view(SHOWN);
+        let view = learner.view();
         let phases = if self.phases_since.elapsed() < PHASES_EVERY { None } else { take_tally() };
         if phases.is_some() {
             self.phases_since = Instant::now();
@@ -133,7 +133,6 @@ impl Live {
             status.script_since = state.updates.0;
         }
         status.frames = frames.0;
-        status.total_frames = known.total_frames;
         status.agent_steps = state.agent_steps.0;
         status.updates = state.updates.0;
         status.frames_per_s = self.speed.frames;
@@ -143,15 +142,13 @@ impl Live {
         status.epsilon = learner.epsilon();
         status.learning_rate = learner.learning_rate();
         status.replay = learner.replay().len() as u64;
-        status.replay_capacity = known.replay_capacity;
         status.params.clone_from(learner.values());
         if let Some(phases) = phases {
             status.phases = phases.into_iter().map(|(name, share)| (name.to_owned(), share)).collect();
         }
-        slots.view = view.map(|(mut view, picture)| {
-            view.last_returns = self.returns.iter().copied().collect();
-            (view, picture)
-        });
+        let (view, picture) = view;
+        let last_returns = self.returns.iter().copied().collect();
+        slots.view = Some((AgentView { last_returns, ..view }, picture));
         self.shared.wake(slots);
     }
 
@@ -194,7 +191,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.end(Activity::Stopped);
+        self.end(Activity::Failed);
     }
 }
 

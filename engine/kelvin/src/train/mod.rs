@@ -47,10 +47,15 @@ pub fn train(request: &TrainRequest, console: &mut Console) -> Result<(), Failur
     if let Some(profile) = session.profile.take() {
         profile.write(console);
     }
-    if let Err(failure) = &result {
-        session.note_failure(failure);
-        session.show_end(Activity::Failed);
-    }
+    let ended = match &result {
+        Err(failure) => {
+            session.note_failure(failure);
+            Activity::Failed
+        }
+        Ok(()) if session.dir.is_done() => Activity::Done,
+        Ok(()) => Activity::Stopped,
+    };
+    session.show_end(ended, console);
     result
 }
 
@@ -99,14 +104,9 @@ impl Session {
 
     /// Shows what the tick led to, to whoever looks on.
     fn show_tick(&mut self, tick: &Tick, console: &Console) {
-        let Self { live, learner, recorder, config, .. } = self;
+        let Self { live, learner, recorder, .. } = self;
         let Some(live) = live else { return };
-        live.look(learner, tick, || Known {
-            mean_return: recorder.mean_return(),
-            loss: recorder.loss(),
-            total_frames: config.frames.0,
-            replay_capacity: config.slots() as u64,
-        });
+        live.look(learner, tick, || Known { mean_return: recorder.mean_return(), loss: recorder.loss() });
         if let Some(problem) = live.take_problem() {
             console.line(format!("warning: nobody can look on: {problem}"));
         }
@@ -135,7 +135,8 @@ impl Session {
     }
 
     /// Says how the run ended.
-    fn show_end(&mut self, activity: Activity) {
+    fn show_end(&mut self, activity: Activity, console: &Console) {
+        self.show_now(console);
         if let Some(live) = &mut self.live {
             live.end(activity);
         }
@@ -174,10 +175,12 @@ impl Session {
         Ok(())
     }
 
-    fn checkpoint(&mut self, console: &Console) -> Result<(), Failure> {
+    /// Saves a checkpoint; false if there is one of this moment already, or the state is not fit to be saved and the run
+    /// goes on all the same.
+    fn checkpoint(&mut self, console: &Console) -> Result<bool, Failure> {
         let now = self.learner.state().agent_steps;
         if self.saved == Some(now) {
-            return Ok(());
+            return Ok(false);
         }
         // An update that turns out to be broken is not one to be saved; this may come back here.
         self.settle(console)?;
@@ -189,12 +192,14 @@ impl Session {
             Err(failure) if self.config.on_nan == OnNan::Continue => {
                 console.line(format!("{failure}\nthe run goes on (on_nan: continue)"));
                 let detail = json!({ "diagnostic": failure.to_string() });
-                self.recorder.event("checkpoint_refused", &self.learner, detail)
+                self.recorder.event("checkpoint_refused", &self.learner, detail)?;
+                Ok(false)
             }
             saved => {
                 saved?;
                 let detail = json!({ "seconds": start.elapsed().as_secs_f64() });
-                self.recorder.event("checkpoint", &self.learner, detail)
+                self.recorder.event("checkpoint", &self.learner, detail)?;
+                Ok(true)
             }
         }
     }
@@ -214,12 +219,10 @@ impl Session {
         let path = self.dir.path().display().to_string();
         if !done {
             self.recorder.event("stopped", &self.learner, json!({}))?;
-            self.show_end(Activity::Stopped);
             console.line(format!("stopped, {said}; go on with: kelvin train --resume {path}"));
             return Ok(());
         }
         self.recorder.event("done", &self.learner, json!({}))?;
-        self.show_end(Activity::Done);
         self.dir.mark_done(&json!({
             "frames": frames,
             "updates": self.learner.state().updates,

@@ -70,8 +70,10 @@ impl Session {
         learner: Learner,
     ) -> Result<Self, Failure> {
         let recorder = Recorder::new(&dir, config.log_every, &learner)?;
-        let live =
-            config.live.then(|| Live::start(dir.clone(), parts.device.describe(), &learner)).transpose()?;
+        let live = config
+            .live
+            .then(|| Live::start(dir.clone(), parts.device.describe(), &config, &learner))
+            .transpose()?;
         let workshop = Workshop::new(&config, parts.device, &learner, dir.control_path());
         Ok(Self {
             watcher: Watcher::start(workshop, dir.clone())?,

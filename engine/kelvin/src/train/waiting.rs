@@ -50,8 +50,11 @@ impl Session {
             self.recorder.event("step", &self.learner, source())?;
         }
         if before.checkpoint != now.checkpoint {
-            self.checkpoint(console)?;
-            console.line(format!("control.toml: a checkpoint of update {update} is saved"));
+            if self.checkpoint(console)? {
+                console.line(format!("control.toml: a checkpoint of update {update} is saved"));
+            } else {
+                console.line(format!("control.toml: no other checkpoint of update {update} is made"));
+            }
         }
         if before.stop != now.stop {
             self.waiting.stop = true;
