@@ -1,5 +1,6 @@
 //! How every command fails: what happened, what to do, and an exit code.
 
+use kelvin_objective::Diagnostic;
 use std::fmt;
 
 /// Exit code of a run that could not do what it was asked.
@@ -13,28 +14,34 @@ pub struct Failure {
     rendered: String,
     hint: Option<String>,
     code: u8,
+    diagnostic: Option<Box<Diagnostic>>,
 }
 
 impl Failure {
     /// Something that was rightly asked for went wrong.
     pub fn failed(message: impl fmt::Display) -> Self {
-        Self { rendered: format!("error: {message}"), hint: None, code: FAILED }
+        Self { rendered: format!("error: {message}"), hint: None, code: FAILED, diagnostic: None }
     }
 
     /// The command line or a configuration asks for something that cannot be.
     pub fn usage(message: impl fmt::Display) -> Self {
-        Self { rendered: format!("error: {message}"), hint: None, code: WRONG_USE }
+        Self { rendered: format!("error: {message}"), hint: None, code: WRONG_USE, diagnostic: None }
     }
 
     /// A report that is whole already: place, reason and hint.
     pub fn rendered(report: impl fmt::Display) -> Self {
-        Self { rendered: report.to_string(), hint: None, code: FAILED }
+        Self { rendered: report.to_string(), hint: None, code: FAILED, diagnostic: None }
     }
 
     /// Says what to do about it.
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
         self
+    }
+
+    /// The error in a script that this is, if it is one.
+    pub fn diagnostic(&self) -> Option<&Diagnostic> {
+        self.diagnostic.as_deref()
     }
 
     /// What happened, without the word `error`.
@@ -64,3 +71,10 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        let rendered = Self::rendered(&diagnostic);
+        Self { diagnostic: Some(Box::new(diagnostic)), ..rendered }
+    }
+}

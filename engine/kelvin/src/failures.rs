@@ -2,12 +2,6 @@
 
 use crate::failure::Failure;
 
-impl From<kelvin_objective::Diagnostic> for Failure {
-    fn from(diagnostic: kelvin_objective::Diagnostic) -> Self {
-        Self::rendered(diagnostic)
-    }
-}
-
 impl From<kelvin_run::RunError> for Failure {
     fn from(error: kelvin_run::RunError) -> Self {
         Self::failed(error)

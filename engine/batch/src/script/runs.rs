@@ -87,7 +87,7 @@ fn read_fields(map: &Map, folder: &Path, place: Place) -> Result<Run, Wrong> {
         label: fields.text("label")?.unwrap_or_else(stem),
         env,
         seed,
-        frames: fields.whole("frames")?,
+        frames: frames(&mut fields)?,
         preset: fields.text("preset")?,
         full_action_set: fields.flag("full_action_set")?.unwrap_or(false),
         reference: fields.text("reference")?.map(|run| folder.join(run)),
@@ -101,4 +101,11 @@ fn read_fields(map: &Map, folder: &Path, place: Place) -> Result<Run, Wrong> {
         None => Err(mistyped(key, value, "a number, a text, true, false or a list of these")),
     });
     Ok(Run { set: settings.collect::<Result<_, _>>()?, ..run })
+}
+
+fn frames(fields: &mut Fields) -> Result<Option<u64>, Wrong> {
+    match fields.whole("frames")? {
+        Some(0) => Err(mistyped("frames", &Dynamic::from_int(0), "a whole number, 1 or more")),
+        frames => Ok(frames),
+    }
 }

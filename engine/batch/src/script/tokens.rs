@@ -3,7 +3,7 @@
 //! A value that turns out to be wrong, an environment that does not exist or a parameter out of its range, has gone
 //! through variables and grids and knows its place no more. What is known is the place of the call that made the run,
 //! the key and the value. So the text is searched for them: a key beside this value in that call, then anywhere, then
-//! the value by itself, then the key, and if nothing is found the call is named.
+//! the text by itself, then the key, and if nothing is found the call is named.
 
 use rhai::{Engine, Position, Token};
 
@@ -62,9 +62,11 @@ impl Tokens {
             let entries = scopes.iter().flat_map(|scope| entries(scope, key));
             entries.flat_map(|(_, written)| literal(written, value)).next()
         };
+        // Of numbers there are others that mean something else.
+        let texts = || self.0.iter().filter(|(token, _)| matches!(token, Token::StringConstant(_)));
         let alone = |value: &str| {
-            let mut found = literal(&self.0, value);
-            found.next().filter(|_| found.next().is_none())
+            let mut found = texts().filter(|(token, _)| is_literal(token, value));
+            found.next().filter(|_| found.next().is_none()).map(|(_, place)| *place)
         };
         let keyed = || scopes.iter().flat_map(|scope| entries(scope, key)).map(|(place, _)| place).next();
         let found = value.and_then(|value| beside(value).or_else(|| alone(value)));
@@ -118,15 +120,18 @@ fn extent(tokens: &[(Token, Place)]) -> usize {
 
 /// Every place where this value is written out.
 fn literal(tokens: &[(Token, Place)], value: &str) -> impl Iterator<Item = Place> {
-    let is = move |token: &Token| match token {
+    tokens.iter().filter(move |(token, _)| is_literal(token, value)).map(|(_, place)| *place)
+}
+
+fn is_literal(token: &Token, value: &str) -> bool {
+    match token {
         Token::IntegerConstant(number) => number.to_string() == value,
         Token::FloatConstant(number) => text_of_float(*number.0) == value,
         Token::StringConstant(text) => text.as_str() == value,
         Token::True => value == "true",
         Token::False => value == "false",
         _ => false,
-    };
-    tokens.iter().filter(move |(token, _)| is(token)).map(|(_, place)| *place)
+    }
 }
 
 fn names(token: &Token, name: &str) -> bool {
@@ -156,12 +161,12 @@ fn experiment() {
     #[test]
     fn a_value_is_found_where_it_is_written() {
         let (first, second) = ((3, 13), (4, 5));
-        assert_eq!(find(first, "env", Some("pogn")), (3, 35), "beside its key");
+        assert_eq!(find(first, "env", Some("pogn")), (3, 36), "beside its key");
         assert_eq!(find(second, "env", Some("brekout")), (1, 22), "by itself, in a variable");
-        assert_eq!(find(second, "tau", Some("99")), (4, 44), "inside a variant");
+        assert_eq!(find(second, "tau", Some("99")), (4, 43), "inside a variant");
         assert_eq!(find(second, "tau", Some("0.1")), (4, 63), "in the call that made the run");
         assert_eq!(find(first, "tau", Some("0.1")), (3, 62));
-        assert_eq!(find(second, "n", None), (4, 50), "a key");
+        assert_eq!(find(second, "n", None), (4, 49), "a key");
         assert_eq!(find(second, "delta", Some("3")), second, "nothing: the call");
         assert_eq!(find((0, 0), "delta", None), (1, 1), "nothing at all: the start");
         let function = Tokens::new(SCRIPT).function("experiment");

@@ -51,7 +51,8 @@ impl Checker {
         self.compile(run, &script, &env, &config)?;
         self.facts.push(Facts::new(&config, &env));
         Ok(Checked {
-            script: std::path::absolute(&run.script).unwrap_or_else(|_| run.script.clone()),
+            // It was just read, so that it is somewhere.
+            script: run.script.canonicalize().unwrap_or_else(|_| run.script.clone()),
             script_hash: script.hash().to_owned(),
             frames: config.frames.0,
             preset: config.preset.to_string(),
@@ -154,24 +155,25 @@ fn resolve(run: &Run, preset: Preset, script: &Script, env: &EnvSpec) -> Result<
         (0..sets.len()).find(|&last| Config::resolve(&wanted(&sets[..=last]), script, env).is_err());
     match (culprit.map(|at| &sets[at]), Config::resolve(&wanted(&[]), script, env)) {
         (Some((key, value)), Ok(_)) => Err(says(run, key, Some(value), &failure)),
-        // Without any settings it cannot be either: by its length, or by what its own script says.
-        (_, Err(failure)) if failure.message().contains("`frames`") => {
-            let frames = run.frames.map(|frames| frames.to_string());
-            Err(says(run, "frames", frames.as_deref(), &failure))
-        }
+        // Without any settings it cannot be either.
         _ => Err(says(run, "script", None, &failure)),
     }
 }
 
 /// A failure about a run as one about what the batch script says of it.
 fn says(run: &Run, key: &str, value: Option<&str>, failure: &Failure) -> Refusal {
+    if let Some(diagnostic) = failure.diagnostic() {
+        return Refusal::Objective(Box::new(diagnostic.clone()));
+    }
     let message = failure.message();
     // As for the command line, which there is none of here.
     let told = value.and_then(|value| message.strip_prefix(&format!("--set {key}={value}: ")));
-    let name = || run.script.file_name().map(|name| name.to_string_lossy().into_owned());
+    // What has no such name is shown at its name.
+    let shown = value.filter(|_| told.is_none_or(|told| !told.starts_with("there is no setting")));
+    let script = || run.script.file_name().map(|name| name.to_string_lossy().into_owned());
     Refusal::Says {
         key: key.to_owned(),
-        value: value.map(str::to_owned).or_else(name),
+        value: if key == "script" { script() } else { shown.map(str::to_owned) },
         message: match (told, value) {
             (Some(told), Some(value)) => format!("{key}: {value} for {}: {told}", run.script.display()),
             _ => message.to_owned(),

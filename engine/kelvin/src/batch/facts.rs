@@ -10,8 +10,8 @@ use std::path::Path;
 
 /// Copies of the weights in a checkpoint: online, target, and two moments.
 const COPIES: u64 = 4;
-/// Checkpoints of a run at the same time: two are kept, and one is being written.
-const CHECKPOINTS: u64 = 3;
+/// Checkpoints of a run that are kept.
+const KEPT: u64 = 2;
 /// How much smaller a memory of Atari frames becomes in a checkpoint; measured 13 to 30 times over Pong, Breakout and
 /// Seaquest.
 const SHRINKS: u64 = 12;
@@ -30,8 +30,10 @@ pub(super) struct Facts {
     pub atari: bool,
     /// Bytes of memory that its replay fills.
     pub memory: u64,
-    /// Bytes on disk of its checkpoints.
-    pub disk: u64,
+    /// Bytes on disk of a checkpoint.
+    pub checkpoint: u64,
+    /// Checkpoints that stay when it is done.
+    pub kept: u64,
     /// Whether it ends before it learns anything.
     pub idle: bool,
 }
@@ -45,7 +47,8 @@ impl Facts {
         let weights = WEIGHTS[usize::from(config.network == NetworkName::Mlp)];
         let idle = config.learner == LearnerName::Replay && config.learning_starts.0 >= steps;
         let checkpoint = 4 * COPIES * weights + memory / SHRINKS;
-        Self { learner: config.learner, atari: env.atari, memory, disk: CHECKPOINTS * checkpoint, idle }
+        let kept = KEPT.min(1 + steps / config.checkpoint_every);
+        Self { learner: config.learner, atari: env.atari, memory, checkpoint, kept, idle }
     }
 
     /// Frames a second to expect of `threads` threads where nothing was measured: those of the machine in
@@ -108,7 +111,7 @@ impl Estimate {
     /// `tasks` with their facts; those that are done cost nothing.
     pub fn new(folder: &Path, tasks: &[(&Task, &Facts)], packing: Packing) -> Self {
         let mut estimate = Self { frames: 0, seconds: 0.0, measured: false, disk: 0, memory: 0 };
-        let mut memories = Vec::new();
+        let (mut memories, mut largest) = (Vec::new(), 0);
         let mut speeds = std::collections::BTreeMap::new();
         for (task, facts) in tasks {
             if let Some(speed) = kelvin_batch::speed(&folder.join(&task.folder)) {
@@ -125,9 +128,12 @@ impl Estimate {
             let speed = speeds.get(&facts.kind()).copied().unwrap_or_else(|| facts.assumed(packing.threads));
             estimate.frames += left;
             estimate.seconds += left as f64 / speed.max(1.0);
-            estimate.disk += facts.disk;
+            estimate.disk += facts.kept * facts.checkpoint;
+            largest = largest.max(facts.checkpoint);
             memories.push(facts.memory);
         }
+        // Each process writes a new one before an old one goes.
+        estimate.disk += packing.jobs as u64 * largest;
         memories.sort_unstable();
         estimate.memory = memories.iter().rev().take(packing.jobs).sum();
         estimate.seconds /= packing.jobs.min(memories.len()).max(1) as f64;

@@ -11,12 +11,19 @@ use std::path::Path;
 /// Tasks that are listed before a batch starts; `--dry-run` lists all.
 const LISTED: usize = 24;
 
-/// The tasks as a table.
+/// The tasks as a table, and below it the settings that all of them have.
 pub(super) fn plan(folder: &Path, experiment: &Experiment, all: bool) -> Vec<String> {
+    let shared = |key: &str, value: &str| {
+        experiment.tasks.len() > 1
+            && experiment.tasks.iter().all(|task| task.set.get(key).is_some_and(|other| other == value))
+    };
+    let settings = |task: &Task, common: bool| {
+        let these = task.set.iter().filter(|(key, value)| shared(key, value) == common);
+        these.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+    };
     let head = ["task", "label", "script", "env", "seed", "frames", "settings", "state"].map(str::to_owned);
     let listed = if all { experiment.tasks.len() } else { LISTED };
     let rows = experiment.tasks.iter().take(listed).map(|task| {
-        let settings: Vec<_> = task.set.iter().map(|(key, value)| format!("{key}={value}")).collect();
         [
             task.index.to_string(),
             task.label.clone(),
@@ -24,7 +31,7 @@ pub(super) fn plan(folder: &Path, experiment: &Experiment, all: bool) -> Vec<Str
             if task.preset == "paper" { task.env.clone() } else { format!("{} ({})", task.env, task.preset) },
             task.seed.to_string(),
             abbreviated(task.frames),
-            settings.join(" "),
+            settings(task, false),
             how_far(&folder.join(&task.folder), task.frames),
         ]
     });
@@ -33,6 +40,9 @@ pub(super) fn plan(folder: &Path, experiment: &Experiment, all: bool) -> Vec<Str
     if experiment.tasks.len() > listed {
         lines.push(format!("… and {} more; --dry-run lists all", experiment.tasks.len() - listed));
     }
+    let common =
+        experiment.tasks.first().map(|task| settings(task, true)).filter(|common| !common.is_empty());
+    lines.extend(common.map(|common| format!("all of them with {common}")));
     lines
 }
 

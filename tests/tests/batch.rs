@@ -1,0 +1,399 @@
+//! Batches as a user meets them: one command, runs that end well whatever is killed meanwhile, and mistakes that are
+//! told before anything starts.
+#![cfg(unix)]
+
+use kelvin_tests::command::{Said, kelvin, repository, run, succeed};
+use kelvin_tests::records;
+use kelvin_tests::running::Running;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A place with a batch script and the objectives beside it.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(batch: &str) -> Self {
+        let place = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        for name in ["dqn", "soft_kl"] {
+            let file = format!("{name}.rhai");
+            fs::copy(repository().join("scripts").join(&file), place.path(&file)).expect("a writable folder");
+        }
+        place.write("batch.rhai", batch);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("a writable folder");
+    }
+
+    fn out(&self) -> PathBuf {
+        self.path("out")
+    }
+
+    /// `kelvin batch batch.rhai` into `out`, on the processor.
+    fn batch(&self, more: &[&str]) -> Command {
+        let mut command = kelvin();
+        command.current_dir(self.folder.path());
+        command.args(["batch", "batch.rhai", "--device", "cpu", "--jobs", "2", "--out"]).arg(self.out());
+        command.args(more);
+        command
+    }
+
+    fn run(&self, label: &str, seed: u64) -> PathBuf {
+        self.out().join(format!("{label}/catch-s{seed}"))
+    }
+
+    /// Every run of the plan ended once, and what it recorded has no seam.
+    fn assert_all_done(&self, tasks: usize, frames: u64) {
+        let plan: Value =
+            serde_json::from_slice(&fs::read(self.out().join("experiment.json")).unwrap()).unwrap();
+        let folders = plan["tasks"].as_array().expect("tasks");
+        assert_eq!(folders.len(), tasks);
+        for task in folders {
+            let run = self.out().join(task["folder"].as_str().expect("a folder"));
+            let done: Value =
+                serde_json::from_slice(&fs::read(run.join("DONE")).expect("a finished run")).unwrap();
+            assert_eq!(done["frames"], frames, "{}", run.display());
+            records::assert_recorded_once(&run);
+            assert_eq!(records::events_of(&run, "done").len(), 1, "{}", run.display());
+        }
+    }
+}
+
+/// Two variants, so many seeds, so many frames.
+fn catch(seeds: u64, frames: u64) -> String {
+    format!(
+        r#"fn experiment() {{
+    grid(#{{ script: ["dqn.rhai", "soft_kl.rhai"], env: "catch", seed: 0..{seeds}, frames: {frames},
+            checkpoint_every: 2000 }})
+}}"#
+    )
+}
+
+/// The processes that train below a folder: their numbers.
+fn workers(out: &Path) -> Vec<String> {
+    let processes = fs::read_dir("/proc").expect("processes").flatten();
+    let trains = |path: &Path| {
+        let words = fs::read(path.join("cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).into_owned();
+        words.contains("\0train\0") && words.contains(&*out.to_string_lossy())
+    };
+    let found = processes.map(|entry| entry.path()).filter(|path| trains(path));
+    found.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
+}
+
+fn wait_for_checkpoint(running: &mut Running, run: &Path) {
+    running.wait("a checkpoint", || (!records::events_of(run, "checkpoint").is_empty()).then_some(()));
+}
+
+fn kill(signal: &str, process: &str) {
+    let sent = Command::new("kill").args([signal, process]).status().expect("kill is everywhere");
+    assert!(sent.success(), "no process {process}");
+}
+
+#[test]
+fn a_batch_runs_every_task_once_and_again_none() {
+    let place = Place::new(&catch(2, 3000));
+    let said = succeed(&mut place.batch(&[]));
+    for part in ["2 at once", "task 3 soft_kl/catch-s1: done", "4 tasks: 4 done", "kelvin report /"] {
+        assert!(said.stdout.contains(part), "no {part:?}\n{said}");
+    }
+    place.assert_all_done(4, 3000);
+    let written = |run: &Path| fs::metadata(run.join("DONE")).unwrap().modified().unwrap();
+    let before = written(&place.run("dqn", 0));
+    let said = succeed(&mut place.batch(&["--json"]));
+    let found: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}\n{said}"));
+    assert_eq!((&found["done"], &found["all_done"]), (&4.into(), &true.into()));
+    assert_eq!(written(&place.run("dqn", 0)), before);
+
+    // The objectives are those of the plan: they were copied, and are what trained.
+    let config = fs::read_to_string(place.run("dqn", 0).join("config.toml")).unwrap();
+    assert!(config.contains("out/objectives/"), "{config}");
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_a_task_is_one_run() {
+    let place = Place::new(&catch(1, 2000));
+    let said = succeed(&mut place.batch(&["--dry-run"]));
+    assert!(said.stdout.contains("out, 4,000 frames to go"), "{said}");
+    assert!(!place.out().exists());
+    let task = |k: &str| {
+        let mut command = kelvin();
+        command.current_dir(place.folder.path());
+        command.args(["batch", "batch.rhai", "--out", "out", "--device", "cpu", "--task", k]);
+        command
+    };
+    for _ in 0..2 {
+        succeed(&mut task("1"));
+    }
+    assert!(place.run("soft_kl", 0).join("DONE").is_file() && !place.run("dqn", 0).exists());
+    let said = run(&mut task("2"));
+    assert_eq!(said.code, Some(2), "{said}");
+    assert!(said.stderr.contains("there is no task 2") && said.stderr.contains("0 to 1"), "{said}");
+    // The folder stands for the plan, without its script.
+    fs::remove_file(place.path("batch.rhai")).unwrap();
+    let mut rest = kelvin();
+    rest.current_dir(place.folder.path()).args(["batch", "out", "--device", "cpu"]);
+    let said = succeed(&mut rest);
+    assert!(said.stdout.contains("2 tasks: 2 done"), "{said}");
+    place.assert_all_done(2, 2000);
+}
+
+#[test]
+fn a_killed_batch_goes_on_with_the_same_command() {
+    let place = Place::new(&catch(2, 40_000));
+    let mut running = Running::start(&mut place.batch(&[]), &place.path("first"));
+    let first = place.run("dqn", 0);
+    wait_for_checkpoint(&mut running, &first);
+    running.signal("KILL");
+    assert_eq!(running.end().code, None);
+    // What it had started goes on without it, and is counted, not started twice.
+    assert!(!workers(&place.out()).is_empty(), "no process outlived the launcher");
+    let said = succeed(&mut place.batch(&[]));
+    assert!(said.stdout.contains("another process works on it"), "{said}");
+    assert!(said.stdout.contains("4 tasks: 4 done"), "{said}");
+    place.assert_all_done(4, 40_000);
+}
+
+#[test]
+fn a_killed_worker_is_started_again_from_its_checkpoint() {
+    let place = Place::new(&catch(1, 40_000));
+    let mut running = Running::start(&mut place.batch(&[]), &place.path("first"));
+    let first = place.run("dqn", 0);
+    wait_for_checkpoint(&mut running, &first);
+    let worker = running.wait("a worker", || workers(&first).pop());
+    kill("-KILL", &worker);
+    let said = running.end();
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stdout.contains("dqn/catch-s0: crashed, and is started again (1 of 2)"), "{said}");
+    assert!(said.stdout.contains("signal: 9"), "{said}");
+    place.assert_all_done(2, 40_000);
+    let resumed = records::events_of(&first, "resume");
+    assert!(resumed.len() == 1 && records::count(&resumed[0], "agent_steps") >= 2000, "{resumed:?}");
+}
+
+#[test]
+fn ctrl_c_lets_every_run_save_and_the_same_command_goes_on() {
+    for signal in ["INT", "TERM", "USR1"] {
+        let place = Place::new(&catch(1, 200_000));
+        let mut running = Running::start(&mut place.batch(&[]), &place.path("first"));
+        let runs = [place.run("dqn", 0), place.run("soft_kl", 0)];
+        running.wait("updates of both", || {
+            let learn =
+                |run: &PathBuf| records::training(run).iter().any(|at| records::count(at, "updates") > 0);
+            runs.iter().all(learn).then_some(())
+        });
+        running.signal(signal);
+        let said = running.end();
+        assert_eq!(said.code, Some(1), "{signal}\n{said}");
+        assert!(said.stderr.contains("stopped; 2 tasks: 0 done, 2 stopped"), "{signal}\n{said}");
+        assert!(workers(&place.out()).is_empty(), "{signal}: somebody was left behind");
+        for run in &runs {
+            assert_eq!(records::events_of(run, "stopped").len(), 1, "{signal}");
+            assert!(!records::checkpoints(run).is_empty(), "{signal}");
+        }
+    }
+}
+
+#[test]
+fn two_launchers_share_an_experiment() {
+    let place = Place::new(&catch(3, 20_000));
+    let first = Running::start(&mut place.batch(&[]), &place.path("first"));
+    let second = Running::start(&mut place.batch(&[]), &place.path("second"));
+    for running in [first, second] {
+        let said = running.end();
+        assert_eq!(said.code, Some(0), "{said}");
+        assert!(said.stdout.contains("6 tasks: 6 done"), "{said}");
+    }
+    place.assert_all_done(6, 20_000);
+    for label in ["dqn", "soft_kl"] {
+        for seed in 0..3 {
+            assert!(
+                records::events_of(&place.run(label, seed), "resume").is_empty(),
+                "{label} {seed} ran twice"
+            );
+        }
+    }
+}
+
+#[test]
+fn one_index_given_twice_is_trained_once() {
+    let place = Place::new(&catch(1, 60_000));
+    let task = || {
+        let mut command = kelvin();
+        command.current_dir(place.folder.path());
+        command.args(["batch", "batch.rhai", "--out", "out", "--device", "cpu", "--task", "0"]);
+        command
+    };
+    let mut first = Running::start(&mut task(), &place.path("first"));
+    first.wait("a run", || place.run("dqn", 0).join("config.toml").is_file().then_some(()));
+    let said = succeed(&mut task());
+    assert!(said.stdout.contains("another process works on it"), "{said}");
+    assert_eq!(first.end().code, Some(0));
+    assert!(records::events_of(&place.run("dqn", 0), "resume").is_empty());
+    assert_eq!(records::events_of(&place.run("dqn", 0), "done").len(), 1);
+}
+
+/// A run that fails by its own fault is tried as often as asked, and does not keep others from their ends.
+#[test]
+fn a_failure_is_told_and_costs_one_run() {
+    let place = Place::new(&catch(1, 10_000));
+    let broken = fs::read_to_string(place.path("dqn.rhai")).unwrap();
+    place.write("dqn.rhai", &broken.replace("huber(td_error, p.delta)", "log(0 * td_error) * td_error"));
+    let said = run(&mut place.batch(&["--retries", "1"]));
+    assert_eq!(said.code, Some(1), "{said}");
+    for part in ["started again (1 of 1)", "dqn/catch-s0: failed: ", "dqn.rhai:", "log"] {
+        assert!(said.stdout.contains(part), "no {part:?}\n{said}");
+    }
+    assert!(said.stderr.contains("2 tasks: 1 done, 1 failed") && said.stderr.contains("hint: "), "{said}");
+    assert!(place.run("soft_kl", 0).join("DONE").is_file());
+    let log = fs::read_to_string(place.out().join("dqn/catch-s0.log")).expect("what it said");
+    assert!(log.contains("log"), "{log}");
+    assert!(!place.out().join("soft_kl/catch-s0.log").exists(), "nothing was said");
+}
+
+#[test]
+fn a_plan_that_was_changed_is_refused_and_one_that_grew_goes_on() {
+    let place = Place::new(&catch(1, 2000));
+    succeed(&mut place.batch(&[]));
+    place.write("batch.rhai", &catch(1, 3000));
+    let refused = |parts: &[&str]| {
+        let said = run(&mut place.batch(&[]));
+        assert_eq!(said.code, Some(2), "{said}");
+        for part in parts.iter().chain(&["--out DIR", "kelvin batch /"]) {
+            assert!(said.stderr.contains(part), "no {part:?}\n{said}");
+        }
+    };
+    refused(&["task 0 (dqn/catch-s0) differs in frames 2000, now 3000"]);
+    place.write("batch.rhai", &catch(1, 2000));
+    let objective = fs::read_to_string(place.path("dqn.rhai")).unwrap();
+    place.write("dqn.rhai", &format!("{objective}// edited\n"));
+    refused(&["task 0 (dqn/catch-s0) differs in the text of", "dqn.rhai: it was edited"]);
+    place.write("dqn.rhai", &objective);
+    place.write("batch.rhai", &catch(2, 2000));
+    let said = succeed(&mut place.batch(&[]));
+    assert!(said.stdout.contains("4 tasks, 2 of them new"), "{said}");
+    place.assert_all_done(4, 2000);
+}
+
+/// The batch script, the exit code, and what must be told.
+const MISTAKES: &[(&str, &[&str])] = &[
+    (r#"script: "dqm.rhai", env: "catch""#, &["batch.rhai:1:35", "dqm.rhai", "did you mean", "dqn.rhai"]),
+    (r#"script: "dqn.rhai", env: "cacth""#, &["batch.rhai:1:52", "unknown environment `cacth`", "`catch`"]),
+    (
+        r#"script: "soft_kl.rhai", env: "catch", tau: [0.1, 99.0]"#,
+        &["batch.rhai:1:76", "tau: 99", "between 0.001 and 10"],
+    ),
+    (
+        r#"script: "dqn.rhai", env: "catch", leraning_rate: 0.1"#,
+        &["batch.rhai:1:61", "no setting `leraning_rate`", "did you mean `learning_rate`?"],
+    ),
+    (r#"script: "dqn.rhai", env: "catch", batch: 0"#, &["batch.rhai:1:68", "`batch` is 0"]),
+    (
+        r#"script: "dqn.rhai", env: "catch", frames: 0"#,
+        &["batch.rhai:1:69", "`frames` takes a whole number, 1 or more"],
+    ),
+    (r#"script: "dqn.rhai", env: "catch", preset: "papr""#, &["batch.rhai:1:69", "papr", "machado"]),
+    (r#"script: "broken.rhai", env: "catch""#, &["broken.rhai:4:", "asked for by batch.rhai:1:35"]),
+    (r#"script: "dqn.rhai", env: "catch", reference: "nowhere""#, &["batch.rhai:1:61", "is not a run"]),
+    (r#"script: "dqn.rhai", env: []"#, &["batch.rhai:1:19", "`env` has no values"]),
+];
+
+#[test]
+fn mistakes_are_told_before_anything_starts() {
+    for (grid, parts) in MISTAKES {
+        let place = Place::new(&format!("fn experiment() {{ grid(#{{ {grid} }}) }}"));
+        place.write(
+            "broken.rhai",
+            "fn config() { #{ learner: \"replay\", heads: [\"q\"] } }\n\n\nfn loss(net, t, p) { net.z }\n",
+        );
+        let said = run(&mut place.batch(&[]));
+        assert_eq!(said.code, Some(1), "{grid}\n{said}");
+        for part in parts.iter().chain(&["error: ", "hint: "]) {
+            assert!(said.stderr.contains(part), "{grid}: no {part:?}\n{said}");
+        }
+        assert!(!place.out().exists(), "{grid}: something was left behind");
+    }
+}
+
+#[test]
+fn wrong_use_is_told() {
+    let place = Place::new(&catch(1, 2000));
+    place.write("taken", "a file");
+    for (arguments, code, parts) in [
+        (&["batch", "batch.rhai", "--out", "taken/out"][..], 1, &["taken/out", "hint: "][..]),
+        (&["batch", "nowhere.rhai"], 1, &["nowhere.rhai", "does not exist", "hint: "]),
+        (&["batch", "."], 2, &["is no experiment", "hint: "]),
+        (&["batch", "batch.rhai", "--size", "smoke"], 1, &["no size `smoke`", "hint: "]),
+        (&["batch", "batch.rhai", "--time", "1:00"], 2, &["--slurm", "hint: "]),
+        (&["batch", "batch.rhai", "--jobs", "0"], 2, &["--jobs"]),
+        (&["batch", "batch.rhai", "--set", "tau=99"], 1, &["tau", "hint: "]),
+    ] {
+        let mut command = kelvin();
+        let said: Said = run(command.current_dir(place.folder.path()).args(arguments));
+        assert_eq!(said.code, Some(code), "{arguments:?}\n{said}");
+        for part in parts {
+            assert!(said.stderr.contains(part), "{arguments:?}: no {part:?}\n{said}");
+        }
+    }
+}
+
+/// What a launcher adds to its tasks is guarded in function: those that are done are not even taken.
+#[test]
+fn many_tasks_that_are_done_are_passed_over() {
+    let place = Place::new(&catch(100, 1000));
+    let plan = succeed(&mut place.batch(&["--dry-run", "--json"]));
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+    for task in plan["experiment"]["tasks"].as_array().unwrap() {
+        let run = place.out().join(task["folder"].as_str().unwrap());
+        fs::create_dir_all(&run).unwrap();
+        fs::write(run.join("DONE"), "{\"mean_return\": 1.0}").unwrap();
+    }
+    let said = succeed(&mut place.batch(&[]));
+    assert!(said.stdout.contains("200 tasks: 200 done"), "{said}");
+    assert!(!place.out().join("claims").exists(), "a task that is done was taken");
+}
+
+/// What is submitted is a script that a shell understands, which runs the tasks that are left.
+#[test]
+fn a_job_array_is_written_and_its_script_runs_a_task() {
+    for (flag, file, index) in
+        [("--slurm", "slurm.sh", "SLURM_ARRAY_TASK_ID"), ("--hyperqueue", "hyperqueue.sh", "HQ_TASK_ID")]
+    {
+        let place = Place::new(&catch(2, 2000));
+        let batch = |more: &[&str]| {
+            let mut command = kelvin();
+            command.current_dir(place.folder.path());
+            command.args(["batch", "batch.rhai", "--out", "out", "--device", "cpu"]).args(more);
+            command
+        };
+        let said = succeed(&mut batch(&[flag, "--dry-run", "--cpus-per-task", "2"]));
+        assert!(said.stdout.contains("array=0-3") && said.stdout.contains(file), "{said}");
+        assert!(!place.out().exists());
+        // A scheduler that only says what it was given.
+        let tools = place.path("tools");
+        fs::create_dir(&tools).unwrap();
+        for tool in ["sbatch", "hq"] {
+            place.write(&format!("tools/{tool}"), "#!/bin/sh\necho job 17 of \"$@\"\n");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            fs::set_permissions(tools.join(tool), mode).unwrap();
+        }
+        succeed(&mut batch(&["--task", "1"]));
+        let mut command = batch(&[flag, "--cpus-per-task", "2"]);
+        let said = succeed(command.env("PATH", format!("{}:/usr/bin:/bin", tools.display())));
+        assert!(said.stdout.contains("job 17 of") && said.stdout.contains(file), "{said}");
+        let script = place.out().join(file);
+        let text = fs::read_to_string(&script).unwrap();
+        assert!(text.contains("array=0,2-3") && text.contains("RAYON_NUM_THREADS=2"), "{text}");
+        let said = succeed(Command::new("bash").arg(&script).env(index, "2"));
+        assert!(place.run("dqn", 1).join("DONE").is_file(), "{said}");
+    }
+}
