@@ -44,6 +44,7 @@ mod tensors;
 
 pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Tensor};
 pub use dir::RunDir;
+pub use durable::write_file;
 pub use error::RunError;
 pub use experiment::{Experiment, Figure, ReferenceLine, Returns, Task};
 pub use history::{DamagedLine, History};
