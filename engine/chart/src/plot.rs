@@ -5,6 +5,7 @@
 use plotters::prelude::*;
 use plotters::style::FontTransform;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::ops::Range;
 
 use crate::theme::{self, PAPER, SERIES};
 use crate::{Canvas, Error, GREY, GRID, INK};
@@ -33,6 +34,8 @@ pub enum Numbers {
     Counts,
     /// In percent.
     Shares,
+    /// An axis of roots, with the numbers that they are roots of.
+    Squares,
 }
 
 impl Numbers {
@@ -46,6 +49,7 @@ impl Numbers {
         let size = number.abs();
         match self {
             Self::Shares => rounded(number * 100.0) + "%",
+            Self::Squares => rounded(number * number),
             Self::Counts if size >= 1e9 => rounded(number / 1e9) + "G",
             Self::Counts if size >= 1e6 => rounded(number / 1e6) + "M",
             Self::Counts if size >= 1e4 => rounded(number / 1e3) + "k",
@@ -118,6 +122,8 @@ pub struct Plot {
     pub lines: Vec<Line>,
     /// Levels to compare with.
     pub levels: Vec<Level>,
+    /// What is said where there is no line.
+    pub empty: String,
 }
 
 impl Plot {
@@ -132,7 +138,7 @@ impl Plot {
             .margin_right(fine(14))
             .margin_bottom(fine(6))
             .margin_left(fine(if y.name.is_empty() { 4 } else { 22 }))
-            .x_label_area_size(fine(if x.name.is_empty() { 24 } else { 44 }))
+            .x_label_area_size(fine(if x.name.is_empty() { 24 } else { 40 }))
             .y_label_area_size(fine(labels))
             .build_cartesian_2d(x.from..x.to, y.from..y.to)?;
         chart
@@ -148,7 +154,14 @@ impl Plot {
             .light_line_style(TRANSPARENT)
             .set_all_tick_mark_size(fine(4))
             .draw()?;
-        axis_names(canvas, x, y)?;
+        let (columns, rows) = chart.plotting_area().get_pixel_range();
+        axis_names(canvas, x, y, (columns.clone(), rows.clone()))?;
+        if self.lines.is_empty() {
+            let middle = ((columns.start + columns.end) / 2, (rows.start + rows.end) / 2);
+            let origin = canvas.get_base_pixel();
+            let style = text(13, GREY).pos(Pos::new(HPos::Center, VPos::Center));
+            canvas.draw(&Text::new(self.empty.clone(), (middle.0 - origin.0, middle.1 - origin.1), style))?;
+        }
         for level in self.levels.iter().filter(|level| (y.from..=y.to).contains(&level.value)) {
             let ends = [(x.from, level.value), (x.to, level.value)];
             chart.draw_series(DashedLineSeries::new(
@@ -249,10 +262,10 @@ impl Intervals {
             .margin_top(fine(34))
             .margin_right(fine(16))
             .margin_bottom(fine(6))
-            .x_label_area_size(fine(if x.name.is_empty() { 24 } else { 44 }))
+            .x_label_area_size(fine(if x.name.is_empty() { 24 } else { 40 }))
             .y_label_area_size(fine(self.names_width() as i32))
             .build_cartesian_2d(x.from..x.to, count..0.0)?;
-        let labels = (canvas.dim_in_pixel().0 / FINE).saturating_sub(self.names_width()) / 60;
+        let labels = (canvas.dim_in_pixel().0 / FINE).saturating_sub(self.names_width()) / 48;
         chart
             .configure_mesh()
             .disable_y_mesh()
@@ -265,7 +278,12 @@ impl Intervals {
             .light_line_style(TRANSPARENT)
             .set_all_tick_mark_size(fine(4))
             .draw()?;
-        axis_names(canvas, x, &Scale { name: String::new(), ..x.clone() })?;
+        axis_names(
+            canvas,
+            x,
+            &Scale { name: String::new(), ..x.clone() },
+            chart.plotting_area().get_pixel_range(),
+        )?;
         if let Some(at) = self.divide.filter(|at| (x.from..=x.to).contains(at)) {
             let ends = [(at, 0.0), (at, count)];
             chart.draw_series(DashedLineSeries::new(
@@ -300,22 +318,29 @@ impl Intervals {
 }
 
 fn title(canvas: &Canvas<'_>, title: &str) -> Result<(), Error> {
-    let style = text(14, INK).pos(Pos::new(HPos::Left, VPos::Top));
+    let bold = ("sans-serif", f64::from(14 * FINE) * 1.24, FontStyle::Bold).into_font();
+    let style = bold.color(&INK).pos(Pos::new(HPos::Left, VPos::Top));
     canvas.draw(&Text::new(title.to_owned(), (fine(8), fine(8)), style))
 }
 
-fn axis_names(canvas: &Canvas<'_>, x: &Scale, y: &Scale) -> Result<(), Error> {
-    let (width, height) = canvas.dim_in_pixel();
-    let (width, height) = (width as i32, height as i32);
+/// Writes the names of both axes, each at the middle of the area that is drawn in, in pixels of the whole picture.
+fn axis_names(
+    canvas: &Canvas<'_>,
+    x: &Scale,
+    y: &Scale,
+    (columns, rows): (Range<i32>, Range<i32>),
+) -> Result<(), Error> {
+    let (left, top) = canvas.get_base_pixel();
     if !x.name.is_empty() {
-        let style = text(12, INK).pos(Pos::new(HPos::Center, VPos::Bottom));
-        canvas.draw(&Text::new(x.name.clone(), (width / 2, height - fine(4)), style))?;
+        let style = text(12, INK).pos(Pos::new(HPos::Center, VPos::Top));
+        let place = ((columns.start + columns.end) / 2 - left, rows.end + fine(24) - top);
+        canvas.draw(&Text::new(x.name.clone(), place, style))?;
     }
     if !y.name.is_empty() {
         let turned =
             ("sans-serif", f64::from(12 * FINE) * 1.24).into_font().transform(FontTransform::Rotate270);
         let style = TextStyle::from(turned).color(&INK).pos(Pos::new(HPos::Center, VPos::Top));
-        canvas.draw(&Text::new(y.name.clone(), (fine(6), height / 2), style))?;
+        canvas.draw(&Text::new(y.name.clone(), (fine(6), (rows.start + rows.end) / 2 - top), style))?;
     }
     Ok(())
 }
@@ -477,6 +502,7 @@ mod tests {
             y: Scale::around("return", Numbers::Plain, [1.0, 3.0]),
             lines: vec![Line { points, band, ..Line::default() }],
             levels: vec![Level { name: "human".to_owned(), value: 2.0 }],
+            empty: String::new(),
         }
     }
 

@@ -65,9 +65,7 @@ pub struct SourceAnalysis {
 pub struct Panel {
     /// Its name: that of a game.
     pub name: String,
-    /// Places on the horizontal axis.
-    pub x: Vec<f64>,
-    /// A curve a variant.
+    /// A curve a variant; none where nothing has been played to its end.
     pub curves: Vec<VariantCurve>,
 }
 
@@ -76,6 +74,8 @@ pub struct Panel {
 pub struct VariantCurve {
     /// Place of the variant.
     pub variant: usize,
+    /// Places on the horizontal axis.
+    pub x: Vec<f64>,
     /// Mean ± one standard deviation; nothing for curves over several games.
     pub std: Option<Band>,
     /// Interquartile mean with its 95 % interval.
@@ -286,19 +286,19 @@ impl Work<'_> {
                     .filter(|curve| !curve.x().is_empty())
                     .collect::<Vec<_>>()
             };
-            let curves: Vec<Vec<Curve>> = self.study.variants.iter().map(of).collect();
-            let x = grid(&curves.iter().flatten().collect::<Vec<_>>(), source);
-            let bands = curves.iter().enumerate().filter(|(_, curves)| !curves.is_empty());
-            let bands = bands.map(|(variant, curves)| {
+            let variants: Vec<Vec<Curve>> = self.study.variants.iter().map(of).collect();
+            let all: Vec<&Curve> = variants.iter().flatten().collect();
+            let curves = variants.iter().enumerate().filter(|(_, curves)| !curves.is_empty());
+            let curves = curves.map(|(variant, curves)| {
+                let x = grid(&curves.iter().collect::<Vec<_>>(), &all, source);
                 let runs: Vec<Vec<f64>> = curves.iter().map(|curve| curve.on(&x)).collect();
                 let runs: Vec<&[f64]> = runs.iter().map(Vec::as_slice).collect();
                 let std = self.smoothed(Band::of_std(&runs));
-                VariantCurve { variant, std: Some(std), iqm: self.band(&[runs]) }
+                VariantCurve { variant, std: Some(std), iqm: self.band(&[runs]), x }
             });
-            Panel { name: name.clone(), curves: bands.collect(), x }
+            Panel { name: name.clone(), curves: curves.collect() }
         };
-        let panels: Vec<Panel> = self.study.panels.par_iter().map(panel).collect();
-        panels.into_iter().filter(|panel| !panel.curves.is_empty()).collect()
+        self.study.panels.par_iter().map(panel).collect()
     }
 
     /// Normalised curves of all games together.
@@ -321,7 +321,7 @@ impl Work<'_> {
         let (from, to) = every.iter().fold((0.0f64, f64::INFINITY), |(from, to), curve| {
             (from.max(curve.x().first().copied().unwrap_or(0.0)), to.min(curve.end()))
         });
-        let places = grid(&every, source).into_iter();
+        let places = grid(&every, &every, source).into_iter();
         let x: Vec<f64> = places.filter(|at| (from..=to).contains(at)).collect();
         let curves =
             variants.iter().enumerate().filter(|(_, games)| games.iter().all(|runs| !runs.is_empty()));
@@ -336,10 +336,10 @@ impl Work<'_> {
             let games: Vec<Vec<Vec<f64>>> = games.iter().zip(counted).map(on).collect();
             let games: Vec<Vec<&[f64]>> =
                 games.iter().map(|runs| runs.iter().map(Vec::as_slice).collect()).collect();
-            VariantCurve { variant, std: None, iqm: self.band(&games) }
+            VariantCurve { variant, x: x.clone(), std: None, iqm: self.band(&games) }
         });
         let name = format!("{} games", counted.len());
-        Some(Panel { name, curves: curves.collect(), x }).filter(|panel| panel.x.len() > 1)
+        (x.len() > 1).then(|| Panel { name, curves: curves.collect() })
     }
 
     fn band(&self, games: &[Vec<&[f64]>]) -> Band {

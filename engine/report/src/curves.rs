@@ -173,20 +173,21 @@ impl Curve {
     }
 }
 
-/// Places at which the curves of a panel are taken: evenly spread, or, for evaluations, where there are any.
-pub(crate) fn grid(curves: &[&Curve], source: Source) -> Vec<f64> {
-    let end = curves.iter().map(|curve| curve.end()).fold(0.0, f64::max);
-    let mut places: Vec<f64> = match source {
-        Source::Training => (1..=POINTS).map(|i| end * i as f64 / POINTS as f64).collect(),
-        Source::Evaluation => curves.iter().flat_map(|curve| curve.x()).copied().collect(),
+/// Places at which curves are taken: evenly spread over what `all` of a panel have come to, so that a panel's curves
+/// share them; or, for evaluations, where there are any.
+pub(crate) fn grid(curves: &[&Curve], all: &[&Curve], source: Source) -> Vec<f64> {
+    let even = || {
+        let end = all.iter().map(|curve| curve.end()).fold(0.0, f64::max);
+        (1..=POINTS).map(|i| end * i as f64 / POINTS as f64).collect()
     };
+    if source == Source::Training {
+        return even();
+    }
+    let mut places: Vec<f64> = curves.iter().flat_map(|curve| curve.x()).copied().collect();
     places.sort_unstable_by(f64::total_cmp);
     places.dedup();
     // Clocks of different runs tick at different places: thousands of them would be no finer to look at.
-    if places.len() > 2 * POINTS {
-        places = (1..=POINTS).map(|i| end * i as f64 / POINTS as f64).collect();
-    }
-    places
+    if places.len() > 2 * POINTS { even() } else { places }
 }
 
 /// Means over `width` neighbours, NaN staying NaN: for the eye, after all statistics.
@@ -217,7 +218,7 @@ mod tests {
         let values = curve.on(&[5.0, 10.0, 25.0, 30.0, 50.0, 80.0]);
         assert!(values[0].is_nan() && values[5].is_nan());
         assert_eq!(values[1..5], [1.0, 1.0, 2.0, 2.0]);
-        let grid = grid(&[&curve], Source::Evaluation);
+        let grid = grid(&[&curve], &[&curve], Source::Evaluation);
         assert_eq!(grid, [10.0, 30.0]);
     }
 

@@ -72,16 +72,17 @@ fn key(color: usize) -> String {
 }
 
 fn table(text: &mut String, Table { head, rows }: &Table) {
-    text.push_str("<div class=\"wide\"><table>\n<thead><tr>");
+    // A group begins where the first column says something; a table in which it always does has none.
+    let grouped = rows.iter().any(|row| row.first().is_some_and(|cell| cell.text.is_empty()));
+    let class = if grouped { " class=\"groups\"" } else { "" };
+    let _ = write!(text, "<div class=\"wide\"><table{class}>\n<thead><tr>");
     for column in head {
         let class = if column.number { " class=\"number\"" } else { "" };
         let _ = write!(text, "<th{class}>{}</th>", escape(&column.name));
     }
     text.push_str("</tr></thead>\n<tbody>\n");
     for row in rows {
-        // A group begins where the first column says something; a table whose first column always does has none.
         let begins = row.first().is_some_and(|cell| !cell.text.is_empty());
-        let grouped = rows.iter().any(|row| row.first().is_some_and(|cell| cell.text.is_empty()));
         text.push_str(if grouped && begins { "<tr class=\"group\">" } else { "<tr>" });
         for (Cell { text: said, color, strong }, column) in row.iter().zip(head) {
             let class = if column.number { " class=\"number\"" } else { "" };
@@ -105,7 +106,7 @@ fn figure(text: &mut String, drawn: &Figure) -> Result<(), ReportError> {
         text,
         "</div>\n<div class=\"plots\" style=\"--columns:{columns};--least:{}px;--most:{}px\">\n",
         (drawn.each.0 * 4 / 5).min(360),
-        drawn.each.0 * 5 / 4
+        drawn.each.0 * 21 / 20
     );
     for plot in &drawn.plots {
         text.push_str(svg(plot, drawn.each)?.as_str());

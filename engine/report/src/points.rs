@@ -6,9 +6,9 @@ use crate::error::ReportError;
 use crate::run::Run;
 use crate::study::Study;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::file::properties::WriterProperties;
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 use std::sync::Arc;
 
@@ -110,32 +110,36 @@ pub(crate) fn csv(study: &Study, analysis: &Analysis) -> Result<Vec<u8>, ReportE
         .map_err(|error| ReportError::Encode { what: "table of points", reason: error.to_string() })
 }
 
-/// As Parquet, a row group a run and source.
+/// As Parquet.
 pub(crate) fn parquet(study: &Study, analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let written = || -> parquet::errors::Result<Vec<u8>> {
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let mut file = SerializedFileWriter::new(Vec::new(), schema()?, Arc::new(properties))?;
-        for part in parts(study, analysis).filter(|part| !part.points.is_empty()) {
-            let mut group = file.next_row_group()?;
-            for (column, (_, kind)) in COLUMNS.iter().enumerate() {
+        let parts: Vec<Part> = parts(study, analysis).filter(|part| !part.points.is_empty()).collect();
+        let mut group = file.next_row_group()?;
+        for (column, (_, kind)) in COLUMNS.iter().enumerate() {
+            // There are as many columns as the schema has.
+            let Some(mut writer) = group.next_column()? else { break };
+            for part in &parts {
                 let points = part.points.iter();
                 match kind {
                     Kind::Word => {
-                        let word = ByteArray::from(part.word(column));
-                        put::<ByteArrayType>(&mut group, &vec![word; part.points.len()])?;
+                        let words = vec![ByteArray::from(part.word(column)); part.points.len()];
+                        writer.typed::<ByteArrayType>().write_batch(&words, None, None)?;
                     }
                     Kind::Whole => {
-                        let values = points.map(|point| part.whole(column, point) as i64);
-                        put::<Int64Type>(&mut group, &values.collect::<Vec<_>>())?;
+                        let values: Vec<i64> = points.map(|point| part.whole(column, point) as i64).collect();
+                        writer.typed::<Int64Type>().write_batch(&values, None, None)?;
                     }
                     Kind::Number => {
-                        let values = points.map(|point| part.number(column, point));
-                        put::<DoubleType>(&mut group, &values.collect::<Vec<_>>())?;
+                        let values: Vec<f64> = points.map(|point| part.number(column, point)).collect();
+                        writer.typed::<DoubleType>().write_batch(&values, None, None)?;
                     }
                 }
             }
-            group.close()?;
+            writer.close()?;
         }
+        group.close()?;
         file.into_inner()
     };
     written().map_err(|error| ReportError::Encode { what: "table of points", reason: error.to_string() })
@@ -154,14 +158,4 @@ fn schema() -> parquet::errors::Result<TypePtr> {
     };
     let fields = COLUMNS.iter().map(field).collect::<Result<Vec<_>, _>>()?;
     Ok(Arc::new(Type::group_type_builder("points").with_fields(fields).build()?))
-}
-
-fn put<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
-    values: &[T::T],
-) -> parquet::errors::Result<()> {
-    // There are as many columns as the schema has.
-    let Some(mut column) = group.next_column()? else { return Ok(()) };
-    column.typed::<T>().write_batch(values, None, None)?;
-    column.close()
 }

@@ -75,7 +75,7 @@ fn plot(study: &Study, analysis: &Analysis, panel: &Panel, kind: Kind) -> Plot {
         Kind::Iqm => curve.iqm.clone(),
     };
     let lines: Vec<Line> =
-        panel.curves.iter().map(|curve| line(curve.variant, &panel.x, &band(curve))).collect();
+        panel.curves.iter().map(|curve| line(curve.variant, &curve.x, &band(curve))).collect();
     let levels = study
         .figure
         .lines
@@ -83,15 +83,17 @@ fn plot(study: &Study, analysis: &Analysis, panel: &Panel, kind: Kind) -> Plot {
         .filter(|line| line.panel.as_ref().is_none_or(|wanted| *wanted == panel.name));
     let levels: Vec<Level> =
         levels.map(|line| Level { name: line.label.clone(), value: line.value }).collect();
+    let x = horizontal(analysis.axis, panel);
     let mut y = Scale::around("", Numbers::Counts, extent(&lines));
     if let Some(top) = study.figure.tops.get(&panel.name).filter(|top| **top > y.from) {
         y.to = *top;
     }
-    Plot { title: pretty(&panel.name), x: horizontal(analysis.axis, &panel.x), y, lines, levels }
+    Plot { title: pretty(&panel.name), x, y, lines, levels, empty: "no episode has ended".to_owned() }
 }
 
-fn horizontal(axis: Axis, x: &[f64]) -> Scale {
-    let to = x.last().copied().filter(|to| *to > 0.0).unwrap_or(1.0);
+fn horizontal(axis: Axis, panel: &Panel) -> Scale {
+    let to = panel.curves.iter().filter_map(|curve| curve.x.last().copied()).fold(0.0, f64::max);
+    let to = if to > 0.0 { to } else { 1.0 };
     Scale { name: axis.name().to_owned(), from: 0.0, to, numbers: Numbers::Counts }
 }
 
@@ -143,7 +145,7 @@ pub(super) fn aggregates(study: &Study, analysis: &Analysis, source: &SourceAnal
     });
     let plots: Vec<Intervals> = plots.collect();
     let height = plots.iter().map(Intervals::height).max().unwrap_or(EACH.1);
-    let width = plots.iter().map(Intervals::names_width).max().unwrap_or(0) + 240;
+    let width = plots.iter().map(Intervals::names_width).max().unwrap_or(0) + 230;
     let (games, runs) = source.variants.first().map_or((0, 0), |variant| (variant.games, variant.runs));
     let caption = format!(
         "Human-normalised scores over {games} game{} ({runs} runs of {}), with 95 % bootstrap intervals. Of the \
@@ -167,13 +169,14 @@ pub(super) fn aggregates(study: &Study, analysis: &Analysis, source: &SourceAnal
             .to_owned();
     if let Some(panel) = &source.efficiency {
         let lines: Vec<Line> =
-            panel.curves.iter().map(|curve| line(curve.variant, &panel.x, &curve.iqm)).collect();
+            panel.curves.iter().map(|curve| line(curve.variant, &curve.x, &curve.iqm)).collect();
         plots.push(Small::Plot(Plot {
             title: format!("IQM of {}", panel.name),
-            x: horizontal(analysis.axis, &panel.x),
+            x: horizontal(analysis.axis, panel),
             y: Scale::around("human-normalised return", Numbers::Plain, extent(&lines)),
             lines,
             levels: Vec::new(),
+            empty: String::new(),
         }));
         caption += " Beside it the interquartile mean of all games as training goes on.";
     }
@@ -193,25 +196,33 @@ pub(super) fn aggregates(study: &Study, analysis: &Analysis, source: &SourceAnal
     vec![first, second]
 }
 
+/// Score above which a profile is drawn over the root of the score: one game in which a machine is ten times as good as
+/// a human would leave no room for the others.
+const ROOT_FROM: f64 = 3.0;
+
 fn profile(source: &SourceAnalysis) -> Plot {
     let at = source.variants.first().map_or(&[][..], |variant| &variant.profile.scores);
+    let to = at.last().copied().unwrap_or(1.0);
+    let rooted = to > ROOT_FROM;
+    let place = |score: f64| if rooted { score.sqrt() } else { score };
     let lines = source.variants.iter().map(|Variant { variant, profile, .. }| {
-        let points = profile.scores.iter().copied().zip(profile.share.iter().copied());
-        let edges = profile.scores.iter().zip(profile.low.iter().zip(&profile.high));
-        let band = edges.map(|(at, (low, high))| (*at, *low, *high)).collect();
+        let places = profile.scores.iter().map(|score| place(*score));
+        let points = places.clone().zip(profile.share.iter().copied());
+        let edges = places.zip(profile.low.iter().zip(&profile.high));
+        let band = edges.map(|(at, (low, high))| (at, *low, *high)).collect();
         Line { color: *variant, dashed: false, points: points.collect(), band }
     });
+    let (name, numbers) = match rooted {
+        true => ("human-normalised score, over its root", Numbers::Squares),
+        false => ("human-normalised score", Numbers::Plain),
+    };
     Plot {
         title: "Performance profiles".to_owned(),
-        x: Scale {
-            name: "human-normalised score".to_owned(),
-            from: 0.0,
-            to: at.last().copied().unwrap_or(1.0),
-            numbers: Numbers::Plain,
-        },
+        x: Scale { name: name.to_owned(), from: 0.0, to: place(to), numbers },
         y: Scale { name: "runs with more".to_owned(), from: 0.0, to: 1.02, numbers: Numbers::Shares },
         lines: lines.collect(),
         levels: Vec::new(),
+        empty: String::new(),
     }
 }
 
