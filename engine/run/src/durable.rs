@@ -18,6 +18,14 @@ pub(crate) enum Survives {
     PowerLoss,
 }
 
+/// Writes a file that is no part of a run, such as a report, in one step: a reader sees the old content or the new.
+///
+/// # Errors
+/// A disk that does not take it.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
+    replace(path, bytes, Survives::Crash)
+}
+
 /// Replaces `path` with `bytes` in one step: a reader sees the old content or the new, nothing between.
 pub(crate) fn replace(path: &Path, bytes: &[u8], survives: Survives) -> Result<(), RunError> {
     let folder = parent(path);

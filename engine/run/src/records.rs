@@ -75,8 +75,17 @@ pub struct EvalRecord {
     pub agent_steps: u64,
     /// Optimizer steps made.
     pub updates: u64,
+    /// How actions were chosen: `stochastic`, `greedy` or `epsilon`; empty in records from before it was noted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub policy: String,
     /// Probability of a random action in the evaluation.
     pub epsilon: f64,
+    /// Its protocol, `paper` or `machado`; empty where the environment has none, and in records from before it was noted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub preset: String,
+    /// Seed of its environments and choices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// Episodes played.
     pub episodes: usize,
     /// Their mean return.
@@ -87,6 +96,21 @@ pub struct EvalRecord {
     pub best_return: f64,
     /// Every return.
     pub returns: Vec<f64>,
+}
+
+impl EvalRecord {
+    /// How it was played, in words: number of episodes, policy, ε and preset.
+    pub fn protocol(&self) -> String {
+        let s = if self.episodes == 1 { "" } else { "s" };
+        let policy = match self.policy.as_str() {
+            "" => "policy not on record",
+            "stochastic" => "actions drawn from the policy",
+            "greedy" => "the likeliest action",
+            _ => "the best action, or a random one with probability ε",
+        };
+        let preset = if self.preset.is_empty() { String::new() } else { format!(", preset {}", self.preset) };
+        format!("{} episode{s} an evaluation, {policy}, ε {}{preset}", self.episodes, self.epsilon)
+    }
 }
 
 /// A line of `timing.jsonl`: what the clock says of the same steps. It joins the records on `agent_steps`.

@@ -1,0 +1,287 @@
+//! Which runs there are, and which belong together.
+//!
+//! A batch has written that down (`experiment.json`). Elsewhere runs belong together that trained the same script with
+//! the same settings; what tells variants apart is what their settings differ in, and makes their names.
+
+use crate::error::ReportError;
+use crate::run::{Run, State};
+use kelvin_run::{Experiment, Figure, RunError, Task};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Folders below the one that is reported on in which runs are looked for.
+const DEPTH: usize = 5;
+/// Settings that change nothing of what is learned.
+const SILENT: [&str; 6] =
+    ["log_every", "checkpoint_every", "eval_every", "eval_episodes", "eval_policy", "eval_epsilon"];
+
+/// Runs, what belongs to what, and what is to be said of them.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// The folder that is reported on.
+    pub folder: PathBuf,
+    /// The plan, where a batch has left one.
+    pub plan: Option<Experiment>,
+    /// What the figure is like.
+    pub figure: Figure,
+    /// The runs, by variant in the order of the plan or the alphabet, panel and seed.
+    pub runs: Vec<Run>,
+    /// Variants, in order; a variant's place is its colour.
+    pub variants: Vec<String>,
+    /// Panels, in order.
+    pub panels: Vec<String>,
+    /// What a reader must know of how the runs were read.
+    pub warnings: Vec<String>,
+}
+
+impl Study {
+    /// Reads all runs in or below a folder.
+    ///
+    /// # Errors
+    /// A folder without runs, or a plan that cannot be read. A run that cannot be read is left out, with a warning.
+    pub fn read(folder: &Path) -> Result<Self, ReportError> {
+        let plan = Experiment::read(folder)?;
+        let (mut runs, mut warnings) = match &plan {
+            Some(plan) => planned(folder, plan),
+            None => found(folder),
+        };
+        if runs.is_empty() && warnings.is_empty() {
+            return Err(ReportError::NoRuns(folder.to_path_buf()));
+        }
+        for run in &runs {
+            warnings.extend(run.history.damage.iter().map(|damage| format!("{}: {damage}", run.name)));
+        }
+        match &plan {
+            Some(plan) => name_by_plan(&mut runs, plan),
+            None => name_by_difference(&mut runs),
+        }
+        let order = |values: Vec<&str>| {
+            let mut seen = BTreeSet::new();
+            values
+                .into_iter()
+                .filter(|value| seen.insert(value.to_string()))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let mut variants: Vec<String> = order(runs.iter().map(|run| &*run.variant).collect());
+        let mut panels: Vec<String> = order(runs.iter().map(|run| &*run.panel).collect());
+        if plan.is_none() {
+            variants.sort();
+            panels.sort();
+        }
+        let place = |all: &[String], name: &str| all.iter().position(|other| other == name);
+        runs.sort_by_key(|run| {
+            (place(&variants, &run.variant), place(&panels, &run.panel), run.config.seed, run.name.clone())
+        });
+        drop_twins(&mut runs, &mut warnings);
+        let figure = plan.as_ref().map(|plan| plan.figure.clone()).unwrap_or_default();
+        Ok(Self { folder: folder.to_path_buf(), plan, figure, runs, variants, panels, warnings })
+    }
+
+    /// The runs of a variant in a panel.
+    pub fn of<'a>(&'a self, variant: &'a str, panel: &'a str) -> impl Iterator<Item = &'a Run> {
+        self.runs.iter().filter(move |run| run.variant == variant && run.panel == panel)
+    }
+
+    /// The title, from the plan or the folder.
+    pub fn title(&self) -> String {
+        let named = self.plan.as_ref().map(|plan| plan.name.clone()).filter(|_| self.figure.title.is_empty());
+        let folder = || self.folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        match self.figure.title.as_str() {
+            "" => named.or_else(folder).unwrap_or_else(|| self.folder.display().to_string()),
+            title => title.to_owned(),
+        }
+    }
+}
+
+/// The runs of a plan, whether or not they are there.
+fn planned(folder: &Path, plan: &Experiment) -> (Vec<Run>, Vec<String>) {
+    let read = |task: &Task| {
+        let path = folder.join(&task.folder);
+        match Run::read(&path, task.folder.clone()) {
+            Ok(run) => (run, None),
+            Err(RunError::NotARun { .. }) => (Run::planned(path, task), None),
+            Err(error) => (Run::planned(path, task), Some(format!("{}: {error}", task.folder))),
+        }
+    };
+    let (runs, warnings): (Vec<Run>, Vec<_>) = plan.tasks.par_iter().map(read).unzip();
+    (runs, warnings.into_iter().flatten().collect())
+}
+
+/// All runs in or below a folder.
+fn found(folder: &Path) -> (Vec<Run>, Vec<String>) {
+    let mut folders = Vec::new();
+    walk(folder, DEPTH, &mut folders);
+    folders.sort();
+    let read = |path: &PathBuf| {
+        let name = path.strip_prefix(folder).ok().filter(|name| !name.as_os_str().is_empty());
+        let name = name.unwrap_or(path).display().to_string();
+        Run::read(path, name.clone()).map_err(|error| format!("{name} is left out: {error}"))
+    };
+    let read: Vec<Result<Run, String>> = folders.par_iter().map(read).collect();
+    let (mut runs, mut warnings) = (Vec::new(), Vec::new());
+    for run in read {
+        match run {
+            Ok(run) => runs.push(run),
+            Err(warning) => warnings.push(warning),
+        }
+    }
+    (runs, warnings)
+}
+
+fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    if folder.join("config.toml").is_file() {
+        found.push(folder.to_path_buf());
+        return;
+    }
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()).filter(|path| depth > 0 && path.is_dir()) {
+        walk(&path, depth - 1, found);
+    }
+}
+
+fn name_by_plan(runs: &mut [Run], plan: &Experiment) {
+    let (curves, panels) = (&plan.figure.curves, &plan.figure.panels);
+    for (run, task) in runs.iter_mut().zip(&plan.tasks) {
+        run.variant = task.value(curves).unwrap_or_else(|| format!("without {curves}"));
+        run.panel = task.value(panels).unwrap_or_else(|| format!("without {panels}"));
+    }
+}
+
+/// Names every run by its script and by those settings in which runs of that script on the same game differ.
+fn name_by_difference(runs: &mut [Run]) {
+    let settings: Vec<BTreeMap<String, String>> = runs.iter().map(settings).collect();
+    let alike =
+        |a: &Run, b: &Run| a.config.script_name() == b.config.script_name() && a.config.env == b.config.env;
+    let mut telling: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (i, run) in runs.iter().enumerate() {
+        for (j, other) in runs.iter().enumerate().skip(i + 1).filter(|(_, other)| alike(run, other)) {
+            let keys = settings[i].keys().chain(settings[j].keys());
+            let differ = keys.filter(|key| settings[i].get(*key) != settings[j].get(*key)).cloned();
+            telling.entry(other.config.script_name()).or_default().extend(differ);
+        }
+    }
+    for (run, settings) in runs.iter_mut().zip(&settings) {
+        let script = run.config.script_name();
+        let differ = telling.get(&script).into_iter().flatten();
+        let said = differ.filter_map(|key| settings.get(key).map(|value| format!("{key}={value}")));
+        run.variant = std::iter::once(script.clone()).chain(said).collect::<Vec<_>>().join(" ");
+    }
+}
+
+/// What makes a run what it is, seed and game aside.
+fn settings(run: &Run) -> BTreeMap<String, String> {
+    let config = &run.config;
+    let plain = |value: &toml::Value| match value {
+        toml::Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    let loud = config.settings.iter().filter(|(key, _)| !SILENT.contains(&key.as_str()));
+    let all = loud.chain(&config.params).map(|(key, value)| (key.clone(), plain(value)));
+    let mut settings: BTreeMap<String, String> = all.collect();
+    settings.insert("preset".to_owned(), config.preset.clone());
+    settings.insert("frames".to_owned(), config.frames.to_string());
+    settings.insert("full_action_set".to_owned(), config.full_action_set.to_string());
+    settings.insert("script".to_owned(), run.script_hash.chars().take(8).collect());
+    settings.extend(config.reference.clone().map(|reference| ("reference".to_owned(), reference)));
+    settings
+}
+
+/// Two runs of one variant, game and seed would count one draw twice: the one that came further stays.
+fn drop_twins(runs: &mut Vec<Run>, warnings: &mut Vec<String>) {
+    let mut kept: Vec<Run> = Vec::with_capacity(runs.len());
+    for run in runs.drain(..) {
+        let same = |other: &Run| {
+            (&other.variant, &other.panel, &other.config.env, other.config.seed)
+                == (&run.variant, &run.panel, &run.config.env, run.config.seed)
+        };
+        match kept.iter_mut().find(|other| same(other)) {
+            None => kept.push(run),
+            Some(other) => {
+                let further = |run: &Run| (run.state == State::Done, run.frames);
+                let (stays, goes) = if further(&run) > further(other) {
+                    (&run.name, &other.name)
+                } else {
+                    (&other.name, &run.name)
+                };
+                warnings.push(format!("{goes} is left out: {stays} is the same variant, game and seed"));
+                if further(&run) > further(other) {
+                    *other = run;
+                }
+            }
+        }
+    }
+    *runs = kept;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(folder: &Path, name: &str, config: &str, metrics: &str, done: bool) {
+        let path = folder.join(name);
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("config.toml"), config).unwrap();
+        fs::write(path.join("metrics.jsonl"), metrics).unwrap();
+        if done {
+            fs::write(path.join("DONE"), "{}").unwrap();
+        }
+    }
+
+    fn config(script: &str, env: &str, seed: u64, more: &str) -> String {
+        format!("script = \"/x/{script}.rhai\"\nenv = \"{env}\"\nseed = {seed}\nframes = 100\n{more}\n")
+    }
+
+    #[test]
+    fn variants_are_named_by_what_differs_on_one_game() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, tau) in [("a", 0.1), ("b", 0.5)] {
+            let params = format!("log_every = {}\n[params]\ntau = {tau}\ngamma = 0.99", name.len());
+            run(folder.path(), name, &config("soft", "pong", 0, &params), "", true);
+        }
+        // Another game has other settings without being another variant.
+        run(
+            folder.path(),
+            "deep/c",
+            &config("soft", "catch", 0, "hidden = [3]\n[params]\ntau = 0.1"),
+            "",
+            true,
+        );
+        run(folder.path(), "d", &config("dqn", "pong", 0, "log_every = 5"), "", true);
+        let study = Study::read(folder.path()).unwrap();
+        assert_eq!(study.variants, ["dqn", "soft tau=0.1", "soft tau=0.5"]);
+        assert_eq!(study.panels, ["catch", "pong"]);
+        assert_eq!(study.of("soft tau=0.1", "catch").count(), 1);
+        assert!(study.warnings.is_empty(), "{:?}", study.warnings);
+    }
+
+    #[test]
+    fn a_seed_counts_once_and_broken_runs_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let episode = "{\"kind\":\"episode\",\"frames\":40,\"agent_steps\":10,\"env\":0,\"episode_return\":1.0,\
+                       \"episode_agent_steps\":10,\"episode_frames\":40}\n";
+        run(
+            folder.path(),
+            "one",
+            &config("dqn", "pong", 0, ""),
+            &format!("{episode}{{oops\n{episode}"),
+            false,
+        );
+        run(folder.path(), "two", &config("dqn", "pong", 0, ""), "", false);
+        run(folder.path(), "three", "env = 3", "", false);
+        let study = Study::read(folder.path()).unwrap();
+        assert_eq!(study.runs.iter().map(|run| &*run.name).collect::<Vec<_>>(), ["one"]);
+        let warnings = study.warnings.join("\n");
+        for said in ["two is left out", "three is left out", "one: metrics.jsonl, line 2"] {
+            assert!(warnings.contains(said), "{warnings}");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_runs_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(Study::read(folder.path()), Err(ReportError::NoRuns(_))));
+    }
+}
