@@ -1,8 +1,12 @@
 //! The UI's end of the readers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
+use super::inbox::{Outlet, Token, inbox, spawn};
+use super::lister::Lister;
 use super::{Curves, Focus, RunId, RunInfo};
 
 /// Something to be written into a run directory, off the UI's thread.
@@ -33,16 +37,39 @@ pub struct Notice {
     pub text: String,
 }
 
-/// What is known of the runs under a folder.
+/// What is known of the runs under a folder. Dropping it ends the readers' threads.
 pub struct Store {
     root: PathBuf,
+    outlet: Outlet,
+    hurry: Sender<()>,
+    runs: Vec<Arc<RunInfo>>,
+    listed: bool,
+    /// What the readers of curves found wrong, by run; the list has it as a warning.
+    damage: BTreeMap<RunId, Arc<str>>,
+    notices: Vec<Notice>,
+    _keeper: Arc<()>,
 }
 
 impl Store {
-    /// Begins to read the runs under `root`; `wake` is called from other threads when there is something new.
+    /// Begins to read the runs under `root`; `wake` is called from another thread when there is something new.
     pub fn open(root: PathBuf, wake: impl Fn() + Send + Sync + 'static) -> Self {
-        let _ = wake;
-        Self { root }
+        let (inbox, outlet) = inbox(wake);
+        let (keeper, token) = Token::new();
+        let (hurry, hurries) = channel();
+        let lister = Lister::new(root.clone(), inbox.clone(), token);
+        if !spawn("monitor-list", move || lister.run(&hurries)) {
+            inbox.tell(None, true, "the system has no thread left to list runs with".to_owned());
+        }
+        Self {
+            root,
+            outlet,
+            hurry,
+            runs: Vec::new(),
+            listed: false,
+            damage: BTreeMap::new(),
+            notices: Vec::new(),
+            _keeper: keeper,
+        }
     }
 
     /// The folder.
@@ -52,17 +79,31 @@ impl Store {
 
     /// Takes over what the readers have ready; whether anything is new. Never waits.
     pub fn poll(&mut self) -> bool {
-        false
+        let Some(news) = self.outlet.take() else { return false };
+        let mut is_new = !news.notices.is_empty();
+        self.notices.extend(news.notices);
+        if let Some(runs) = news.runs {
+            self.runs = runs;
+            self.listed |= news.listed;
+            is_new = true;
+        }
+        is_new
+    }
+
+    /// Looks at all folders at once, instead of in a few seconds.
+    pub fn refresh(&self) {
+        // Without the thread there is nothing to hurry.
+        let _ = self.hurry.send(());
     }
 
     /// Whether all folders have been looked at once.
     pub fn listed(&self) -> bool {
-        true
+        self.listed
     }
 
     /// All runs, in the order of experiment, label, game and seed.
     pub fn runs(&self) -> &[Arc<RunInfo>] {
-        &[]
+        &self.runs
     }
 
     /// A run.
@@ -98,6 +139,6 @@ impl Store {
 
     /// What the user should be told since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
-        Vec::new()
+        std::mem::take(&mut self.notices)
     }
 }
