@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
+
 /// What of a file changes whenever it is written. Files that are replaced within one tick of the filesystem's clock
 /// differ in their inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,26 @@ pub(super) fn look(path: &Path, stamp: &mut Option<Stamp>, limit: u64) -> io::Re
     // Only now: what could not be read is tried again.
     *stamp = Some(now);
     Ok(Look::New(bytes))
+}
+
+/// The stamp of a file or folder; nothing where there is none.
+pub(super) fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
+    // Opened, as in `look`; not every system opens folders.
+    let about = match File::open(path) {
+        Ok(file) => file.metadata(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(error),
+        Err(_) => path.metadata(),
+    };
+    match about {
+        Ok(about) => Ok(Some(Stamp::of(&about))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What `wanted` finds in the last whole line that has it.
+pub(super) fn last<T: DeserializeOwned, U>(bytes: &[u8], wanted: impl Fn(T) -> Option<U>) -> Option<U> {
+    whole_lines(bytes).rev().find_map(|line| wanted(serde_json::from_slice(line).ok()?))
 }
 
 /// The lines that have an end.

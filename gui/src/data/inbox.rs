@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use kelvin_run::Event;
+
 use super::{Curves, Focus, Notice, RunId, RunInfo};
 
 /// Least time between two wakes of the UI.
@@ -23,6 +25,8 @@ pub(super) struct News {
     pub listed: bool,
     /// Curves by run.
     pub curves: BTreeMap<RunId, Arc<Curves>>,
+    /// Events by run.
+    pub events: BTreeMap<RunId, Arc<[Event]>>,
     /// What the readers of curves found wrong, by run; nothing where it is sound again.
     pub damage: BTreeMap<RunId, Option<Arc<str>>>,
     /// The run in focus.

@@ -189,10 +189,15 @@ impl Lister {
         let mut parts = due.chunks_mut(if is_first { PART } else { usize::MAX });
         let mut read = Vec::new();
         for part in &mut parts {
-            parallel::each(part, THREADS, &token, |entry| {
-                entry.summary.look(&entry.path, &moment);
-                entry.was_read = true;
-            });
+            parallel::each(
+                part,
+                THREADS,
+                || token.is_wanted(),
+                |entry| {
+                    entry.summary.look(&entry.path, &moment);
+                    entry.was_read = true;
+                },
+            );
             if is_first {
                 read.extend(part.iter().map(|entry| Arc::new(info(entry, moment.now))));
                 if shown.elapsed() >= SHOW_EVERY {

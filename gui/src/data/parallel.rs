@@ -4,19 +4,22 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::inbox::Token;
-
-/// Does `work` on each item, on up to `threads` threads; what is left when the store is dropped stays undone.
-pub(super) fn each<T: Send>(items: &mut [T], threads: usize, token: &Token, work: impl Fn(&mut T) + Sync) {
+/// Does `work` on each item, on up to `threads` threads, for as long as it `is_wanted`.
+pub(super) fn each<T: Send>(
+    items: &mut [T],
+    threads: usize,
+    is_wanted: impl Fn() -> bool + Sync,
+    work: impl Fn(&mut T) + Sync,
+) {
     let threads = threads.min(items.len());
     if threads < 2 {
-        return items.iter_mut().take_while(|_| token.is_wanted()).for_each(work);
+        return items.iter_mut().take_while(|_| is_wanted()).for_each(work);
     }
     let queue = Mutex::new(items.iter_mut());
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                while token.is_wanted() {
+                while is_wanted() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(item) = next else { break };
                     work(item);
@@ -29,16 +32,18 @@ pub(super) fn each<T: Send>(items: &mut [T], threads: usize, token: &Token, work
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn every_item_is_worked_on_once_unless_nobody_wants_it() {
-        let (keeper, token) = Token::new();
+        let wanted = AtomicBool::new(true);
+        let is_wanted = || wanted.load(Ordering::SeqCst);
         let mut items = vec![0; 1000];
-        each(&mut items, 7, &token, |item| *item += 1);
-        each(&mut items[..1], 7, &token, |item| *item += 1);
+        each(&mut items, 7, is_wanted, |item| *item += 1);
+        each(&mut items[..1], 7, is_wanted, |item| *item += 1);
         assert_eq!((items[0], items.iter().sum::<i32>()), (2, 1001));
-        drop(keeper);
-        each(&mut items, 7, &token, |item| *item += 1);
+        wanted.store(false, Ordering::SeqCst);
+        each(&mut items, 7, is_wanted, |item| *item += 1);
         assert_eq!(items.iter().sum::<i32>(), 1001);
     }
 }

@@ -86,9 +86,14 @@ impl Tree {
             }
             let mut looks: Vec<_> = level.into_iter().map(|path| (path, None)).collect();
             let known = &self.known;
-            parallel::each(&mut looks, THREADS, token, |(path, result)| {
-                *result = Some(look(path, known.get(path.as_path()), is_thorough));
-            });
+            parallel::each(
+                &mut looks,
+                THREADS,
+                || token.is_wanted(),
+                |(path, result)| {
+                    *result = Some(look(path, known.get(path.as_path()), is_thorough));
+                },
+            );
             level = Vec::new();
             for (path, result) in looks {
                 match result {

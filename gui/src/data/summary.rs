@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use kelvin_run::{Activity, Event, Record, Status, TimingRecord};
 use serde::Deserialize;
 
-use super::files::{self, Look, Stamp, whole_lines};
+use super::files::{self, Look, Stamp, last, whole_lines};
 use super::heart::{Heart, STALLED_AFTER};
 use super::machine::Machine;
 use super::{Progress, RunState};
@@ -285,11 +285,6 @@ fn progress(tail: &[u8]) -> Progress {
     }
     progress.mean_return = (!returns.is_empty()).then(|| returns.iter().sum::<f64>() / returns.len() as f64);
     progress
-}
-
-/// What `wanted` finds in the last line that has it.
-fn last<T: for<'a> Deserialize<'a>, U>(tail: &[u8], wanted: impl Fn(T) -> Option<U>) -> Option<U> {
-    whole_lines(tail).rev().find_map(|line| wanted(serde_json::from_slice(line).ok()?))
 }
 
 #[cfg(test)]
