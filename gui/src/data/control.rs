@@ -91,7 +91,9 @@ fn ask(file: &mut DocumentMut, key: &str, text: &str) -> Result<(), String> {
         None => 0,
         Some(item) => item.as_integer().ok_or_else(|| wrong(text, key, "a whole number"))?,
     };
-    put(file.as_table_mut(), key, Value::from(number.wrapping_add(1)), text)
+    // Any other number will do, if it is none below 0.
+    let number = if (0..i64::MAX).contains(&number) { number + 1 } else { 1 };
+    put(file.as_table_mut(), key, Value::from(number), text)
 }
 
 /// Removes a parameter; lines of comments above it stay.

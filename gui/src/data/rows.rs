@@ -63,10 +63,12 @@ pub(super) struct Names {
     sections: Vec<Section>,
 }
 
+/// A table of a record. Its keys come in the same order line after line, so the next is looked for behind the last.
 #[derive(Debug)]
 struct Section {
     name: Box<str>,
-    slots: HashMap<Box<str>, Slot>,
+    keys: Vec<(Box<str>, Slot)>,
+    next: usize,
 }
 
 impl Names {
@@ -106,14 +108,17 @@ impl Names {
 
     fn section(&mut self, name: &str) -> usize {
         self.sections.iter().position(|section| &*section.name == name).unwrap_or_else(|| {
-            self.sections.push(Section { name: name.into(), slots: HashMap::new() });
+            self.sections.push(Section { name: name.into(), keys: Vec::new(), next: 0 });
             self.sections.len() - 1
         })
     }
 
     fn slot(&mut self, section: usize, key: &str) -> Slot {
-        if let Some(slot) = self.sections[section].slots.get(key) {
-            return *slot;
+        let Section { keys, next, .. } = &mut self.sections[section];
+        let found = (*next..keys.len()).chain(0..*next).find(|at| &*keys[*at].0 == key);
+        if let Some(at) = found {
+            *next = if at + 1 < keys.len() { at + 1 } else { 0 };
+            return keys[at].1;
         }
         let name = match &*self.sections[section].name {
             "" => key.to_owned(),
@@ -123,7 +128,7 @@ impl Names {
             table => format!("{table}.{key}"),
         };
         let slot = self.add(name.into());
-        self.sections[section].slots.insert(key.into(), slot);
+        self.sections[section].keys.push((key.into(), slot));
         slot
     }
 
