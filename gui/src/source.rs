@@ -64,7 +64,7 @@ impl Source for Store {
     }
 
     fn events(&self, id: RunId) -> Option<&Arc<[Event]>> {
-        self.focused().filter(|focus| focus.id == id).map(|focus| &focus.events)
+        Store::events(self, id)
     }
 
     fn focus(&mut self, run: Option<RunId>) {

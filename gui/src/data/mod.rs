@@ -5,9 +5,29 @@
 //! in focus. The one idea: **the UI says what it wants to see and never reads a file.** [`Store::poll`] takes over what the
 //! readers have ready; a run that cannot be read has a warning, and every other run is as it was.
 
+mod cache;
+mod control;
+mod curves;
+mod event_log;
+mod files;
+mod focus;
+mod follow;
+mod heart;
+mod inbox;
+mod lister;
+mod machine;
+mod parallel;
+mod plotter;
+mod rows;
 mod run;
+mod scan;
 mod series;
 mod store;
+mod summary;
+#[cfg(test)]
+#[path = "../../tests/support/synthetic.rs"]
+mod synthetic;
+mod timeline;
 
 pub use run::{Focus, Live, Progress, RunId, RunInfo, RunState};
 pub use series::{Bucket, Curves, Series, XAxis};

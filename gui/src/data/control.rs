@@ -1,0 +1,219 @@
+//! Asking a run for something: edits of its `control.toml` that keep whatever else stands in it.
+//!
+//! ```toml
+//! pause = true     # it waits as long as this is so
+//! step = 3         # one more update while it waits, each time this number is another
+//! checkpoint = 1   # the same for a checkpoint
+//! stop = 1         # the same for an end
+//!
+//! [params]
+//! tau = 0.05       # it is so as long as this stands here
+//! ```
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use kelvin_run::RunDir;
+use toml::de::DeTable;
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
+
+use super::inbox::Inbox;
+use super::{Command, RunId};
+
+/// The table of the script's parameters.
+const PARAMS: &str = "params";
+
+/// A wish to be carried out.
+pub(super) type Wish = (RunId, Arc<Path>, Command);
+
+/// Carries wishes out until nobody has any more; what fails is told.
+pub(super) fn run(inbox: &Inbox, wishes: &Receiver<Wish>) {
+    for (run, path, command) in wishes {
+        if let Err(reason) = carry_out(&path, &command) {
+            inbox.tell(Some(run), true, reason);
+        }
+    }
+}
+
+fn carry_out(run: &Path, command: &Command) -> Result<(), String> {
+    let dir = RunDir::open(run).map_err(|error| error.to_string())?;
+    let before = dir.read_control().map_err(|error| error.to_string())?.unwrap_or_default();
+    let after = edit(&before, command).map_err(|reason| {
+        let path = dir.control_path();
+        format!("{} is left as it is: {reason}\n  hint: mend it in an editor, or remove it", path.display())
+    })?;
+    if after == before {
+        return Ok(());
+    }
+    dir.write_control(&after).map_err(|error| error.to_string())
+}
+
+/// The text of the file with what `command` asks for.
+fn edit(text: &str, command: &Command) -> Result<String, String> {
+    let mut file: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+        format!("line {}: {}", error.span().map_or(1, |span| line(text, span.start)), error.message())
+    })?;
+    match command {
+        Command::Pause(pause) => put(file.as_table_mut(), "pause", Value::from(*pause), text)?,
+        Command::Step => ask(&mut file, "step", text)?,
+        Command::Checkpoint => ask(&mut file, "checkpoint", text)?,
+        Command::Stop => ask(&mut file, "stop", text)?,
+        Command::SetParam(name, value) => {
+            if !value.is_finite() {
+                return Err(format!("{name} = {value} is no number"));
+            }
+            let params = file.entry(PARAMS).or_insert_with(|| Item::Table(Table::new()));
+            let params = params.as_table_like_mut().ok_or_else(|| wrong(text, PARAMS, "a table"))?;
+            put(params, name, Value::from(*value), text)?;
+        }
+        Command::ReleaseParam(name) => release(&mut file, name, text)?,
+    }
+    Ok(file.to_string())
+}
+
+/// Sets a value and leaves the comment beside it.
+fn put(table: &mut dyn TableLike, key: &str, mut value: Value, text: &str) -> Result<(), String> {
+    match table.get_mut(key) {
+        Some(Item::Value(old)) => {
+            *value.decor_mut() = old.decor().clone();
+            *old = value;
+        }
+        None | Some(Item::None) => drop(table.insert(key, Item::Value(value))),
+        Some(_) => return Err(wrong(text, key, "a single value")),
+    }
+    Ok(())
+}
+
+/// Changes the number of a request.
+fn ask(file: &mut DocumentMut, key: &str, text: &str) -> Result<(), String> {
+    let number = match file.get(key) {
+        None => 0,
+        Some(item) => item.as_integer().ok_or_else(|| wrong(text, key, "a whole number"))?,
+    };
+    // Any other number will do, if it is none below 0.
+    let number = if (0..i64::MAX).contains(&number) { number + 1 } else { 1 };
+    put(file.as_table_mut(), key, Value::from(number), text)
+}
+
+/// Removes a parameter; lines of comments above it stay.
+fn release(file: &mut DocumentMut, name: &str, text: &str) -> Result<(), String> {
+    let Some(params) = file.get_mut(PARAMS) else { return Ok(()) };
+    let params = params.as_table_like_mut().ok_or_else(|| wrong(text, PARAMS, "a table"))?;
+    let next = params.iter().map(|(key, _)| key.to_owned()).skip_while(|key| key != name).nth(1);
+    let above =
+        params.key(name).and_then(|key| key.leaf_decor().prefix()?.as_str()).unwrap_or_default().to_owned();
+    params.remove(name);
+    if !above.contains('#') {
+        return Ok(());
+    }
+    match next.as_deref().and_then(|next| params.key_mut(next)) {
+        Some(mut next) => {
+            let decor = next.leaf_decor_mut();
+            let below = decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
+            let both = format!("{above}{below}");
+            decor.set_prefix(both);
+        }
+        None => {
+            let below = file.trailing().as_str().unwrap_or_default().to_owned();
+            file.set_trailing(format!("{above}{below}"));
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a key, and where it stands.
+fn wrong(text: &str, key: &str, wanted: &str) -> String {
+    let within = |table: &DeTable<'_>| table.get_key_value(key).map(|(key, _)| key.span().start);
+    let place = DeTable::parse(text).ok().and_then(|table| {
+        within(table.get_ref()).or_else(|| within(table.get_ref().get(PARAMS)?.get_ref().as_table()?))
+    });
+    format!("line {}: `{key}` is not {wanted}", place.map_or(1, |place| line(text, place)))
+}
+
+/// The line of a place in the text, from 1.
+fn line(text: &str, place: usize) -> usize {
+    text.bytes().take(place).filter(|&byte| byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn set(name: &str, value: f64) -> Command {
+        Command::SetParam(name.to_owned(), value)
+    }
+
+    fn release(name: &str) -> Command {
+        Command::ReleaseParam(name.to_owned())
+    }
+
+    #[test]
+    fn a_file_is_made_as_one_would_write_it() {
+        let mut text = String::new();
+        for command in
+            [set("tau", 0.05), Command::Pause(true), Command::Step, Command::Step, Command::Checkpoint]
+        {
+            text = edit(&text, &command).unwrap();
+        }
+        assert_eq!(text, "pause = true\nstep = 2\ncheckpoint = 1\n[params]\ntau = 0.05\n");
+        text = edit(&text, &Command::Pause(false)).unwrap();
+        text = edit(&text, &Command::Stop).unwrap();
+        text = edit(&text, &release("tau")).unwrap();
+        assert_eq!(text, "pause = false\nstep = 2\ncheckpoint = 1\nstop = 1\n[params]\n");
+        assert_eq!(edit("", &release("tau")).unwrap(), "");
+    }
+
+    #[test]
+    fn what_else_stands_there_stays() {
+        let text = "# mine\npause = false # for now\n\n[params] # by hand\n# hot\ntau = 1 # kelvin\n# discount\ngamma = 0.9\n";
+        assert_eq!(
+            edit(&edit(text, &Command::Pause(true)).unwrap(), &set("tau", 0.25)).unwrap(),
+            text.replace("false", "true").replace("tau = 1 ", "tau = 0.25 ")
+        );
+        assert_eq!(edit(text, &release("tau")).unwrap(), text.replace("tau = 1 # kelvin\n", ""));
+        assert_eq!(edit(text, &release("gamma")).unwrap(), text.replace("gamma = 0.9\n", ""));
+        assert_eq!(edit(text, &release("other")).unwrap(), text);
+        // Other ways to write the same.
+        assert_eq!(edit("params.tau = 1\n", &set("tau", 2.0)).unwrap(), "params.tau = 2.0\n");
+        assert_eq!(
+            edit("params = { tau = 1, a = 2 }\n", &release("tau")).unwrap().replace(' ', ""),
+            "params={a=2}\n"
+        );
+    }
+
+    #[test]
+    fn what_a_parser_cannot_read_is_left_alone() {
+        for (text, command, reason) in [
+            ("pause = true\n[params\ntau = 1\n", Command::Pause(false), "line 2"),
+            ("[params]\ntau = 1\ntau = 2\n", Command::Step, "line 3"),
+            ("\nstep = \"two\"\n", Command::Step, "line 2: `step` is not a whole number"),
+            ("params = 1\n", set("tau", 1.0), "line 1: `params` is not a table"),
+            ("params = 1\n", release("tau"), "line 1: `params` is not a table"),
+            ("[params]\n[params.tau]\nx = 1\n", set("tau", 1.0), "`tau` is not a single value"),
+            ("", set("tau", f64::NAN), "no number"),
+        ] {
+            let error = edit(text, &command).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_command_reaches_the_file_or_says_why_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = carry_out(folder.path(), &Command::Step).unwrap_err();
+        assert!(error.contains("not a run"), "{error}");
+        fs::write(folder.path().join("config.toml"), "").unwrap();
+        carry_out(folder.path(), &set("tau", 0.5)).unwrap();
+        let path = folder.path().join("control.toml");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[params]\ntau = 0.5\n");
+        fs::write(&path, "[params]\ntau = \n").unwrap();
+        let error = carry_out(folder.path(), &set("tau", 0.7)).unwrap_err();
+        assert!(
+            error.contains("control.toml") && error.contains("line 2") && error.contains("hint"),
+            "{error}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[params]\ntau = \n");
+    }
+}
