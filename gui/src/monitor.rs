@@ -1,0 +1,412 @@
+//! The window: a bar, the panels, and what is drawn over them.
+
+use std::path::PathBuf;
+use std::thread;
+
+use eframe::egui::{
+    self, Align, Context, Frame, KeyboardShortcut, Margin, Modifiers, Panel, RichText, ThemePreference, Ui,
+    ViewportCommand,
+};
+
+use crate::data::{RunId, RunState};
+use crate::layout::Layout;
+use crate::notices::Notices;
+use crate::panels::{PanelKind, Panels, Shared};
+use crate::selection::Selection;
+use crate::settings::{self, SavedSelection, Settings};
+use crate::shortcuts::{self, Action};
+use crate::source::Source;
+use crate::theme::{self, Palette, space};
+use crate::widgets::{command, empty, icon_button, segmented};
+
+/// The scale of everything.
+const ZOOM: [f32; 6] = [1.0, 1.1, 1.25, 1.5, 1.75, 2.0];
+/// Seconds between two looks at whether what is remembered has changed.
+const REMEMBER_EVERY: f64 = 5.0;
+
+/// The whole monitor.
+pub struct Monitor {
+    source: Box<dyn Source>,
+    /// Where settings are kept; nowhere in tests.
+    path: Option<PathBuf>,
+    settings: Settings,
+    layout: Layout,
+    panels: Panels,
+    selection: Selection,
+    notices: Notices,
+    help: bool,
+    /// Runs that are to be chosen as soon as they are known.
+    awaited: SavedSelection,
+    /// What was last said to the source.
+    told: Option<(Vec<RunId>, Option<RunId>)>,
+    /// The text of the settings as they were last written, and when.
+    written: (String, f64),
+}
+
+impl Monitor {
+    /// Begins with what is remembered; `select` is the folder of a run to look at first.
+    pub fn new(
+        ctx: &Context,
+        source: Box<dyn Source>,
+        path: Option<PathBuf>,
+        select: Option<PathBuf>,
+    ) -> Self {
+        theme::install(ctx);
+        // Its range and its steps are our own.
+        ctx.options_mut(|options| options.zoom_with_keyboard = false);
+        let mut settings = path.as_deref().map(Settings::load).unwrap_or_default();
+        ctx.set_theme(settings.theme);
+        ctx.set_zoom_factor(settings.zoom.filter(|zoom| zoom.is_finite()).unwrap_or(1.0).clamp(1.0, 2.0));
+        let mut awaited = settings.selections.get(source.root()).cloned().unwrap_or_default();
+        if select.is_some() {
+            awaited.focus = select;
+        }
+        let mut panels = Panels::default();
+        panels.runs.settings = settings.runs.clone();
+        panels.curves.settings = settings.curves.clone();
+        let layout = settings.layout.take().filter(|layout| !layout.is_empty()).unwrap_or_default();
+        Self {
+            source,
+            path,
+            settings,
+            layout,
+            panels,
+            selection: Selection::default(),
+            notices: Notices::default(),
+            help: false,
+            awaited,
+            told: None,
+            written: (String::new(), 0.0),
+        }
+    }
+
+    /// Which runs are chosen.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// What the panels keep.
+    pub fn panels(&mut self) -> &mut Panels {
+        &mut self.panels
+    }
+
+    /// The runs.
+    pub fn source(&mut self) -> &mut dyn Source {
+        &mut *self.source
+    }
+
+    /// Where the panels are.
+    pub fn layout(&mut self) -> &mut Layout {
+        &mut self.layout
+    }
+
+    /// Draws a frame.
+    pub fn show(&mut self, ui: &mut Ui) {
+        if self.source.poll() {
+            let source = &*self.source;
+            self.selection.retain(|run| source.run(run).is_some());
+        }
+        self.choose_awaited();
+        for notice in self.source.take_notices() {
+            if notice.is_error { self.notices.error(notice.text) } else { self.notices.info(notice.text) }
+        }
+        self.act(ui.ctx());
+        self.bar(ui);
+        let palette = Palette::of(ui);
+        let ground =
+            Frame::new().fill(palette.ground).inner_margin(Margin { left: 5, right: 5, top: 0, bottom: 5 });
+        egui::CentralPanel::default().frame(ground).show(ui, |ui| self.desk(ui));
+        if self.help && shortcuts::sheet(ui.ctx()) {
+            self.help = false;
+        }
+        self.notices.show(ui.ctx());
+        self.tell();
+        self.remember(ui.ctx());
+    }
+
+    fn desk(&mut self, ui: &mut Ui) {
+        if self.source.listed() && self.source.runs().is_empty() {
+            nothing_here(ui, &self.source.root().display().to_string());
+        } else if self.layout.is_empty() {
+            empty(ui, "All panels are closed", "Open one in the menu Panels.");
+        } else {
+            let Self { source, selection, notices, layout, panels, .. } = self;
+            layout.show(ui, panels, &mut Shared { source: &mut **source, selection, notices });
+        }
+    }
+
+    fn choose_awaited(&mut self) {
+        if self.awaited == SavedSelection::default() {
+            return;
+        }
+        let runs = self.source.runs();
+        let find = |path: &PathBuf| runs.iter().find(|run| *run.path == **path).map(|run| run.id);
+        if let Some(run) = self.awaited.focus.as_ref().and_then(find) {
+            self.selection.select(run);
+            self.awaited.focus = None;
+        }
+        let (found, missing): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.awaited.plotted).into_iter().partition(|path| find(path).is_some());
+        self.selection.plot(found.iter().filter_map(find), true);
+        // What is not there once everything has been looked at will not come.
+        if !self.source.listed() {
+            self.awaited.plotted = missing;
+        }
+    }
+
+    /// Says to the source what is chosen, if that is new.
+    fn tell(&mut self) {
+        let now = (self.selection.shown().iter().copied().collect::<Vec<_>>(), self.selection.focus());
+        if self.told.as_ref() != Some(&now) {
+            self.source.plot(&now.0);
+            self.source.focus(now.1);
+            self.told = Some(now);
+        }
+    }
+
+    fn act(&mut self, ctx: &Context) {
+        for kind in PanelKind::ALL {
+            let shortcut = kind.key().map(|key| KeyboardShortcut::new(Modifiers::COMMAND, key));
+            if shortcut.is_some_and(|shortcut| ctx.input_mut(|input| input.consume_shortcut(&shortcut))) {
+                self.layout.open(*kind);
+            }
+        }
+        for action in shortcuts::actions(ctx) {
+            match action {
+                Action::Help => self.help = !self.help,
+                Action::Search => {
+                    self.layout.open(PanelKind::Runs);
+                    self.panels.runs.search();
+                }
+                Action::NextRun => self.selection.step(1, self.panels.runs.order()),
+                Action::PreviousRun => self.selection.step(-1, self.panels.runs.order()),
+                Action::TogglePlot => {
+                    let marked = self.selection.marked().clone();
+                    let plotted = !marked.iter().all(|run| self.selection.is_plotted(*run));
+                    self.selection.plot(marked, plotted);
+                }
+                Action::ZoomIn => zoom(ctx, 1),
+                Action::ZoomOut => zoom(ctx, -1),
+                Action::ZoomReset => ctx.set_zoom_factor(1.0),
+                Action::Theme => {
+                    let next = match ctx.options(|options| options.theme_preference) {
+                        ThemePreference::Light => ThemePreference::Dark,
+                        ThemePreference::Dark => ThemePreference::System,
+                        ThemePreference::System => ThemePreference::Light,
+                    };
+                    ctx.set_theme(next);
+                }
+                Action::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
+            }
+        }
+    }
+
+    fn bar(&mut self, ui: &mut Ui) {
+        let palette = Palette::of(ui);
+        let frame =
+            Frame::new().fill(palette.ground).inner_margin(Margin { left: 14, right: 10, top: 6, bottom: 6 });
+        Panel::top("bar").frame(frame).show_separator_line(false).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.label(RichText::new("Kelvin").color(palette.accent));
+                ui.label(RichText::new(self.source.root().display().to_string()).color(palette.weak));
+                ui.add_space(space::S);
+                self.summary(ui);
+                ui.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
+                    if icon_button(ui, "?", &format!("Keys and mouse ({})", shortcuts::shown(Action::Help)))
+                        .clicked()
+                    {
+                        self.help = !self.help;
+                    }
+                    self.view_menu(ui);
+                    self.panels_menu(ui);
+                });
+            });
+        });
+    }
+
+    /// How many runs there are, and how many of those ask for somebody.
+    fn summary(&self, ui: &mut Ui) {
+        let palette = Palette::of(ui);
+        let runs = self.source.runs();
+        let count = |states: &[RunState]| runs.iter().filter(|run| states.contains(&run.state)).count();
+        let part = |ui: &mut Ui, number: usize, word: &str, color| {
+            if number > 0 {
+                ui.label(RichText::new(format!("{number} {word}")).color(color));
+            }
+        };
+        part(ui, runs.len(), if runs.len() == 1 { "run" } else { "runs" }, palette.text);
+        part(ui, count(&[RunState::Running, RunState::Evaluating]), "running", palette.good);
+        part(ui, count(&[RunState::Paused]), "paused", palette.warn);
+        part(ui, count(&[RunState::Stalled]), "stalled", palette.warn);
+        part(ui, count(&[RunState::Failed, RunState::Damaged]), "failed", palette.bad);
+        if !self.source.listed() {
+            ui.label(RichText::new("reading folders …").color(palette.weak));
+        }
+    }
+
+    fn panels_menu(&mut self, ui: &mut Ui) {
+        ui.menu_button("Panels", |ui| {
+            for kind in PanelKind::ALL {
+                let mut open = self.layout.is_open(*kind);
+                if ui.checkbox(&mut open, kind.title()).clicked() {
+                    if open { self.layout.open(*kind) } else { self.layout.close(*kind) }
+                }
+            }
+            ui.separator();
+            if ui.button("Reset the layout").clicked() {
+                self.layout = Layout::default();
+            }
+        });
+    }
+
+    fn view_menu(&mut self, ui: &mut Ui) {
+        ui.menu_button("View", |ui| {
+            let ctx = ui.ctx().clone();
+            ui.label("Colours");
+            let mut theme = ctx.options(|options| options.theme_preference);
+            let choices = [
+                (ThemePreference::Light, "Light", ""),
+                (ThemePreference::Dark, "Dark", ""),
+                (ThemePreference::System, "System", "As the desktop has it"),
+            ];
+            if segmented(ui, "Colours", &mut theme, &choices) {
+                ctx.set_theme(theme);
+            }
+            ui.add_space(space::XS);
+            ui.label("Size");
+            let mut factor = ctx.zoom_factor();
+            let names = ZOOM.map(|zoom| format!("{:.0} %", 100.0 * zoom));
+            let choices: Vec<_> =
+                ZOOM.iter().zip(&names).map(|(zoom, name)| (*zoom, name.as_str(), "")).collect();
+            if segmented(ui, "Size", &mut factor, &choices) {
+                ctx.set_zoom_factor(factor);
+            }
+        });
+    }
+
+    /// Brings what is remembered up to date, and writes it now and then, off this thread.
+    fn remember(&mut self, ctx: &Context) {
+        let Some(path) = self.path.clone() else { return };
+        let now = ctx.input(|input| input.time);
+        if now - self.written.1 < REMEMBER_EVERY || ctx.input(|input| input.pointer.any_down()) {
+            return;
+        }
+        self.written.1 = now;
+        let text = self.settings_text(ctx);
+        if text != self.written.0 {
+            self.written.0.clone_from(&text);
+            // What cannot be written is forgotten: nothing else depends on it.
+            thread::spawn(move || settings::write(&path, &text).ok());
+        }
+    }
+
+    fn settings_text(&mut self, ctx: &Context) -> String {
+        self.settings.theme = ctx.options(|options| options.theme_preference);
+        self.settings.zoom = Some(ctx.zoom_factor());
+        self.settings.layout = Some(self.layout.clone());
+        self.settings.runs = self.panels.runs.settings.clone();
+        self.settings.curves = self.panels.curves.settings.clone();
+        let path = |run: &RunId| Some(self.source.run(*run)?.path.to_path_buf());
+        let mut chosen = SavedSelection {
+            focus: self.selection.focus().as_ref().and_then(path),
+            plotted: self.selection.plotted().iter().filter_map(path).collect(),
+        };
+        chosen.focus = chosen.focus.or_else(|| self.awaited.focus.clone());
+        chosen.plotted.extend(self.awaited.plotted.iter().cloned());
+        let root = self.source.root().to_owned();
+        self.settings.remember(&root, chosen);
+        self.settings.to_text()
+    }
+
+    /// Writes what is remembered before the window closes.
+    pub fn close(&mut self, ctx: &Context) {
+        if let Some(path) = self.path.clone() {
+            let text = self.settings_text(ctx);
+            settings::write(&path, &text).ok();
+        }
+    }
+}
+
+/// One step larger or smaller.
+fn zoom(ctx: &Context, by: isize) {
+    let now = ctx.zoom_factor();
+    let nearest = (0..ZOOM.len()).min_by(|a, b| (ZOOM[*a] - now).abs().total_cmp(&(ZOOM[*b] - now).abs()));
+    let next = nearest.unwrap_or(0).saturating_add_signed(by).min(ZOOM.len() - 1);
+    ctx.set_zoom_factor(ZOOM[next]);
+}
+
+/// What is said where there are no runs: how to begin one.
+fn nothing_here(ui: &mut Ui, root: &str) {
+    let palette = Palette::of(ui);
+    Frame::new().fill(palette.panel).corner_radius(8).inner_margin(Margin::same(32)).show(ui, |ui| {
+        ui.set_min_size(ui.available_size());
+        ui.vertical_centered(|ui| {
+            ui.add_space(ui.available_height() * 0.22);
+            ui.heading("No runs here yet");
+            ui.label(
+                RichText::new(format!("{root} holds no run. Begin one in a terminal:")).color(palette.weak),
+            );
+            ui.add_space(space::M);
+            ui.set_max_width(560.0);
+            ui.vertical(|ui| {
+                let out = |name: &str| format!("{}/{name}", root.trim_end_matches('/'));
+                ui.label("Atari, with the ROMs that ./kelvin fetches");
+                command(
+                    ui,
+                    &format!("./kelvin train scripts/soft_kl.rhai --env pong --out {}", quoted(&out("pong"))),
+                );
+                ui.add_space(space::S);
+                ui.label("A game that is solved in seconds");
+                command(
+                    ui,
+                    &format!(
+                        "./kelvin train scripts/soft_kl.rhai --env catch --out {}",
+                        quoted(&out("catch"))
+                    ),
+                );
+            });
+            ui.add_space(space::M);
+            ui.label(RichText::new("It appears here by itself.").color(palette.weak));
+        });
+    });
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-~+=:@%".contains(letter);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+/// The monitor as a window of the desktop.
+pub struct Window {
+    monitor: Monitor,
+    ctx: Context,
+}
+
+impl Window {
+    /// A window that shows a monitor.
+    pub fn new(ctx: &Context, monitor: Monitor) -> Self {
+        Self { monitor, ctx: ctx.clone() }
+    }
+}
+
+impl eframe::App for Window {
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.monitor.show(ui);
+    }
+
+    fn on_exit(&mut self) {
+        self.monitor.close(&self.ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_the_path_that_is_shown() {
+        assert_eq!(quoted("/data/runs/pong"), "/data/runs/pong");
+        assert_eq!(quoted("/my data/it's"), r"'/my data/it'\''s'");
+    }
+}
