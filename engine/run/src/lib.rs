@@ -19,6 +19,8 @@
 //!   DONE              written last
 //! ```
 //!
+//! Runs that belong together lie below one folder, whose plan is `experiment.json`                 → [`Experiment`].
+//!
 //! The one idea: **a reader never sees a half-written thing.** What is small is written under another name and renamed
 //! over the old; a checkpoint is a folder treated the same way, with a manifest of hashes in it; what grows is made of
 //! lines, and a last line without its end is no line. So a run may be killed at any instant, and a monitor, a report or
@@ -29,6 +31,7 @@ mod control;
 mod dir;
 mod durable;
 mod error;
+mod experiment;
 mod faults;
 mod lines;
 mod live;
@@ -41,6 +44,7 @@ mod tensors;
 pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Tensor};
 pub use dir::RunDir;
 pub use error::RunError;
+pub use experiment::{Experiment, Figure, ReferenceLine, Returns, Task};
 pub use lines::JsonLines;
 pub use live::{Activity, AgentView, Picture, Status};
 pub use lock::RunLock;

@@ -1,0 +1,291 @@
+//! `experiment.json`: the runs that belong together, and the figure that they are for.
+//!
+//! ```text
+//! runs/<experiment>/
+//!   experiment.json           the plan: every task in order, written before the first of them starts
+//!   <label>/<env>-s<seed>/    a run directory each                                        → [`Task::folder`]
+//! ```
+//!
+//! The one idea: **the plan is data.** The batch script that made it is named and hashed, and need not be there any more
+//! for somebody to see what belongs to what, to do it again, or to draw it. How far each task has come stands in its run
+//! directory and nowhere else, so that nothing here can disagree with it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::RunError;
+use crate::durable::{self, Survives};
+
+/// Version of the file's layout that this program writes.
+const VERSION: u32 = 1;
+
+/// The plan of an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Version of this layout. A reader refuses what is newer than it.
+    pub version: u32,
+    /// Version of Kelvin that wrote it.
+    pub kelvin: String,
+    /// The experiment's name, as its folder is called by default.
+    pub name: String,
+    /// The batch script, as an absolute path where it was planned.
+    pub source: String,
+    /// blake3 of the batch script, in hexadecimal.
+    pub source_hash: String,
+    /// The size that was asked of the script: `paper`, `smoke`, …
+    pub size: String,
+    /// How the figure is drawn.
+    pub figure: Figure,
+    /// The runs. A task's place in this list never changes once it was written.
+    pub tasks: Vec<Task>,
+}
+
+/// One run of an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its place in the list, from 0: the K of `--task K`.
+    pub index: usize,
+    /// Its run directory, relative to the experiment's folder, with `/` between the parts.
+    pub folder: String,
+    /// What the curve is called that this run belongs to.
+    pub label: String,
+    /// The objective, as an absolute path where it was planned.
+    pub script: String,
+    /// Hash of the objective and its imports, in hexadecimal, when it was planned.
+    pub script_hash: String,
+    /// The environment.
+    pub env: String,
+    /// Seed of everything random in the run.
+    pub seed: u64,
+    /// Length of the training, frames.
+    pub frames: u64,
+    /// Preprocessing and termination rules: `paper` or `machado`.
+    pub preset: String,
+    /// All 18 actions instead of those the game uses.
+    #[serde(default)]
+    pub full_action_set: bool,
+    /// The run whose newest network is the reference, as an absolute path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Settings and parameters that differ from the script's, as `--set` takes them.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
+}
+
+/// How the runs become a picture: which of them make a panel, which a curve, and what is written around them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Figure {
+    /// What stands above it.
+    pub title: String,
+    /// What is said below it.
+    pub caption: String,
+    /// What all runs of a panel have in common: a [key](Task::value) of a task.
+    pub panels: String,
+    /// What all runs of a curve have in common: a [key](Task::value) of a task.
+    pub curves: String,
+    /// Which returns are drawn.
+    pub returns: Returns,
+    /// Episodes over which a return is averaged; evaluations are means already.
+    pub window: usize,
+    /// Panels beside one another.
+    pub columns: usize,
+    /// Upper ends of the y axes, by panel; those that are not named follow from the data.
+    pub tops: BTreeMap<String, f64>,
+    /// Levels to compare with.
+    pub lines: Vec<ReferenceLine>,
+}
+
+/// Which returns a figure shows; the two are never mixed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Returns {
+    /// Those of the episodes that were trained on.
+    #[default]
+    Training,
+    /// Those of evaluations.
+    Evaluation,
+}
+
+/// A level drawn across a panel: a human's score, a published result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReferenceLine {
+    /// The panel; `None` for every one.
+    pub panel: Option<String>,
+    /// What it is called.
+    pub label: String,
+    /// Return per episode.
+    pub value: f64,
+}
+
+impl Default for Figure {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            caption: String::new(),
+            panels: "env".to_owned(),
+            curves: "label".to_owned(),
+            returns: Returns::Training,
+            window: 100,
+            columns: 3,
+            tops: BTreeMap::new(),
+            lines: Vec::new(),
+        }
+    }
+}
+
+impl Task {
+    /// What the task has under `key`: `label`, `script` (its name), `env`, `seed`, `frames`, `preset`, or a setting or
+    /// parameter that was given to it; by this, runs become panels and curves.
+    pub fn value(&self, key: &str) -> Option<String> {
+        match key {
+            "label" => Some(self.label.clone()),
+            "script" => Path::new(&self.script).file_stem().map(|name| name.to_string_lossy().into_owned()),
+            "env" => Some(self.env.clone()),
+            "seed" => Some(self.seed.to_string()),
+            "frames" => Some(self.frames.to_string()),
+            "preset" => Some(self.preset.clone()),
+            _ => self.set.get(key).cloned(),
+        }
+    }
+
+    /// Whether this task trains what `other` trains: the same in all but places in lists and folders of machines.
+    pub fn trains_as(&self, other: &Self) -> bool {
+        let elsewhere = Self { index: other.index, script: other.script.clone(), ..self.clone() };
+        self.value("script") == other.value("script") && elsewhere == *other
+    }
+}
+
+impl Experiment {
+    /// The file's name in an experiment's folder.
+    pub const FILE: &'static str = "experiment.json";
+
+    /// A plan without tasks.
+    pub fn new(name: &str, source: &Path, source_hash: &str, size: &str) -> Self {
+        Self {
+            version: VERSION,
+            kelvin: env!("CARGO_PKG_VERSION").to_owned(),
+            name: name.to_owned(),
+            source: source.display().to_string(),
+            source_hash: source_hash.to_owned(),
+            size: size.to_owned(),
+            figure: Figure::default(),
+            tasks: Vec::new(),
+        }
+    }
+
+    /// The plan in `folder`; `None` where there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is damaged, or was written by a newer Kelvin.
+    pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
+        let path = folder.join(Self::FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(RunError::io("read", &path)(error)),
+        };
+        #[derive(Deserialize)]
+        struct Written {
+            version: u32,
+        }
+        let damaged =
+            |error: serde_json::Error| RunError::damaged(&path, format_args!("it is no plan: {error}"));
+        let Written { version } = serde_json::from_slice(&text).map_err(damaged)?;
+        if version > VERSION {
+            let reason = format!("it has layout {version}, and this program knows layouts up to {VERSION}");
+            let hint = Some("use the Kelvin that wrote it, or a newer one".to_owned());
+            return Err(RunError::Damaged { path, reason, hint });
+        }
+        let plan: Self = serde_json::from_slice(&text).map_err(damaged)?;
+        match plan.tasks.iter().enumerate().find(|(place, task)| task.index != *place) {
+            Some((place, task)) => Err(RunError::damaged(
+                &path,
+                format_args!("task {place} says that it is task {}", task.index),
+            )),
+            None => Ok(Some(plan)),
+        }
+    }
+
+    /// Writes the plan into `folder`, in one step; makes the folder where there is none.
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub fn write(&self, folder: &Path) -> Result<(), RunError> {
+        let path = folder.join(Self::FILE);
+        fs::create_dir_all(folder).map_err(RunError::io("create", folder))?;
+        let mut text = serde_json::to_vec_pretty(self).map_err(|error| RunError::encode(&path, error))?;
+        text.push(b'\n');
+        durable::replace(&path, &text, Survives::PowerLoss)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(index: usize) -> Task {
+        Task {
+            index,
+            folder: format!("hard/pong-s{index}"),
+            label: "hard".to_owned(),
+            script: "/here/dqn.rhai".to_owned(),
+            script_hash: "ab".to_owned(),
+            env: "pong".to_owned(),
+            seed: index as u64,
+            frames: 1000,
+            preset: "paper".to_owned(),
+            full_action_set: false,
+            reference: None,
+            set: BTreeMap::from([("tau".to_owned(), "0.1".to_owned())]),
+        }
+    }
+
+    fn plan() -> Experiment {
+        let tasks = vec![task(0), task(1)];
+        Experiment { tasks, ..Experiment::new("figure", Path::new("/here/figure.rhai"), "cd", "smoke") }
+    }
+
+    #[test]
+    fn a_plan_survives_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("runs/figure");
+        assert_eq!(Experiment::read(&inside).unwrap(), None);
+        plan().write(&inside).unwrap();
+        assert_eq!(Experiment::read(&inside).unwrap(), Some(plan()));
+    }
+
+    #[test]
+    fn what_is_no_plan_of_ours_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let newer = serde_json::to_string(&Experiment { version: VERSION + 1, ..plan() }).unwrap();
+        let mut shuffled = plan();
+        shuffled.tasks.swap(0, 1);
+        let shuffled = serde_json::to_string(&shuffled).unwrap();
+        for (text, reason) in [
+            ("{\"version\"", "no plan"),
+            (&*newer, "newer"),
+            ("{\"version\":1}", "missing field"),
+            (&*shuffled, "task 0"),
+        ] {
+            fs::write(folder.path().join(Experiment::FILE), text).unwrap();
+            let error = Experiment::read(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains("experiment.json"), "{error}");
+        }
+    }
+
+    #[test]
+    fn tasks_are_told_apart_by_what_they_train() {
+        let moved = Task { index: 7, script: "/there/dqn.rhai".to_owned(), ..task(0) };
+        assert!(task(0).trains_as(&moved));
+        assert!(!task(0).trains_as(&task(1)));
+        assert!(!task(0).trains_as(&Task { script: "/here/ddqn.rhai".to_owned(), ..task(0) }));
+        assert!(!task(0).trains_as(&Task { frames: 2000, ..task(0) }));
+        let values = ["script", "seed", "tau", "sigma"].map(|key| task(1).value(key));
+        assert_eq!(values, [Some("dqn".to_owned()), Some("1".to_owned()), Some("0.1".to_owned()), None]);
+    }
+}
