@@ -1,0 +1,122 @@
+//! The same matrix, rliable's numbers and ours.
+//!
+//! `rliable.json` was written by `rliable_reference.py` beside it, which names the versions and holds the seeds.
+
+use kelvin_stats::{Band, Bootstrap, Center, Interval, Pair, Profile, Scores, mann_whitney, welch};
+use serde_json::Value;
+
+/// Samples of ours; rliable's numbers are from as many where the file says nothing else.
+const RESAMPLES: usize = 50_000;
+
+fn reference() -> Value {
+    serde_json::from_str(include_str!("rliable.json")).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+/// A matrix of runs × games.
+fn matrix(value: &Value) -> Vec<Vec<f64>> {
+    value.as_array().unwrap().iter().map(numbers).collect()
+}
+
+fn scores(value: &Value) -> Scores {
+    let runs = matrix(value);
+    let game = |game: usize| (format!("game {game}"), runs.iter().map(|run| run[game]).collect());
+    Scores::new((0..runs[0].len()).map(game)).unwrap()
+}
+
+/// Bootstrap ends of two independent streams of random numbers agree to within Monte-Carlo error.
+///
+/// The standard error of a quantile of B results is √(p (1 - p) / B) / f, f being their density there. For normal
+/// results of deviation σ, f is 0.058 / σ at p = 0.025, which makes 2.7 σ / √B, or 0.68 / √B of the interval's length
+/// of 3.9 σ. Four such errors of both sides together, and one `step`, where results have only so many values.
+fn close(ours: Interval, theirs: &[f64], resamples: f64, step: f64, what: &str) {
+    let error = 0.68 * (theirs[2] - theirs[1]) * (1.0 / resamples + 1.0 / RESAMPLES as f64).sqrt();
+    let tolerance = 4.0 * error + 1.0001 * step + 1e-9;
+    assert!((ours.estimate - theirs[0]).abs() <= 1e-12, "{what}: {ours:?}, rliable {theirs:?}");
+    for (our, their) in [(ours.low, theirs[1]), (ours.high, theirs[2])] {
+        assert!((our - their).abs() <= tolerance, "{what}: {ours:?}, rliable {theirs:?} ± {tolerance}");
+    }
+}
+
+fn bootstrap() -> Bootstrap {
+    Bootstrap { resamples: RESAMPLES, ..Bootstrap::default() }
+}
+
+#[test]
+fn aggregates_are_rliables() {
+    let reference = reference();
+    for variant in ["x", "y"] {
+        let scores = scores(&reference[variant]);
+        let theirs = |name: &str| numbers(&reference["aggregates"][variant][name]);
+        let ours = [
+            ("mean", bootstrap().mean(&scores), scores.mean()),
+            ("median", bootstrap().median(&scores), scores.median()),
+            ("iqm", bootstrap().iqm(&scores), scores.iqm()),
+            ("optimality_gap", bootstrap().optimality_gap(&scores, 1.0), scores.optimality_gap(1.0)),
+        ];
+        for (name, interval, estimate) in ours {
+            assert_eq!(interval.estimate, estimate);
+            // The scores have one decimal, and a mean of the runs in the middle about 1 / 15 of that as its step.
+            close(interval, &theirs(name), RESAMPLES as f64, 0.01, &format!("{name} of {variant}"));
+        }
+    }
+}
+
+#[test]
+fn the_probability_of_improvement_is_rliables() {
+    let reference = reference();
+    let (x, y) = (scores(&reference["x"]), scores(&reference["y"]));
+    let improvement = Pair::new(&x, &y).unwrap().improvement(&bootstrap());
+    let resamples = reference["improvement_reps"].as_f64().unwrap();
+    // 5 × 4 pairs of 6 games, and halves of them.
+    close(improvement, &numbers(&reference["improvement"]), resamples, 1.0 / 240.0, "improvement");
+}
+
+#[test]
+fn performance_profiles_are_rliables() {
+    let reference = reference();
+    let theirs = |key: &str| numbers(&reference["profile"][key]);
+    let profile = Profile::new(&scores(&reference["x"]), &theirs("at"), &bootstrap());
+    for (point, at) in profile.scores.iter().enumerate() {
+        let ours =
+            Interval { estimate: profile.share[point], low: profile.low[point], high: profile.high[point] };
+        let theirs = ["share", "low", "high"].map(|key| theirs(key)[point]);
+        // A run of 30 is the step.
+        close(ours, &theirs, RESAMPLES as f64, 1.0 / 30.0, &format!("share above {at}"));
+    }
+}
+
+#[test]
+fn sample_efficiency_curves_are_rliables() {
+    let reference = reference();
+    let theirs = |key: &str| numbers(&reference["curve"][key]);
+    let runs = matrix(&reference["x"]);
+    let (factors, offsets) = (theirs("factors"), theirs("offsets"));
+    let curve = |score: f64| factors.iter().zip(&offsets).map(|(f, o)| score * f + o).collect::<Vec<_>>();
+    let games: Vec<Vec<Vec<f64>>> =
+        (0..runs[0].len()).map(|game| runs.iter().map(|run| curve(run[game])).collect()).collect();
+    let games: Vec<Vec<&[f64]>> = games.iter().map(|runs| runs.iter().map(Vec::as_slice).collect()).collect();
+    let band = Band::of_interval(&games, Center::Iqm, &bootstrap());
+    for (point, factor) in factors.iter().enumerate() {
+        let ours = Interval { estimate: band.center[point], low: band.low[point], high: band.high[point] };
+        let theirs = ["iqm", "low", "high"].map(|key| theirs(key)[point]);
+        close(ours, &theirs, RESAMPLES as f64, 0.01 * factor, &format!("point {point}"));
+    }
+}
+
+#[test]
+fn tests_of_difference_are_scipys() {
+    for case in reference()["tests"].as_array().unwrap() {
+        let (x, y) = (numbers(&case["x"]), numbers(&case["y"]));
+        for (name, outcome) in [("welch", welch(&x, &y)), ("mann_whitney", mann_whitney(&x, &y))] {
+            let (outcome, theirs) = (outcome.unwrap(), numbers(&case[name]));
+            // The distributions are computed by different series in double precision.
+            for (ours, theirs) in [(outcome.statistic, theirs[0]), (outcome.p, theirs[1])] {
+                assert!((ours - theirs).abs() <= 1e-9 * theirs.abs(), "{name} {case}: {outcome:?}");
+            }
+        }
+    }
+}
