@@ -4,7 +4,9 @@
 //! into run directories, through the same door. [`monitor`] is the window that holds the panels together. The one idea:
 //! **a frame only draws.** It never reads a file, never waits, and is only made when something is new.
 
+pub mod colors;
 pub mod data;
+pub mod format;
 pub mod layout;
 pub mod monitor;
 pub mod notices;
@@ -13,5 +15,6 @@ pub mod selection;
 pub mod settings;
 pub mod shortcuts;
 pub mod source;
+pub mod status;
 pub mod theme;
 pub mod widgets;

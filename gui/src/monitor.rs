@@ -8,6 +8,7 @@ use eframe::egui::{
     ViewportCommand,
 };
 
+use crate::colors::Colors;
 use crate::data::{RunId, RunState};
 use crate::layout::Layout;
 use crate::notices::Notices;
@@ -16,7 +17,7 @@ use crate::selection::Selection;
 use crate::settings::{self, SavedSelection, Settings};
 use crate::shortcuts::{self, Action};
 use crate::source::Source;
-use crate::theme::{self, Palette, space};
+use crate::theme::{self, Icon, Palette, space};
 use crate::widgets::{command, empty, icon_button, segmented};
 
 /// The scale of everything.
@@ -34,6 +35,9 @@ pub struct Monitor {
     panels: Panels,
     selection: Selection,
     notices: Notices,
+    colors: Colors,
+    /// Grows whenever the source has something new.
+    version: u64,
     help: bool,
     /// Runs that are to be chosen as soon as they are known.
     awaited: SavedSelection,
@@ -73,6 +77,8 @@ impl Monitor {
             panels,
             selection: Selection::default(),
             notices: Notices::default(),
+            colors: Colors::default(),
+            version: 0,
             help: false,
             awaited,
             told: None,
@@ -103,6 +109,7 @@ impl Monitor {
     /// Draws a frame.
     pub fn show(&mut self, ui: &mut Ui) {
         if self.source.poll() {
+            self.version += 1;
             let source = &*self.source;
             self.selection.retain(|run| source.run(run).is_some());
         }
@@ -130,8 +137,9 @@ impl Monitor {
         } else if self.layout.is_empty() {
             empty(ui, "All panels are closed", "Open one in the menu Panels.");
         } else {
-            let Self { source, selection, notices, layout, panels, .. } = self;
-            layout.show(ui, panels, &mut Shared { source: &mut **source, selection, notices });
+            let Self { source, selection, notices, colors, layout, panels, version, .. } = self;
+            let mut shared = Shared { source: &mut **source, selection, notices, colors, version: *version };
+            layout.show(ui, panels, &mut shared);
         }
     }
 
@@ -212,8 +220,12 @@ impl Monitor {
                 ui.add_space(space::S);
                 self.summary(ui);
                 ui.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
-                    if icon_button(ui, "?", &format!("Keys and mouse ({})", shortcuts::shown(Action::Help)))
-                        .clicked()
+                    if icon_button(
+                        ui,
+                        Icon::Keyboard,
+                        &format!("Keys and mouse ({})", shortcuts::shown(Action::Help)),
+                    )
+                    .clicked()
                     {
                         self.help = !self.help;
                     }

@@ -2,11 +2,11 @@
 
 use eframe::egui::{Button, Response, RichText, Role, Ui, WidgetInfo, vec2};
 
-use crate::theme::{Palette, size, space};
+use crate::theme::{Icon, Palette, icon, size, space};
 
 /// A button with a sign alone; `name` says what it does, to those who point at it and to those who cannot see it.
-pub fn icon_button(ui: &mut Ui, icon: &str, name: &str) -> Response {
-    let button = Button::new(RichText::new(icon).size(size::BODY)).frame_when_inactive(false);
+pub fn icon_button(ui: &mut Ui, sign: Icon, name: &str) -> Response {
+    let button = Button::new(RichText::new(icon(sign)).size(size::BODY)).frame_when_inactive(false);
     let response = ui.add(button.min_size(vec2(24.0, 22.0)));
     named(response, Role::Button, name).on_hover_text(name)
 }
@@ -65,7 +65,7 @@ pub fn command(ui: &mut Ui, text: &str) {
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.label(RichText::new(text).monospace());
-            if icon_button(ui, "🗐", "Copy the command").clicked() {
+            if icon_button(ui, Icon::Copy, "Copy the command").clicked() {
                 ui.ctx().copy_text(text.to_owned());
             }
         });

@@ -9,6 +9,7 @@ mod runs;
 use eframe::egui::{Key, Ui};
 use serde::{Deserialize, Serialize};
 
+use crate::colors::Colors;
 use crate::notices::Notices;
 use crate::selection::Selection;
 use crate::source::Source;
@@ -83,6 +84,10 @@ pub struct Shared<'a> {
     pub selection: &'a mut Selection,
     /// The corner of the window where something can be said.
     pub notices: &'a mut Notices,
+    /// Which curve has which colour.
+    pub colors: &'a mut Colors,
+    /// Grows whenever the source has something new.
+    pub version: u64,
 }
 
 /// What the panels keep from frame to frame.
