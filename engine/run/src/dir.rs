@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::checkpoint::{self, CheckpointWriter, Latest};
 use crate::durable::{self, Survives};
+use crate::history::History;
 use crate::lines::{self, JsonLines};
 use crate::lock::{self, RunLock};
 use crate::objectives::{self, ObjectiveVersion};
@@ -188,6 +189,14 @@ impl RunDir {
     /// A file that cannot be read, or is damaged before its last record.
     pub fn read_events(&self) -> Result<Vec<Value>, RunError> {
         lines::read(&self.path.join(EVENTS))
+    }
+
+    /// All records so far, by kind; lines that are damaged are left out and listed.
+    ///
+    /// # Errors
+    /// A file that is there and cannot be read.
+    pub fn history(&self) -> Result<History, RunError> {
+        History::read(&self.path, [METRICS, TIMING, EVENTS])
     }
 
     /// Where a profile of the run goes, if one is asked for.

@@ -33,6 +33,7 @@ mod durable;
 mod error;
 mod experiment;
 mod faults;
+mod history;
 mod lines;
 mod live;
 mod lock;
@@ -45,6 +46,7 @@ pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Lates
 pub use dir::RunDir;
 pub use error::RunError;
 pub use experiment::{Experiment, Figure, ReferenceLine, Returns, Task};
+pub use history::{DamagedLine, History};
 pub use lines::JsonLines;
 pub use live::{Activity, AgentView, Picture, Status};
 pub use lock::RunLock;

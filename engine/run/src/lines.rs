@@ -90,9 +90,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Value>, RunError> {
     }
 }
 
+/// The lines that hold whole records, each with its end; see [`whole_records`].
+pub(crate) fn whole(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text[..whole_records(text)].split_inclusive(|&byte| byte == b'\n')
+}
+
 fn parse(path: &Path, text: &[u8]) -> Result<Vec<Value>, RunError> {
-    let lines = text[..whole_records(text)].split_inclusive(|&byte| byte == b'\n');
-    lines
+    whole(text)
         .enumerate()
         .map(|(index, line)| {
             serde_json::from_slice(line).map_err(|error| {
