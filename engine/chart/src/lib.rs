@@ -1,4 +1,13 @@
 //! One look for all pictures: axes, lines, legends, as SVG without system fonts.
+//!
+//! [`Panel`] is a picture with a legend inside it, on white. [`Small`] plots stand side by side, on a page or on a
+//! [`Sheet`], and follow the reader's light or dark mode: their colours are variables of the [`style_sheet`].
+
+mod plot;
+mod theme;
+
+pub use plot::{Intervals, Level, Line, Numbers, Plot, Row, Scale, Sheet, Small, Svg};
+pub use theme::{SERIES, escape, series_variable, style_sheet};
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
