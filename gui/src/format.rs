@@ -34,15 +34,30 @@ pub fn number(value: f64) -> String {
     text.replace('-', "−")
 }
 
+/// A return: two digits after the point as long as they matter.
+pub fn score(value: f64) -> String {
+    let size = value.abs();
+    let text = match size {
+        _ if !value.is_finite() => "–".to_owned(),
+        _ if size < 99.995 => format!("{value:.2}"),
+        _ if size < 999.95 => format!("{value:.1}"),
+        _ if size < 99_999.5 => format!("{value:.0}"),
+        _ => return count(value).replace('-', "−"),
+    };
+    text.replace('-', "−")
+}
+
 /// A mark of an axis: no more digits than its distance to the next mark needs.
 pub fn mark(value: f64, step: f64) -> String {
-    let value = if value.abs() < step * 1e-6 { 0.0 } else { value };
+    if value.abs() < step * 1e-6 {
+        return "0".to_owned();
+    }
     let size = value.abs().max(step);
     let (unit, name) = match size {
         _ if size >= 1e9 => (1e9, "G"),
         _ if size >= 1e6 => (1e6, "M"),
         _ if size >= 1e4 => (1e3, "k"),
-        _ if size < 1e-3 && value != 0.0 => return format!("{value:.0e}").replace('-', "−"),
+        _ if size < 1e-3 => return format!("{value:.0e}").replace('-', "−"),
         _ => (1.0, ""),
     };
     let digits = (-(step / unit).log10().floor()).clamp(0.0, 6.0) as usize;
@@ -59,8 +74,8 @@ pub fn seconds(value: f64) -> String {
     let (minutes, hours, days) = (total / 60, total / 3600, total / 86_400);
     match total {
         0..=99 => format!("{sign}{total} s"),
-        100..=5_999 => format!("{sign}{minutes} min"),
-        6_000..=172_799 => format!("{sign}{hours} h {:02}", minutes % 60),
+        100..=3_599 => format!("{sign}{minutes} min"),
+        3_600..=172_799 => format!("{sign}{hours} h {:02}", minutes % 60),
         _ => format!("{sign}{days} d {} h", hours % 24),
     }
 }
@@ -101,14 +116,28 @@ mod tests {
     }
 
     #[test]
+    fn returns_have_two_digits_after_the_point() {
+        let cases = [
+            (0.9764, "0.98"),
+            (-20.9, "−20.90"),
+            (183.71, "183.7"),
+            (42_054.7, "42055"),
+            (-123_456.0, "−123k"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(score(value), text);
+        }
+    }
+
+    #[test]
     fn marks_have_the_digits_that_tell_them_apart() {
         let cases = [
             (2e6, 1e6, "2M"),
             (2.5e6, 5e5, "2.5M"),
-            (0.0, 1e6, "0.0M"),
+            (0.0, 1e6, "0"),
             (-20.0, 5.0, "−20"),
             (0.25, 0.05, "0.25"),
-            (1e-17, 0.1, "0.0"),
+            (1e-17, 0.1, "0"),
         ];
         for (value, step, text) in cases {
             assert_eq!(mark(value, step), text);

@@ -4,11 +4,11 @@ mod support;
 
 use std::process::ExitCode;
 
-use eframe::egui::{Modifiers, Theme};
+use eframe::egui::Theme;
+use eframe::egui::accesskit::Role;
 use eframe::wgpu;
 use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, SnapshotOptions};
-use kelvin_monitor::data::RunId;
 use kelvin_monitor::monitor::Monitor;
 use libtest_mimic::{Arguments, Failed, Trial};
 use support::{Recorded, build, laboratory, nothing, settle};
@@ -20,8 +20,13 @@ fn main() -> ExitCode {
     let args = Arguments::from_args();
     let trials: Vec<(&str, fn())> = vec![
         ("empty_dark", || picture("empty_dark", nothing(), LAPTOP, Theme::Dark, 1.0, |_| {})),
-        ("curves_dark", || picture("curves_dark", laboratory(), LAPTOP, Theme::Dark, 1.0, variants)),
-        ("curves_light", || picture("curves_light", laboratory(), LAPTOP, Theme::Light, 1.0, variants)),
+        ("variants_dark", || picture("variants_dark", laboratory(), LAPTOP, Theme::Dark, 1.0, variants)),
+        ("variants_light", || picture("variants_light", laboratory(), LAPTOP, Theme::Light, 1.0, variants)),
+        ("runs_light", || picture("runs_light", laboratory(), LAPTOP, Theme::Light, 1.0, single_runs)),
+        ("compare_dark", || picture("compare_dark", laboratory(), LAPTOP, Theme::Dark, 1.0, compare)),
+        ("desk_dark", || picture("desk_dark", laboratory(), DESK, Theme::Dark, 1.0, four_plots)),
+        ("twice_light", || picture("twice_light", laboratory(), DESK, Theme::Light, 2.0, variants)),
+        ("help_light", || picture("help_light", laboratory(), LAPTOP, Theme::Light, 1.0, help)),
     ];
     let missing = missing_adapter();
     let trials = trials.into_iter().map(|(name, trial)| match &missing {
@@ -44,7 +49,8 @@ fn main() -> ExitCode {
 fn missing_adapter() -> Option<(String, bool)> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::VULKAN;
-    let adapters = pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(wgpu::Backends::VULKAN));
+    let adapters =
+        pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(wgpu::Backends::VULKAN));
     if adapters.iter().any(|adapter| adapter.get_info().device_type == wgpu::DeviceType::Cpu) {
         return None;
     }
@@ -72,12 +78,75 @@ fn picture(
     prepare(&mut harness);
     settle(&mut harness);
     harness.snapshot(name);
+    let errors = harness.take_snapshot_results().into_inner();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+/// Clicks something by its name.
+fn click(harness: &mut Harness<'_, Monitor>, name: &str) {
+    harness.get_by_label(name).click();
+    settle(harness);
 }
 
 /// The variants on Pong are in the plots, and one run is looked at.
 fn variants(harness: &mut Harness<'_, Monitor>) {
     for group in ["dqn · pong", "soft_entropy · pong"] {
-        harness.get_by_label(&format!("Plot all of {group}")).click();
-        settle(harness);
+        click(harness, &format!("Plot all of {group}"));
     }
+    smooth(harness);
+    harness
+        .get_by_role_and_label(Role::Row, "soft_entropy · pong · seed 1, running, 83 % done, return 17.82")
+        .click();
+    harness.remove_cursor();
+}
+
+/// Moves the slider a little.
+fn smooth(harness: &mut Harness<'_, Monitor>) {
+    let slider = harness.get_by_label("Smoothing").rect();
+    let at = slider.left_center() + (slider.right_center() - slider.left_center()) * 0.3;
+    harness.hover_at(at);
+    harness.drag_at(at);
+    harness.drop_at(at);
+    settle(harness);
+}
+
+/// Runs for themselves over time, with the pointer in a plot.
+fn single_runs(harness: &mut Harness<'_, Monitor>) {
+    click(harness, "Plot all of soft_entropy · pong");
+    click(harness, "Curves of: Runs");
+    click(harness, "Axis: Time");
+    click(harness, "Logarithmic axis of plot 2");
+    let plot = harness.get_by_label("Plot of mean_return 0").rect();
+    harness.hover_at(plot.left_top() + plot.size() * 0.513);
+}
+
+/// The difference of two variants instead of the loss.
+fn compare(harness: &mut Harness<'_, Monitor>) {
+    for group in ["dqn · pong", "soft_kl"] {
+        click(harness, &format!("Plot all of {group}"));
+    }
+    click(harness, "Band: 95 %");
+    click(harness, "Menu of plot 1");
+    harness.get_by_label_contains("Compare two curves").click();
+    settle(harness);
+    click(harness, "Add a plot");
+    harness.remove_cursor();
+}
+
+/// Four plots side by side.
+fn four_plots(harness: &mut Harness<'_, Monitor>) {
+    for group in ["dqn · pong", "soft_entropy · pong"] {
+        click(harness, &format!("Plot all of {group}"));
+    }
+    click(harness, "Add a plot");
+    click(harness, "Add a plot");
+    let plot = harness.get_by_label("Plot of mean_return 0").rect();
+    harness.hover_at(plot.left_top() + plot.size() * 0.6);
+}
+
+/// The sheet of keys.
+fn help(harness: &mut Harness<'_, Monitor>) {
+    harness.key_press(eframe::egui::Key::F1);
+    settle(harness);
+    harness.remove_cursor();
 }

@@ -5,6 +5,7 @@
 
 mod curves;
 mod runs;
+mod welcome;
 
 use eframe::egui::{Key, Ui};
 use serde::{Deserialize, Serialize};

@@ -90,7 +90,7 @@ fn visuals(palette: &Palette) -> Visuals {
         popup_shadow: shadow(12, if palette.dark { 110 } else { 36 }),
         indent_has_left_vline: false,
         slider_trailing_fill: true,
-        handle_shape: HandleShape::Circle,
+        handle_shape: HandleShape::Rect { aspect_ratio: 0.45 },
         ..base
     }
 }

@@ -158,10 +158,17 @@ pub fn laboratory() -> Recorded {
         sent: Vec::new(),
         notices: Vec::new(),
     };
-    let mut add = |names: (&str, &str, &str), seed: u64, state: RunState, share: f64, ends: (f64, f64), speed: f64| {
+    let mut add = |names: (&str, &str, &str),
+                   seed: u64,
+                   state: RunState,
+                   share: f64,
+                   ends: (f64, f64),
+                   speed: f64| {
         let id = recorded.runs.len() as u32;
-        let curves = curves(u64::from(id) * 31 + seed, (600.0 * share) as usize, share * 1e7, ends.0, ends.1, speed);
-        let mean = curves.series.get("mean_return").and_then(|series| series.buckets.last()).map_or(0.0, |b| b.mean);
+        let curves =
+            curves(u64::from(id) * 31 + seed, (600.0 * share) as usize, share * 1e7, ends.0, ends.1, speed);
+        let mean =
+            curves.series.get("mean_return").and_then(|series| series.buckets.last()).map_or(0.0, |b| b.mean);
         recorded.runs.push(Arc::new(info(id, names, seed, state, share, mean)));
         recorded.curves.insert(RunId(id), Arc::new(curves));
     };
@@ -172,12 +179,20 @@ pub fn laboratory() -> Recorded {
         add(("figure2", "dqn", "pong"), seed, RunState::Done, 1.0, pong(14.0), 11.0);
     }
     for seed in 0..5 {
-        let state = [RunState::Done, RunState::Running, RunState::Running, RunState::Evaluating, RunState::Failed];
+        let state =
+            [RunState::Done, RunState::Running, RunState::Running, RunState::Evaluating, RunState::Failed];
         let share = [1.0, 0.83, 0.81, 0.8, 0.44][seed as usize];
         add(("figure2", "soft_entropy", "pong"), seed, state[seed as usize], share, pong(19.0), 15.0);
     }
     for seed in 0..5 {
-        add(("figure2", "soft_kl", "breakout"), seed, RunState::Running, 0.37 - 0.01 * seed as f64, (1.7, 180.0), 7.0);
+        add(
+            ("figure2", "soft_kl", "breakout"),
+            seed,
+            RunState::Running,
+            0.37 - 0.01 * seed as f64,
+            (1.7, 180.0),
+            7.0,
+        );
     }
     for seed in 0..5 {
         add(("figure2", "soft_kl", "pong"), seed, RunState::Done, 1.0, pong(20.0), 18.0);
@@ -244,7 +259,15 @@ pub fn build(builder: egui_kittest::HarnessBuilder<Monitor>, source: Recorded) -
     builder
         .with_max_steps(40)
         .with_context_setup(|ctx| kelvin_monitor::theme::install(ctx))
-        .build_ui_state(|ui, monitor: &mut Monitor| monitor.show(ui), monitor)
+        .with_render_cursor(false)
+        .build_ui_state(
+            |ui, monitor: &mut Monitor| {
+                // All of the window, as the desktop's has no margin.
+                let whole = egui::UiBuilder::new().max_rect(ui.ctx().content_rect());
+                ui.scope_builder(whole, |ui| monitor.show(ui));
+            },
+            monitor,
+        )
 }
 
 /// Runs frames until nothing is left to compute.

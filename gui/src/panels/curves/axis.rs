@@ -7,8 +7,8 @@ use crate::format;
 
 /// Steps of time that people count in, seconds.
 const TIMES: [f64; 18] = [
-    1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0, 43_200.0, 86_400.0,
-    172_800.0, 604_800.0,
+    1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0,
+    43_200.0, 86_400.0, 172_800.0, 604_800.0,
 ];
 
 /// The name of an axis.
@@ -36,11 +36,30 @@ pub(super) fn x_value(axis: XAxis, x: f64) -> String {
     }
 }
 
-/// Marks of a time axis: at three of the steps that people count in.
-pub(super) fn time_steps(input: GridInput) -> [f64; 3] {
-    let first = TIMES.partition_point(|step| *step < input.base_step_size);
-    let step = |skip: usize| TIMES.get(first + skip).copied().unwrap_or(604_800.0 * 4f64.powi((first + skip) as i32 - 17));
-    [step(0), step(2), step(4)]
+/// Marks at round numbers: 1, 2 or 5 with zeros; `apart` is how many of the least steps lie between two.
+pub(super) fn round_steps(input: GridInput, apart: f64) -> [f64; 3] {
+    let least = input.base_step_size * apart;
+    let power = 10f64.powf(least.log10().floor());
+    let (step, parts) = match least / power {
+        digit if digit <= 1.0 => (power, 5.0),
+        digit if digit <= 2.0 => (2.0 * power, 4.0),
+        digit if digit <= 5.0 => (5.0 * power, 5.0),
+        _ => (10.0 * power, 5.0),
+    };
+    [step / parts, step, 10.0 * step]
+}
+
+/// Marks of a time axis, at steps that people count in; `apart` as in [`round_steps`].
+pub(super) fn time_steps(input: GridInput, apart: f64) -> [f64; 3] {
+    let least = input.base_step_size * apart;
+    let week = TIMES[TIMES.len() - 1];
+    let Some(place) = TIMES.iter().position(|step| *step >= least) else {
+        // Years of training go by powers of four weeks.
+        let step = week * 4f64.powf((least / week).log(4.0).ceil());
+        return [step / 4.0, step, 4.0 * step];
+    };
+    let below = TIMES[place.saturating_sub(2)];
+    [below, TIMES[place], TIMES.get(place + 3).copied().unwrap_or(4.0 * week)]
 }
 
 /// What stands at a mark of the vertical axis; a logarithmic one goes by exponents of ten.
@@ -59,7 +78,8 @@ pub(super) fn y_mark(mark: GridMark, log: bool) -> String {
 
 /// Marks of a logarithmic axis: every power of ten, and between them 2 to 9.
 pub(super) fn decades(input: GridInput) -> Vec<GridMark> {
-    let (from, to) = (input.bounds.0.floor() as i64, input.bounds.1.ceil() as i64);
+    let (low, high) = input.bounds;
+    let (from, to) = (low.floor() as i64, high.ceil() as i64);
     // On an axis of hundreds of decades, which happens while one zooms out, most have no mark.
     let every = ((to - from) / 40 + 1).max(1);
     let mut marks = Vec::new();
@@ -73,6 +93,7 @@ pub(super) fn decades(input: GridInput) -> Vec<GridMark> {
             }
         }
     }
+    marks.retain(|mark| (low..=high).contains(&mark.value));
     marks
 }
 
@@ -81,10 +102,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn steps_are_round() {
+        let steps = |base_step_size| round_steps(GridInput { bounds: (0.0, 1.0), base_step_size }, 5.0)[1];
+        for (least, wanted) in [(1.0, 5.0), (3.0, 20.0), (0.0001, 0.0005), (0.9, 5.0), (1e5, 5e5)] {
+            assert!((steps(least) / wanted - 1.0).abs() < 1e-9, "{least}: {}", steps(least));
+        }
+    }
+
+    #[test]
     fn times_are_round() {
-        let steps = |base_step_size| time_steps(GridInput { bounds: (0.0, 1.0), base_step_size });
-        assert_eq!(steps(100.0), [120.0, 600.0, 3600.0]);
-        assert!(steps(1e9)[0] >= 1e9 / 16.0);
+        let steps = |base_step_size| time_steps(GridInput { bounds: (0.0, 1.0), base_step_size }, 9.0);
+        assert_eq!(steps(100.0), [300.0, 1800.0, 10_800.0]);
+        let years = steps(1e9);
+        assert!(years[1] >= 9e9 && years.is_sorted(), "{years:?}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) struct Input {
     /// Whether far values are left out of the limits.
     pub ignore_outliers: bool,
     /// The curves.
-    pub series: Vec<Source>,
+    pub series: Arc<[Source]>,
     /// Instead of the curves: the first less the second.
     pub versus: Option<(SeriesKey, SeriesKey)>,
 }
@@ -64,7 +64,10 @@ impl PartialEq for Input {
     fn eq(&self, other: &Self) -> bool {
         let same = |a: &Source, b: &Source| {
             let runs = || a.runs.iter().zip(&b.runs);
-            a.key == b.key && a.name == b.name && a.runs.len() == b.runs.len() && runs().all(|(a, b)| Arc::ptr_eq(a, b))
+            a.key == b.key
+                && a.name == b.name
+                && a.runs.len() == b.runs.len()
+                && runs().all(|(a, b)| Arc::ptr_eq(a, b))
         };
         self.metric == other.metric
             && self.axis == other.axis
@@ -72,8 +75,9 @@ impl PartialEq for Input {
             && self.spread == other.spread
             && self.ignore_outliers == other.ignore_outliers
             && self.versus == other.versus
-            && self.series.len() == other.series.len()
-            && self.series.iter().zip(&other.series).all(|(a, b)| same(a, b))
+            && (Arc::ptr_eq(&self.series, &other.series)
+                || self.series.len() == other.series.len()
+                    && self.series.iter().zip(other.series.iter()).all(|(a, b)| same(a, b)))
     }
 }
 
@@ -152,7 +156,8 @@ impl Input {
 
     fn axis_end(&self) -> f64 {
         let all = self.series.iter().flat_map(|source| &source.runs);
-        let ends = all.filter_map(|curves| Some(curves.series.get(&self.metric)?.buckets.last()?.x(self.axis)));
+        let ends =
+            all.filter_map(|curves| Some(curves.series.get(&self.metric)?.buckets.last()?.x(self.axis)));
         ends.fold(0.0, f64::max)
     }
 
@@ -180,7 +185,15 @@ impl Input {
                 } else {
                     Vec::new()
                 };
-                Some(Line { key, name, xs, ys: band.center, raw, band: Some((band.low, band.high)), runs: band.runs })
+                Some(Line {
+                    key,
+                    name,
+                    xs,
+                    ys: band.center,
+                    raw,
+                    band: Some((band.low, band.high)),
+                    runs: band.runs,
+                })
             }
         }
     }
@@ -221,7 +234,8 @@ impl Input {
             if values_a.is_empty() || values_b.is_empty() {
                 continue;
             }
-            let statistic = |of: &[&[f64]]| middle(of[0]).unwrap_or(f64::NAN) - middle(of[1]).unwrap_or(f64::NAN);
+            let statistic =
+                |of: &[&[f64]]| middle(of[0]).unwrap_or(f64::NAN) - middle(of[1]).unwrap_or(f64::NAN);
             let interval = bootstrap.interval(&[&values_a, &values_b], statistic);
             line.xs.push(*x);
             line.ys.push(interval.estimate);
@@ -234,7 +248,8 @@ impl Input {
     }
 
     fn smoothed(&self, series: &Series, width: f64) -> (Vec<f64>, Vec<f64>) {
-        let known: Vec<&Bucket> = series.buckets.iter().filter(|bucket| bucket.x(self.axis).is_finite()).collect();
+        let known: Vec<&Bucket> =
+            series.buckets.iter().filter(|bucket| bucket.x(self.axis).is_finite()).collect();
         let xs: Vec<f64> = known.iter().map(|bucket| bucket.x(self.axis)).collect();
         let ys: Vec<f64> = known.iter().map(|bucket| bucket.mean).collect();
         let weights: Vec<f64> = known.iter().map(|bucket| f64::from(bucket.count)).collect();
@@ -244,9 +259,12 @@ impl Input {
 
     /// Places from the first value of any run to the last one.
     fn grid(&self, several: &[&Series]) -> Option<Vec<f64>> {
-        let ends = |bucket: Option<&Bucket>| bucket.map(|bucket| bucket.x(self.axis)).filter(|x| x.is_finite());
-        let first = several.iter().filter_map(|series| ends(series.buckets.first())).fold(f64::INFINITY, f64::min);
-        let last = several.iter().filter_map(|series| ends(series.buckets.last())).fold(f64::NEG_INFINITY, f64::max);
+        let ends =
+            |bucket: Option<&Bucket>| bucket.map(|bucket| bucket.x(self.axis)).filter(|x| x.is_finite());
+        let first =
+            several.iter().filter_map(|series| ends(series.buckets.first())).fold(f64::INFINITY, f64::min);
+        let last =
+            several.iter().filter_map(|series| ends(series.buckets.last())).fold(f64::NEG_INFINITY, f64::max);
         if first > last {
             return None;
         }
@@ -390,7 +408,8 @@ mod tests {
 
     #[test]
     fn seeds_have_a_mean_and_a_deviation_at_every_place_of_any() {
-        let drawing = input(Some(Spread::Std), &[&[&[(0.0, 0.0), (2.0, 2.0)], &[(0.0, 2.0), (1.0, 3.0)]]]).draw();
+        let drawing =
+            input(Some(Spread::Std), &[&[&[(0.0, 0.0), (2.0, 2.0)], &[(0.0, 2.0), (1.0, 3.0)]]]).draw();
         let line = &drawing.lines[0];
         assert_eq!(line.xs, [0.0, 1.0, 2.0]);
         assert_eq!(line.ys, [1.0, 2.0, 2.0], "the first run is 1 half-way, the second has ended at 2");
@@ -441,8 +460,10 @@ mod tests {
 
     #[test]
     fn the_difference_is_taken_where_both_are() {
-        let mut input =
-            input(Some(Spread::Interval), &[&[&[(0.0, 5.0), (10.0, 5.0)], &[(0.0, 7.0), (10.0, 7.0)]], &[&[(5.0, 1.0), (20.0, 1.0)]]]);
+        let mut input = input(
+            Some(Spread::Interval),
+            &[&[&[(0.0, 5.0), (10.0, 5.0)], &[(0.0, 7.0), (10.0, 7.0)]], &[&[(5.0, 1.0), (20.0, 1.0)]]],
+        );
         input.versus = Some((key(0), key(1)));
         let drawing = input.draw();
         let line = &drawing.lines[0];
@@ -463,7 +484,15 @@ mod tests {
 
     #[test]
     fn buckets_show_their_extremes() {
-        let bucket = |frames, count| Bucket { frames, updates: 0.0, wall_s: 0.0, min: -1.0, mean: 0.0, max: 2.0, count };
+        let bucket = |frames, count| Bucket {
+            frames,
+            updates: 0.0,
+            wall_s: 0.0,
+            min: -1.0,
+            mean: 0.0,
+            max: 2.0,
+            count,
+        };
         let points = zigzag(&[bucket(0.0, 5), bucket(1.0, 5), bucket(2.0, 1)], XAxis::Frames);
         assert_eq!(points, [[0.0, -1.0], [0.0, 2.0], [1.0, 2.0], [1.0, -1.0], [2.0, 0.0]]);
     }

@@ -21,6 +21,15 @@ pub(super) struct Value<'a> {
     pub value: f64,
     /// Its band there.
     pub band: Option<[f64; 2]>,
+    /// Runs that have a value there, where others have none any more.
+    pub of_fewer: Option<usize>,
+}
+
+/// How many runs a curve is made of at a place, if that is fewer than elsewhere.
+pub(super) fn fewer(line: &Line, x: f64) -> Option<usize> {
+    let place = line.xs.partition_point(|place| *place < x);
+    let here = *line.runs.get(place)?;
+    (here < line.runs.iter().copied().max()?).then_some(here)
 }
 
 /// The value of a curve at a place, and its band: on the straight line between two points. None outside of it.
@@ -44,7 +53,14 @@ pub(super) fn value_at(line: &Line, x: f64) -> Option<(f64, Option<[f64; 2]>)> {
 
 /// Draws the table inside a plot, on the side where the pointer is not. The largest value comes first; what does not fit is
 /// counted. `notes` stand below.
-pub(super) fn table(ui: &Ui, plot: Rect, pointer_x: f32, title: &str, mut values: Vec<Value<'_>>, notes: &[String]) {
+pub(super) fn table(
+    ui: &Ui,
+    plot: Rect,
+    pointer_x: f32,
+    title: &str,
+    mut values: Vec<Value<'_>>,
+    notes: &[String],
+) {
     let palette = Palette::of(ui);
     let painter = ui.painter().with_clip_rect(plot);
     values.sort_by(|a, b| b.value.total_cmp(&a.value));
@@ -56,8 +72,12 @@ pub(super) fn table(ui: &Ui, plot: Rect, pointer_x: f32, title: &str, mut values
     let rows: Vec<_> = values
         .iter()
         .map(|value| {
-            let band = value.band.map(|[low, high]| format!("[{}, {}]", format::number(low), format::number(high)));
-            let name = cut(value.name, 34);
+            let band =
+                value.band.map(|[low, high]| format!("[{}, {}]", format::number(low), format::number(high)));
+            let mut name = cut(value.name, 34);
+            if let Some(runs) = value.of_fewer {
+                name += &format!(" (of {runs})");
+            }
             (
                 layout(name, palette.text),
                 layout(format::number(value.value), palette.text),
@@ -80,13 +100,7 @@ pub(super) fn table(ui: &Ui, plot: Rect, pointer_x: f32, title: &str, mut values
     let area = vec2(width, ROW * lines as f32 + 2.0 * PAD);
     let left = if pointer_x > plot.center().x { plot.left() + PAD } else { plot.right() - PAD - area.x };
     let frame = Rect::from_min_size(pos2(left, plot.top() + PAD), area);
-    painter.rect(
-        frame,
-        6,
-        palette.panel.gamma_multiply(0.94),
-        Pen::new(1.0, palette.line),
-        StrokeKind::Inside,
-    );
+    painter.rect(frame, 6, palette.panel, Pen::new(1.0, palette.line), StrokeKind::Inside);
     let mut y = frame.top() + PAD + ROW / 2.0;
     let x = frame.left() + PAD;
     let put = |at: f32, y: f32, galley: std::sync::Arc<eframe::egui::Galley>, align: Align2| {
@@ -149,6 +163,15 @@ mod tests {
         for x in [-1.0, 15.0, 21.0] {
             assert_eq!(value_at(&line(), x), None, "{x}");
         }
+    }
+
+    #[test]
+    fn it_is_said_where_a_curve_is_of_fewer_runs() {
+        let line = Line { runs: vec![2, 2, 1], ..line() };
+        assert_eq!(
+            [0.0, 10.0, 10.1, 20.0, 21.0].map(|x| fewer(&line, x)),
+            [None, None, Some(1), Some(1), None]
+        );
     }
 
     #[test]

@@ -104,7 +104,8 @@ fn line_or_dot(piece: Vec<Pos2>, pen: Pen, shapes: &mut Vec<Shape>) {
 /// Points on the screen, in pieces without a gap.
 fn pieces(points: &[PlotPoint], transform: &PlotTransform) -> Vec<Vec<Pos2>> {
     let known = |point: &PlotPoint| !point.y.is_nan();
-    let together = points.chunk_by(|a, b| known(a) == known(b)).filter(|piece| piece.first().is_some_and(known));
+    let together =
+        points.chunk_by(|a, b| known(a) == known(b)).filter(|piece| piece.first().is_some_and(known));
     together.map(|piece| piece.iter().map(|point| transform.position_from_point(point)).collect()).collect()
 }
 
@@ -141,29 +142,24 @@ fn dashes(points: &[Pos2], (on, off): (f32, f32)) -> Vec<Vec<Pos2>> {
     let period = on + off;
     let mut found = Vec::new();
     let mut dash: Vec<Pos2> = Vec::new();
-    let is_on = |x: f32| (x - first.x).rem_euclid(period) < on;
     for pair in points.windows(2) {
         let (from, to) = (pair[0], pair[1]);
-        if dash.is_empty() && is_on(from.x) {
-            dash.push(from);
-        }
-        let at = |x: f32| pos2(x, from.y + (to.y - from.y) * ((x - from.x) / (to.x - from.x)));
+        let at = |x: f32| match to.x - from.x {
+            0.0 => from,
+            width => pos2(x, from.y + (to.y - from.y) * ((x - from.x) / width)),
+        };
         let mut x = from.x;
-        loop {
+        while x < to.x || x == from.x {
             let phase = (x - first.x).rem_euclid(period);
             let lit = phase < on;
-            // Always ahead by something, though rounding would have it otherwise.
-            let next = x + (if lit { on - phase } else { period - phase }).max(0.01);
-            if next >= to.x {
-                break;
-            }
-            x = next;
-            if lit {
+            if lit && dash.is_empty() {
+                dash.push(at(x));
+            } else if !lit && !dash.is_empty() {
                 dash.push(at(x));
                 found.push(std::mem::take(&mut dash));
-            } else {
-                dash.push(at(x));
             }
+            // Always ahead by something, though rounding would have it otherwise.
+            x += (if lit { on - phase } else { period - phase }).max(0.01);
         }
         if !dash.is_empty() {
             dash.push(to);
@@ -190,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_wild_line_has_no_more_dashes_than_a_flat_one() {
-        let wild: Vec<Pos2> = (0..600).map(|x| pos2(x as f32, if x % 2 == 0 { 0.0 } else { 500.0 })).collect();
+        let wild: Vec<Pos2> =
+            (0..600).map(|x| pos2(x as f32, if x % 2 == 0 { 0.0 } else { 500.0 })).collect();
         let flat = [pos2(0.0, 0.0), pos2(599.0, 0.0)];
         assert_eq!(dashes(&wild, DASHES).len(), dashes(&flat, DASHES).len());
         let points: usize = dashes(&wild, DASHES).iter().map(Vec::len).sum();

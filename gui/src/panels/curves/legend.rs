@@ -1,6 +1,8 @@
 //! The names of the curves. A click shows one alone, with Ctrl it hides or shows it.
 
-use eframe::egui::{FontId, Painter, Rect, Role, ScrollArea, Sense, Stroke as Pen, Ui, WidgetInfo, pos2, vec2};
+use eframe::egui::{
+    FontId, Painter, Rect, Role, ScrollArea, Sense, Stroke as Pen, Ui, WidgetInfo, pos2, vec2,
+};
 
 use super::series::SeriesOf;
 use super::visibility::Visibility;
@@ -32,7 +34,8 @@ pub(super) fn show(
                 let count = if one.runs.len() > 1 { format!("  {}", one.runs.len()) } else { String::new() };
                 let font = FontId::proportional(size::BODY);
                 let name = ui.painter().layout_no_wrap(one.name.clone(), font, color);
-                let count = ui.painter().layout_no_wrap(count, FontId::proportional(size::SMALL), palette.weak);
+                let count =
+                    ui.painter().layout_no_wrap(count, FontId::proportional(size::SMALL), palette.weak);
                 let width = SAMPLE + 3.0 * space::S + name.size().x + count.size().x;
                 let (rect, response) = ui.allocate_exact_size(vec2(width, HEIGHT), Sense::click());
                 response.widget_info(|| {
@@ -49,8 +52,13 @@ pub(super) fn show(
                 ui.painter().galley(at, name, color);
                 let at = pos2(end, rect.center().y - count.size().y / 2.0 + 0.5);
                 ui.painter().galley(at, count, palette.weak);
-                let hint = if one.runs.len() > 1 { format!("{} runs", one.runs.len()) } else { "one run".to_owned() };
-                let response = response.on_hover_text(format!("{hint}. Click: alone; Ctrl click: hide or show"));
+                let hint = if one.runs.len() > 1 {
+                    format!("{} runs", one.runs.len())
+                } else {
+                    "one run".to_owned()
+                };
+                let response =
+                    response.on_hover_text(format!("{hint}. Click: alone; Ctrl click: hide or show"));
                 if response.clicked() {
                     if ui.input(|input| input.modifiers.command) {
                         visibility.toggle(&one.key, &keys);

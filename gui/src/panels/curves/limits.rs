@@ -13,7 +13,9 @@ pub(super) fn limits(values: &[f64], ignore_outliers: bool) -> Option<[f64; 2]> 
     if ignore_outliers {
         return Some([quantile(&finite, OUTSIDE)?, quantile(&finite, 1.0 - OUTSIDE)?]);
     }
-    let ends = finite.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+    let ends = finite
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
     (ends.0 <= ends.1).then_some([ends.0, ends.1])
 }
 

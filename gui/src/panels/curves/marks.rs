@@ -66,7 +66,11 @@ fn place(curves: &Curves, update: f64, axis: XAxis) -> Option<f64> {
         Some(before) => (before.updates, before.x(axis)),
         None => (0.0, 0.0),
     };
-    let share = if after.updates > from_update { (update - from_update) / (after.updates - from_update) } else { 1.0 };
+    let share = if after.updates > from_update {
+        (update - from_update) / (after.updates - from_update)
+    } else {
+        1.0
+    };
     Some(from_x + share.clamp(0.0, 1.0) * (after.x(axis) - from_x))
 }
 
@@ -96,7 +100,11 @@ mod tests {
 
     #[test]
     fn changes_lie_between_points() {
-        let events = [event("reload", 15, "{}"), event("checkpoint", 16, "{}"), event("params", 5, r#"{"source": "control.toml", "params": {"tau": 0.05}}"#)];
+        let events = [
+            event("reload", 15, "{}"),
+            event("checkpoint", 16, "{}"),
+            event("params", 5, r#"{"source": "control.toml", "params": {"tau": 0.05}}"#),
+        ];
         let found = marks(&events, &curves(), XAxis::Frames);
         assert_eq!(found.iter().map(|mark| mark.x).collect::<Vec<_>>(), [2000.0, 500.0]);
         assert_eq!(found[1].text, "parameters changed at update 5\ntau = 0.05\nby control.toml");

@@ -23,14 +23,17 @@ pub(super) fn names<'a>(curves: impl Iterator<Item = &'a Arc<Curves>>) -> Vec<Ar
 
 /// A button with a metric's name, and under it a list with a search field; what was chosen from it.
 pub(super) fn picker(ui: &mut Ui, label: &str, text: RichText, names: &[Arc<str>]) -> Option<Arc<str>> {
-    let button = ui.add(Button::new((text, RichText::new(icon(Icon::ChevronDown)))).frame_when_inactive(false));
+    let button =
+        ui.add(Button::new((text, RichText::new(icon(Icon::ChevronDown)))).frame_when_inactive(false));
     button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, label));
     let search_id = button.id.with("search");
     let mut chosen = None;
     egui::Popup::menu(&button).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
         ui.set_width(260.0);
         let mut search: String = ui.data(|data| data.get_temp(search_id)).unwrap_or_default();
-        let field = ui.add(TextEdit::singleline(&mut search).hint_text("Search the metrics").desired_width(f32::INFINITY));
+        let field = ui.add(
+            TextEdit::singleline(&mut search).hint_text("Search the metrics").desired_width(f32::INFINITY),
+        );
         field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::SearchInput, true, "Search the metrics"));
         if button.clicked() {
             search.clear();

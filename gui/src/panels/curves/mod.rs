@@ -23,10 +23,9 @@ use std::sync::Arc;
 use eframe::egui::{self, Align, Color32, RichText, ScrollArea, Ui, vec2};
 use serde::{Deserialize, Serialize};
 
-use super::Shared;
+use super::{Shared, welcome};
 use crate::colors::SeriesKey;
 use crate::data::{RunId, RunInfo, XAxis};
-use crate::source::Source as _;
 use crate::theme::{self, Icon, Palette, icon, space};
 use crate::widgets::{empty, icon_button};
 use drawing::{Drawing, Input, Source, Spread};
@@ -154,7 +153,8 @@ impl CurvesPanel {
         let axis = self.settings.axis;
         let mut found = Vec::new();
         for run in runs.iter().take(MARKED) {
-            if let (Some(events), Some(curves)) = (shared.source.events(run.id), shared.source.curves(run.id)) {
+            if let (Some(events), Some(curves)) = (shared.source.events(run.id), shared.source.curves(run.id))
+            {
                 found.extend(marks::marks(events, curves, axis).into_iter().map(|mark| (run.id, mark)));
             }
         }
@@ -173,8 +173,16 @@ impl CurvesPanel {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, shared: &mut Shared<'_>) {
         self.export.poll(shared.notices);
+        if shared.source.listed() && shared.source.runs().is_empty() {
+            welcome::show(ui, &shared.source.root().display().to_string());
+            return;
+        }
         if self.arranged.series.is_empty() {
-            empty(ui, "No run is chosen", "Click a run in the list, or tick the runs and groups that are to be compared.");
+            empty(
+                ui,
+                "No run is chosen",
+                "Click a run in the list, or tick the runs and groups that are to be compared.",
+            );
             return;
         }
         self.toolbar(ui);
@@ -215,8 +223,12 @@ impl CurvesPanel {
             return;
         }
         let inputs: Vec<Input> = self.settings.plots.iter().map(|plot| self.input(plot)).collect();
-        let drawings: Vec<Arc<Drawing>> =
-            self.states.iter_mut().zip(inputs).map(|(state, input)| state.cached.get(ui.ctx(), input)).collect();
+        let drawings: Vec<Arc<Drawing>> = self
+            .states
+            .iter_mut()
+            .zip(inputs)
+            .map(|(state, input)| state.cached.get(ui.ctx(), input))
+            .collect();
         let extents = drawings.iter().filter_map(|drawing| drawing.x);
         let whole = extents.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]).unwrap_or([0.0, 1.0]);
         let palette = Palette::of(ui);
@@ -253,7 +265,7 @@ impl CurvesPanel {
                                     if self.plot_header(ui, index, &drawings[index]) {
                                         removed = Some(index);
                                     }
-                                    let height = row_height - ui.min_size().y - 26.0;
+                                    let height = row_height - ui.min_size().y - 2.0;
                                     let plot = &self.settings.plots[index];
                                     let is_return = plot.versus.is_none() && plot.metric.ends_with("return");
                                     let mut look = Look {
@@ -286,7 +298,10 @@ impl CurvesPanel {
             }
         });
         let pointer = ui.input(|input| input.pointer.hover_pos());
-        if !pointer.is_some_and(|at| area.contains(at)) && self.cursor.take().is_some() && hovered_before.is_some() {
+        if !pointer.is_some_and(|at| area.contains(at))
+            && self.cursor.take().is_some()
+            && hovered_before.is_some()
+        {
             ui.ctx().request_repaint();
         }
         if let Some(index) = removed {
@@ -306,12 +321,13 @@ impl CurvesPanel {
     /// The line above a plot: which metric, and what can be done with it. Whether it is to be taken away.
     fn plot_header(&mut self, ui: &mut Ui, index: usize, drawing: &Arc<Drawing>) -> bool {
         let palette = Palette::of(ui);
-        let names = &self.arranged.names;
         let mut removed = false;
         ui.horizontal(|ui| {
             let plot = &mut self.settings.plots[index];
             let title = RichText::new(&*plot.metric).color(palette.text);
-            if let Some(metric) = metrics::picker(ui, &format!("Metric of plot {}", index + 1), title, names) {
+            if let Some(metric) =
+                metrics::picker(ui, &format!("Metric of plot {}", index + 1), title, &self.arranged.names)
+            {
                 plot.metric = metric;
                 self.states[index].reset();
             }
@@ -326,11 +342,18 @@ impl CurvesPanel {
                 self.plot_menu(ui, index, drawing);
                 let moved = self.states[index].is_moved() || self.x.is_some();
                 let plot = &mut self.settings.plots[index];
-                let log = toolbar::toggle(ui, &mut plot.log, "log", &format!("Logarithmic axis of plot {}", index + 1));
+                let log = toolbar::toggle(
+                    ui,
+                    &mut plot.log,
+                    "log",
+                    &format!("Logarithmic axis of plot {}", index + 1),
+                );
                 if log {
                     self.states[index].reset();
                 }
-                if moved && icon_button(ui, Icon::Maximize, &format!("Show all of plot {}", index + 1)).clicked() {
+                if moved
+                    && icon_button(ui, Icon::Maximize, &format!("Show all of plot {}", index + 1)).clicked()
+                {
                     self.states[index].reset();
                     self.x = None;
                 }
@@ -349,10 +372,7 @@ impl CurvesPanel {
             let text = if comparing { "Show the curves again" } else { "Compare two curves" };
             let text = format!("{}  {text}", icon(Icon::GitCompareArrows));
             if ui.add_enabled(several || comparing, egui::Button::new(text)).clicked() {
-                plot.versus = match (comparing, self.arranged.series.as_slice()) {
-                    (false, [a, b, ..]) => Some((a.name.clone(), b.name.clone())),
-                    _ => None,
-                };
+                plot.versus = if comparing { None } else { series::pair(&self.arranged.series) };
                 self.states[index].reset();
             }
             ui.separator();
@@ -414,7 +434,13 @@ fn verdict(ui: &mut Ui, drawing: &Drawing, axis: XAxis) {
     let number = crate::format::number;
     let mut text = format!("{} at {}", number(*value), axis::x_value(axis, *x));
     if let Some((Some(low), Some(high))) = line.band.as_ref().map(|(low, high)| (low.last(), high.last())) {
-        text = format!("{} [{}, {}] at {}", number(*value), number(*low), number(*high), axis::x_value(axis, *x));
+        text = format!(
+            "{} [{}, {}] at {}",
+            number(*value),
+            number(*low),
+            number(*high),
+            axis::x_value(axis, *x)
+        );
     }
     ui.add(egui::Label::new(RichText::new(text).color(palette.weak)).truncate())
         .on_hover_text("The difference and its 95 % bootstrap interval, from drawing the seeds of each");

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use eframe::egui::{
-    self, Align2, Color32, FontId, Rect, Shape, Stroke as Pen, Ui, Vec2b, pos2, vec2,
-};
-use egui_plot::{Plot, PlotPoint, PlotTransform, log_grid_spacer, uniform_grid_spacer};
+use eframe::egui::{self, Align2, Color32, FontId, Rect, Shape, Stroke as Pen, Ui, Vec2b, pos2, vec2};
+use egui_plot::{Plot, PlotPoint, PlotTransform, uniform_grid_spacer};
 
 use super::axis;
 use super::drawing::{Drawing, Line};
@@ -105,9 +103,9 @@ impl PlotState {
             .collect();
         let axis = look.axis;
         let spacer = if axis == XAxis::WallTime {
-            uniform_grid_spacer(axis::time_steps)
+            uniform_grid_spacer(|input| axis::time_steps(input, 9.0))
         } else {
-            log_grid_spacer(10)
+            uniform_grid_spacer(|input| axis::round_steps(input, 9.0))
         };
         let mut plot = Plot::new(name)
             .height(height)
@@ -120,20 +118,23 @@ impl PlotState {
             .auto_bounds(false)
             .y_axis_min_width(NUMBERS)
             .grid_spacing(8.0..=140.0)
-            .grid_color(palette.text.gamma_multiply(if palette.dark { 0.22 } else { 0.2 }))
+            .grid_color(palette.text.gamma_multiply(0.16))
             .x_grid_spacer(spacer)
             .x_axis_formatter(move |mark, _| axis::x_mark(axis, mark))
             .y_axis_formatter(move |mark, _| axis::y_mark(mark, log));
-        if log {
-            plot = plot.y_grid_spacer(axis::decades);
-        }
+        plot = if log {
+            plot.y_grid_spacer(axis::decades)
+        } else {
+            plot.y_grid_spacer(uniform_grid_spacer(|input| axis::round_steps(input, 5.0)))
+        };
         let shown = plot.show(ui, |plot| {
             plot.set_plot_bounds_x(x[0]..=x[1]);
             plot.set_plot_bounds_y(y[0]..=y[1]);
             plot.add(Ink::new(stroked));
         });
         let (response, transform) = (shown.response, shown.transform);
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, format!("Plot of {name}")));
+        response
+            .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, format!("Plot of {name}")));
         self.rect = Some(response.rect.expand2(vec2(NUMBERS, 22.0)));
         self.follow(&response, &transform, x, y, look);
         let painter = ui.painter().with_clip_rect(response.rect);
@@ -167,7 +168,8 @@ impl PlotState {
         // Bounds come back as they were set; a drag or a zoom is another number.
         let is_moved = |now: [f64; 2], was: [f64; 2]| {
             let little = 1e-9 * (was[1] - was[0]);
-            now.iter().zip(was).any(|(now, was)| (now - was).abs() > little) && now.iter().all(|end| end.is_finite())
+            now.iter().zip(was).any(|(now, was)| (now - was).abs() > little)
+                && now.iter().all(|end| end.is_finite())
         };
         if is_moved(now(0), x) {
             *look.x = Some(now(0));
@@ -209,23 +211,30 @@ fn draw_references(
     for reference in references {
         let value = if log && reference.value <= 0.0 { continue } else { reference.value };
         let y = transform.position_from_point_y(if log { value.log10() } else { value });
-        let text = format!("{} {}", reference.name, format::number(reference.value));
+        let text = format!("{} {}", reference.name, format::score(reference.value));
         if y < frame.top() {
             above.push(text);
         } else if y > frame.bottom() {
             below.push(text);
         } else {
             let line = [pos2(frame.left(), y), pos2(frame.right(), y)];
-            painter.extend(Shape::dashed_line(&line, Pen::new(1.0, palette.weak.gamma_multiply(0.8)), 4.0, 4.0));
+            painter.extend(Shape::dashed_line(
+                &line,
+                Pen::new(1.0, palette.weak.gamma_multiply(0.8)),
+                4.0,
+                4.0,
+            ));
             let galley = painter.layout_no_wrap(text, font.clone(), palette.weak);
-            // Above its line, or below it where another name stands already.
-            let over = Rect::from_min_size(pos2(frame.left() + 6.0, y - 1.0 - galley.size().y), galley.size());
-            let under = over.translate(vec2(0.0, galley.size().y + 2.0));
-            let beside = over.translate(vec2(110.0, 0.0));
-            let free = |place: &&Rect| {
-                frame.contains_rect(**place) && !taken.iter().any(|other| other.intersects(**place))
+            // Above its line or below it, and further on where another name stands already.
+            let places = (0..4).flat_map(|column| {
+                let left = frame.left() + 6.0 + 104.0 * column as f32;
+                [y - 1.0 - galley.size().y, y + 2.0]
+                    .map(|top| Rect::from_min_size(pos2(left, top), galley.size()))
+            });
+            let free = |place: &Rect| {
+                frame.contains_rect(*place) && !taken.iter().any(|other| other.intersects(*place))
             };
-            let place = *[&over, &under, &beside].into_iter().find(free).unwrap_or(&&over);
+            let Some(place) = places.into_iter().find(free) else { continue };
             painter.rect_filled(place.expand2(vec2(2.0, 0.0)), 2, palette.panel.gamma_multiply(0.75));
             taken.push(place);
             painter.galley(place.min, galley, palette.weak);
@@ -277,7 +286,11 @@ fn crosshair(
     let Some(x) = *look.cursor else { return };
     let painter = ui.painter().with_clip_rect(response.rect);
     let at = transform.position_from_point_x(x);
-    painter.vline(at.round() + 0.5, transform.frame().y_range(), Pen::new(1.0, palette.weak.gamma_multiply(0.7)));
+    painter.vline(
+        at.round() + 0.5,
+        transform.frame().y_range(),
+        Pen::new(1.0, palette.weak.gamma_multiply(0.7)),
+    );
     let color = |line: &Line| {
         if zero { palette.accent } else { theme::stroke(look.colors.number(&line.key), palette.dark).0 }
     };
@@ -285,7 +298,8 @@ fn crosshair(
     let found: Vec<Value<'_>> = visible
         .filter_map(|line| {
             let (value, band) = hover::value_at(line, x)?;
-            Some(Value { name: &line.name, color: color(line), value, band })
+            let of_fewer = hover::fewer(line, x);
+            Some(Value { name: &line.name, color: color(line), value, band, of_fewer })
         })
         .collect();
     if let Some(pointer) = pointer {

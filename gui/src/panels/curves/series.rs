@@ -37,8 +37,11 @@ pub(super) fn series(runs: &[Arc<RunInfo>], grouping: Grouping) -> Vec<SeriesOf>
     let with_label = differs(|run| &run.label) || !(with_env || with_experiment);
     let name = |run: &RunInfo| {
         let parts = [(with_experiment, &run.experiment), (with_label, &run.label), (with_env, &run.env)];
-        let parts: Vec<&str> =
-            parts.into_iter().filter(|(with, part)| *with && !part.is_empty()).map(|(_, part)| &**part).collect();
+        let parts: Vec<&str> = parts
+            .into_iter()
+            .filter(|(with, part)| *with && !part.is_empty())
+            .map(|(_, part)| &**part)
+            .collect();
         if parts.is_empty() { run.label.to_string() } else { parts.join(" · ") }
     };
     let mut found: Vec<SeriesOf> = Vec::new();
@@ -59,6 +62,18 @@ pub(super) fn series(runs: &[Arc<RunInfo>], grouping: Grouping) -> Vec<SeriesOf>
     }
     tell_apart(&mut found, runs);
     found
+}
+
+/// The names of the first two curves that can be compared: of one game, if there are such.
+pub(super) fn pair(series: &[SeriesOf]) -> Option<(String, String)> {
+    let game = |one: &SeriesOf| match &one.key {
+        SeriesKey::Variant { env, .. } => Some(env.clone()),
+        SeriesKey::Run(_) => None,
+    };
+    let pairs =
+        || series.iter().enumerate().flat_map(|(index, a)| series[index + 1..].iter().map(move |b| (a, b)));
+    let (a, b) = pairs().find(|(a, b)| game(a) == game(b)).or_else(|| pairs().next())?;
+    Some((a.name.clone(), b.name.clone()))
 }
 
 /// Names that stand for several curves get the folder too.
@@ -102,7 +117,8 @@ mod tests {
 
     #[test]
     fn seeds_of_a_variant_are_one_curve() {
-        let runs = [run(0, "", "dqn", "pong", 0), run(1, "", "dqn", "pong", 1), run(2, "", "soft", "pong", 0)];
+        let runs =
+            [run(0, "", "dqn", "pong", 0), run(1, "", "dqn", "pong", 1), run(2, "", "soft", "pong", 0)];
         assert_eq!(names(&runs, Grouping::Variants), [("dqn".into(), 2), ("soft".into(), 1)]);
         let each = [("dqn · 0".into(), 1), ("dqn · 1".into(), 1), ("soft · 0".into(), 1)];
         assert_eq!(names(&runs, Grouping::Runs), each);
@@ -115,6 +131,16 @@ mod tests {
         let runs = [run(0, "a", "dqn", "pong", 0), run(1, "a", "dqn", "breakout", 0)];
         assert_eq!(names(&runs, Grouping::Variants), [("pong".into(), 1), ("breakout".into(), 1)]);
         assert_eq!(names(&runs[..1], Grouping::Variants), [("dqn".into(), 1)]);
+    }
+
+    #[test]
+    fn what_is_compared_is_of_one_game() {
+        let runs =
+            [run(0, "", "dqn", "pong", 0), run(1, "", "dqn", "qbert", 0), run(2, "", "soft", "qbert", 0)];
+        let all = series(&runs, Grouping::Variants);
+        assert_eq!(pair(&all), Some(("dqn · qbert".into(), "soft · qbert".into())));
+        assert_eq!(pair(&all[..2]), Some(("dqn · pong".into(), "dqn · qbert".into())));
+        assert_eq!(pair(&all[..1]), None);
     }
 
     #[test]

@@ -61,7 +61,8 @@ fn view(line: &Line, x: [f64; 2], columns: usize, log: bool) -> ViewLine {
         true => f64::NAN,
         false => value,
     };
-    let points: Vec<PlotPoint> = line.xs.iter().zip(&line.ys).map(|(x, y)| PlotPoint::new(*x, place(*y))).collect();
+    let points: Vec<PlotPoint> =
+        line.xs.iter().zip(&line.ys).map(|(x, y)| PlotPoint::new(*x, place(*y))).collect();
     let raw: Vec<PlotPoint> = line.raw.iter().map(|[x, y]| PlotPoint::new(*x, place(*y))).collect();
     let mut band = Vec::new();
     if let Some((low, high)) = &line.band {

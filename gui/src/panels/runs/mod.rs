@@ -156,6 +156,10 @@ impl RunsPanel {
                 ui.label(RichText::new("Reading folders …").color(palette.weak));
                 return;
             }
+            if shared.source.runs().is_empty() {
+                ui.label(RichText::new("No runs yet").color(palette.weak));
+                return;
+            }
             ui.label(RichText::new("No run fits the search").color(palette.weak));
             if ui.button("Clear the search").clicked() {
                 self.settings.filter.clear();

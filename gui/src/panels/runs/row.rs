@@ -263,7 +263,7 @@ fn cell(painter: &Painter, palette: &Palette, column: SortBy, place: Rect, run: 
         }
         SortBy::Return => {
             if let Some(mean_return) = run.progress.mean_return {
-                number(format::number(mean_return));
+                number(format::score(mean_return));
             }
         }
     }
@@ -301,7 +301,7 @@ fn spoken(run: &RunInfo) -> String {
         text += &format!(", {:.0} % done", (100.0 * share).floor());
     }
     if let Some(mean_return) = run.progress.mean_return {
-        text += &format!(", return {}", format::number(mean_return));
+        text += &format!(", return {}", format::score(mean_return));
     }
     if let Some(warning) = &run.warning {
         text += &format!(", warning: {warning}");
