@@ -91,6 +91,11 @@ impl Monitor {
         &self.selection
     }
 
+    /// Which runs are chosen, to be changed.
+    pub fn selection_mut(&mut self) -> &mut Selection {
+        &mut self.selection
+    }
+
     /// What the panels keep.
     pub fn panels(&mut self) -> &mut Panels {
         &mut self.panels

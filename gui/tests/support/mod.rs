@@ -27,6 +27,8 @@ pub struct Recorded {
     pub focus: Option<RunId>,
     pub sent: Vec<(RunId, Command)>,
     pub notices: Vec<Notice>,
+    /// Snapshots of a run that it has by turns, a new one with every look.
+    pub goes_on: Option<(RunId, [Arc<Curves>; 2])>,
 }
 
 impl Source for Recorded {
@@ -34,6 +36,11 @@ impl Source for Recorded {
         &self.root
     }
     fn poll(&mut self) -> bool {
+        if let Some((run, snapshots)) = &mut self.goes_on {
+            snapshots.swap(0, 1);
+            self.curves.insert(*run, snapshots[0].clone());
+            return true;
+        }
         std::mem::take(&mut self.fresh)
     }
     fn listed(&self) -> bool {
@@ -44,6 +51,7 @@ impl Source for Recorded {
     }
     fn plot(&mut self, runs: &[RunId]) {
         self.plotted = runs.to_vec();
+        self.fresh = true;
     }
     fn curves(&self, id: RunId) -> Option<&Arc<Curves>> {
         self.plotted.contains(&id).then(|| self.curves.get(&id))?
@@ -108,7 +116,7 @@ pub fn curves(seed: u64, points: usize, total_frames: f64, from: f64, to: f64, s
         };
         push("episode_return", episode);
         push("mean_return", mean);
-        let spike = if point % 97 == 50 { 30.0 } else { 1.0 };
+        let spike = if point % 211 == 150 { 5.0 } else { 1.0 };
         push("loss", 0.004 * spike * (1.0 + 0.4 * noise.next()) * (1.3 - share));
         push("td_abs", 0.05 * (1.0 + 0.3 * noise.next()) * (1.5 - share));
         push("epsilon", (1.0 - share * 5.0).max(0.01));
@@ -157,6 +165,7 @@ pub fn laboratory() -> Recorded {
         focus: None,
         sent: Vec::new(),
         notices: Vec::new(),
+        goes_on: None,
     };
     let mut add = |names: (&str, &str, &str),
                    seed: u64,
@@ -228,8 +237,8 @@ pub fn nothing() -> Recorded {
     recorded
 }
 
-/// So many runs of all states, with few points each.
-pub fn crowd(count: u32) -> Recorded {
+/// So many runs of a sweep, the first fifty with curves of so many points.
+pub fn crowd(count: u32, points: usize) -> Recorded {
     let mut recorded = nothing();
     recorded.curves.clear();
     const LABELS: [&str; 5] = ["dqn", "double_dqn", "soft_kl", "soft_entropy", "munchausen"];
@@ -239,6 +248,11 @@ pub fn crowd(count: u32) -> Recorded {
         let names = ("sweep", LABELS[place / GAMES.len() % LABELS.len()], GAMES[place % GAMES.len()]);
         let seed = u64::from(id % 5 + 5 * (id / 100));
         recorded.runs.push(Arc::new(info(id, names, seed, RunState::Running, 0.5, f64::from(id % 30))));
+    }
+    for run in recorded.runs.iter().take(50) {
+        let seed = u64::from(run.id.0);
+        let learned = curves(seed, points, 1e7, -20.7, 10.0 + (seed % 10) as f64, 8.0 + (seed % 7) as f64);
+        recorded.curves.insert(run.id, Arc::new(learned));
     }
     recorded.runs.sort_by(|a, b| {
         let key = |run: &RunInfo| (run.label.clone(), run.env.clone(), run.seed);

@@ -1,10 +1,13 @@
-//! What a plot draws with: lines, bands and dashes, straight from points to shapes.
+//! What a plot draws with: lines and bands, straight from points to triangles, which are kept as long as nothing moves.
+//!
+//! A general painter would do the same from shapes, for every frame anew and at ten times the price.
 
-use std::ops::RangeInclusive;
+use std::sync::Arc;
 
-use eframe::egui::{Color32, Mesh, Pos2, Shape, Stroke as Pen, Ui, pos2};
-use egui_plot::{PlotBounds, PlotGeometry, PlotItem, PlotItemBase, PlotPoint, PlotTransform};
+use eframe::egui::{Color32, Mesh, Pos2, Rect, Vec2, pos2};
+use egui_plot::{PlotPoint, PlotTransform};
 
+use super::drawing::Drawing;
 use super::view::ViewLine;
 use crate::theme::Stroke;
 
@@ -12,10 +15,11 @@ use crate::theme::Stroke;
 const DASHES: (f32, f32) = (9.0, 5.0);
 const DOTS: (f32, f32) = (2.5, 3.5);
 
-/// A curve, and how it is to look.
-pub(super) struct Stroked<'a> {
-    /// Its points.
-    pub view: &'a ViewLine,
+/// How a curve looks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Look {
+    /// Its place among the lines of the drawing.
+    pub line: usize,
     /// Its colour.
     pub color: Color32,
     /// How it is drawn.
@@ -26,79 +30,85 @@ pub(super) struct Stroked<'a> {
     pub opacity: f32,
 }
 
-/// All curves of a plot as one item, in the order in which they are drawn.
-pub(super) struct Ink<'a> {
-    base: PlotItemBase,
-    curves: Vec<Stroked<'a>>,
+/// What the triangles follow from.
+#[derive(PartialEq)]
+struct Of {
+    drawing: *const Drawing,
+    looks: Vec<Look>,
+    bounds: [[f64; 2]; 2],
+    frame: Rect,
+    pixels_per_point: f32,
+    log: bool,
 }
 
-impl<'a> Ink<'a> {
-    /// The curves of a plot.
-    pub fn new(curves: Vec<Stroked<'a>>) -> Self {
-        Self { base: PlotItemBase::new("curves".to_owned()), curves }
+/// The triangles of a plot.
+#[derive(Default)]
+pub(super) struct Ink {
+    of: Option<Of>,
+    /// Held so that its address stays its own.
+    drawing: Arc<Drawing>,
+    mesh: Arc<Mesh>,
+}
+
+impl Ink {
+    /// The curves of a plot, in the order in which they are drawn: `views` are all lines of the drawing, `looks` those that
+    /// are shown.
+    pub fn mesh(
+        &mut self,
+        drawing: &Arc<Drawing>,
+        views: &[ViewLine],
+        looks: Vec<Look>,
+        transform: &PlotTransform,
+        pixels_per_point: f32,
+        log: bool,
+    ) -> Arc<Mesh> {
+        let bounds = [transform.bounds().min(), transform.bounds().max()];
+        let frame = *transform.frame();
+        let of = Of { drawing: Arc::as_ptr(drawing), looks, bounds, frame, pixels_per_point, log };
+        if self.of.as_ref() != Some(&of) {
+            self.mesh = Arc::new(draw(views, &of.looks, transform, 1.0 / pixels_per_point));
+            self.drawing = drawing.clone();
+            self.of = Some(of);
+        }
+        self.mesh.clone()
     }
 }
 
-impl PlotItem for Ink<'_> {
-    fn shapes(&self, _ui: &Ui, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
-        for curve in &self.curves {
-            band(curve, transform, shapes);
+fn draw(views: &[ViewLine], looks: &[Look], transform: &PlotTransform, feather: f32) -> Mesh {
+    let mut mesh = Mesh::default();
+    let shown = || looks.iter().filter_map(|look| Some((look, views.get(look.line)?)));
+    for (look, view) in shown() {
+        band(&mut mesh, view, look.color.gamma_multiply(0.16 * look.opacity), transform);
+    }
+    for (look, view) in shown() {
+        let faint = look.color.gamma_multiply(0.28 * look.opacity);
+        for piece in pieces(&view.raw, transform) {
+            line(&mut mesh, &piece, 1.0, faint, feather);
         }
-        for curve in &self.curves {
-            let faint = curve.color.gamma_multiply(0.28 * curve.opacity);
-            for piece in pieces(&curve.view.raw, transform) {
-                shapes.push(Shape::line(piece, Pen::new(1.0, faint)));
+    }
+    for (look, view) in shown() {
+        let color = look.color.gamma_multiply(look.opacity);
+        for piece in pieces(&view.line, transform) {
+            let lengths = match look.stroke {
+                // A single point is a dot, where a line of no length would not be seen.
+                _ if piece.len() == 1 => {
+                    let half = Vec2::new(look.width, 0.0);
+                    line(&mut mesh, &[piece[0] - half, piece[0] + half], 2.0 * look.width, color, feather);
+                    continue;
+                }
+                Stroke::Solid => {
+                    line(&mut mesh, &piece, look.width, color, feather);
+                    continue;
+                }
+                Stroke::Dashed => DASHES,
+                Stroke::Dotted => DOTS,
+            };
+            for dash in dashes(&piece, lengths) {
+                line(&mut mesh, &dash, look.width, color, feather);
             }
         }
-        for curve in &self.curves {
-            let pen = Pen::new(curve.width, curve.color.gamma_multiply(curve.opacity));
-            for piece in pieces(&curve.view.line, transform) {
-                let lengths = match curve.stroke {
-                    Stroke::Solid => {
-                        line_or_dot(piece, pen, shapes);
-                        continue;
-                    }
-                    Stroke::Dashed => DASHES,
-                    Stroke::Dotted => DOTS,
-                };
-                shapes.extend(dashes(&piece, lengths).into_iter().map(|dash| Shape::line(dash, pen)));
-            }
-        }
     }
-
-    fn initialize(&mut self, _x_range: RangeInclusive<f64>) {}
-
-    fn color(&self) -> Color32 {
-        Color32::TRANSPARENT
-    }
-
-    fn allow_hover(&self) -> bool {
-        false
-    }
-
-    fn geometry(&self) -> PlotGeometry<'_> {
-        PlotGeometry::None
-    }
-
-    fn bounds(&self) -> PlotBounds {
-        PlotBounds::NOTHING
-    }
-
-    fn base(&self) -> &PlotItemBase {
-        &self.base
-    }
-
-    fn base_mut(&mut self) -> &mut PlotItemBase {
-        &mut self.base
-    }
-}
-
-/// A single point is a dot, where a line of no length would not be seen.
-fn line_or_dot(piece: Vec<Pos2>, pen: Pen, shapes: &mut Vec<Shape>) {
-    match piece.as_slice() {
-        [point] => shapes.push(Shape::circle_filled(*point, 1.5 * pen.width, pen.color)),
-        _ => shapes.push(Shape::line(piece, pen)),
-    }
+    mesh
 }
 
 /// Points on the screen, in pieces without a gap.
@@ -106,14 +116,18 @@ fn pieces(points: &[PlotPoint], transform: &PlotTransform) -> Vec<Vec<Pos2>> {
     let known = |point: &PlotPoint| !point.y.is_nan();
     let together =
         points.chunk_by(|a, b| known(a) == known(b)).filter(|piece| piece.first().is_some_and(known));
-    together.map(|piece| piece.iter().map(|point| transform.position_from_point(point)).collect()).collect()
+    let place = |point: &PlotPoint| {
+        let position = transform.position_from_point(point);
+        // Far beyond the screen, numbers of pixels lose their meaning.
+        pos2(position.x, position.y.clamp(-1e4, 1e4))
+    };
+    together.map(|piece| piece.iter().map(place).collect()).collect()
 }
 
-fn band(curve: &Stroked<'_>, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
-    let color = curve.color.gamma_multiply(0.16 * curve.opacity);
-    let mut mesh = Mesh::default();
+/// Two triangles between each two places with both edges.
+fn band(mesh: &mut Mesh, view: &ViewLine, color: Color32, transform: &PlotTransform) {
     let mut before: Option<u32> = None;
-    for [x, low, high] in &curve.view.band {
+    for [x, low, high] in &view.band {
         if low.is_nan() || high.is_nan() {
             before = None;
             continue;
@@ -121,8 +135,7 @@ fn band(curve: &Stroked<'_>, transform: &PlotTransform, shapes: &mut Vec<Shape>)
         let place = mesh.vertices.len() as u32;
         for y in [low, high] {
             let position = transform.position_from_point(&PlotPoint::new(*x, *y));
-            // Far beyond the screen, numbers of pixels lose their meaning.
-            mesh.colored_vertex(pos2(position.x, position.y.clamp(-1e5, 1e5)), color);
+            mesh.colored_vertex(pos2(position.x, position.y.clamp(-1e4, 1e4)), color);
         }
         if let Some(before) = before {
             mesh.add_triangle(before, before + 1, place);
@@ -130,8 +143,51 @@ fn band(curve: &Stroked<'_>, transform: &PlotTransform, shapes: &mut Vec<Shape>)
         }
         before = Some(place);
     }
-    if !mesh.is_empty() {
-        shapes.push(Shape::mesh(mesh));
+}
+
+/// A line: four vertices across it at every point, of which the outer two cannot be seen, so that its edges are smooth over
+/// `feather` points. It is cut off at sharp corners, where its edges would meet far away.
+fn line(mesh: &mut Mesh, points: &[Pos2], width: f32, color: Color32, feather: f32) {
+    let mut places: Vec<(Pos2, Vec2)> = Vec::with_capacity(points.len() + 8);
+    let mut normal: Option<Vec2> = None;
+    for (index, point) in points.iter().enumerate() {
+        let way = points.get(index + 1).map(|next| *next - *point).filter(|way| *way != Vec2::ZERO);
+        let next = way.map(|way| way.normalized().rot90());
+        match (normal, next) {
+            (None, None) => {}
+            (None, Some(only)) | (Some(only), None) => places.push((*point, only)),
+            (Some(before), Some(after)) => {
+                let middle = (before + after) / 2.0;
+                let length = middle.length_sq();
+                if length < 0.5 {
+                    places.push((*point, before));
+                    places.push((*point, after));
+                } else {
+                    places.push((*point, middle / length));
+                }
+            }
+        }
+        normal = next.or(normal);
+    }
+    let (inner, outer) = (((width - feather) / 2.0).max(0.0), (width + feather) / 2.0);
+    // What is thinner than a pixel is paler.
+    let color = if width < feather { color.gamma_multiply(width / feather) } else { color };
+    let first = mesh.vertices.len() as u32;
+    mesh.reserve_vertices(4 * places.len());
+    mesh.reserve_triangles(6 * places.len());
+    for (index, (point, normal)) in places.iter().enumerate() {
+        for (distance, color) in
+            [(-outer, Color32::TRANSPARENT), (-inner, color), (inner, color), (outer, Color32::TRANSPARENT)]
+        {
+            mesh.colored_vertex(*point + *normal * distance, color);
+        }
+        if index > 0 {
+            let (now, before) = (first + 4 * index as u32, first + 4 * (index as u32 - 1));
+            for across in 0..3 {
+                mesh.add_triangle(before + across, before + across + 1, now + across);
+                mesh.add_triangle(before + across + 1, now + across, now + across + 1);
+            }
+        }
     }
 }
 
@@ -198,5 +254,33 @@ mod tests {
     fn a_line_without_points_has_no_dashes() {
         assert!(dashes(&[], DASHES).is_empty());
         assert!(dashes(&[pos2(1.0, 1.0)], DASHES).is_empty());
+    }
+
+    #[test]
+    fn a_line_is_as_wide_as_it_is_to_be() {
+        let mut mesh = Mesh::default();
+        line(
+            &mut mesh,
+            &[pos2(0.0, 10.0), pos2(5.0, 10.0), pos2(5.0, 10.0), pos2(20.0, 10.0)],
+            2.0,
+            Color32::RED,
+            1.0,
+        );
+        let solid =
+            mesh.vertices.iter().filter(|vertex| vertex.color == Color32::RED).map(|vertex| vertex.pos.y);
+        let (low, high) = solid.fold((f32::MAX, f32::MIN), |(low, high), y| (low.min(y), high.max(y)));
+        assert_eq!((low, high), (9.5, 10.5));
+        assert!(mesh.is_valid() && mesh.vertices.iter().all(|vertex| !vertex.pos.any_nan()));
+    }
+
+    #[test]
+    fn sharp_corners_stay_near_the_line() {
+        let zigzag: Vec<Pos2> =
+            (0..100).map(|x| pos2(x as f32 * 0.5, if x % 2 == 0 { 0.0 } else { 400.0 })).collect();
+        let mut mesh = Mesh::default();
+        line(&mut mesh, &zigzag, 2.0, Color32::RED, 1.0);
+        for vertex in &mesh.vertices {
+            assert!(vertex.pos.y > -3.0 && vertex.pos.y < 403.0, "{:?}", vertex.pos);
+        }
     }
 }

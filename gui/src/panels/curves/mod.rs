@@ -209,7 +209,8 @@ impl CurvesPanel {
             axis: all.axis,
             smoothing: all.smoothing,
             spread: (all.grouping == Grouping::Variants).then_some(all.spread),
-            ignore_outliers: all.ignore_outliers,
+            // A difference is seen whole, with how far it may be off.
+            ignore_outliers: all.ignore_outliers && versus.is_none(),
             series: arranged.sources.clone(),
             versus,
         }

@@ -8,7 +8,7 @@ use egui_plot::{Plot, PlotPoint, PlotTransform, uniform_grid_spacer};
 use super::axis;
 use super::drawing::{Drawing, Line};
 use super::hover::{self, Value};
-use super::ink::{Ink, Stroked};
+use super::ink::{self, Ink};
 use super::limits::with_room;
 use super::marks::Mark;
 use super::reference::Reference;
@@ -18,7 +18,7 @@ use super::worker::Cached;
 use crate::colors::{Colors, SeriesKey};
 use crate::data::XAxis;
 use crate::format;
-use crate::theme::{self, Palette, icon, size};
+use crate::theme::{self, Palette, Stroke, icon, size};
 
 /// Room for the numbers of the vertical axis: the same in all plots, so that they stand in line and do not twitch.
 const NUMBERS: f32 = 50.0;
@@ -31,6 +31,7 @@ pub(super) struct PlotState {
     /// Its lines.
     pub cached: Cached,
     view: View,
+    ink: Ink,
     /// What the user has moved the vertical axis to.
     y: Option<[f64; 2]>,
     /// Where it was last, with its axes.
@@ -87,20 +88,6 @@ impl PlotState {
         let x = look.x.unwrap_or(look.whole_x);
         let y = self.y.unwrap_or_else(|| whole_y(drawing, log));
         let width = (ui.available_width() - NUMBERS).max(50.0);
-        let lines = self.view.lines(drawing, x, width, log);
-        let stroked: Vec<Stroked<'_>> = drawing
-            .lines
-            .iter()
-            .zip(lines)
-            .filter(|(line, _)| look.visibility.shows(&line.key) || zero)
-            .map(|(line, view)| {
-                let (color, stroke) = theme::stroke(look.colors.number(&line.key), palette.dark);
-                let color = if zero { palette.accent } else { color };
-                let lit = look.highlight.is_none_or(|key| *key == line.key);
-                let width = if look.highlight.is_some() && lit { 2.6 } else { 1.7 };
-                Stroked { view, color, stroke, width, opacity: if lit { 1.0 } else { 0.18 } }
-            })
-            .collect();
         let axis = look.axis;
         let spacer = if axis == XAxis::WallTime {
             uniform_grid_spacer(|input| axis::time_steps(input, 9.0))
@@ -125,12 +112,11 @@ impl PlotState {
         plot = if log {
             plot.y_grid_spacer(axis::decades)
         } else {
-            plot.y_grid_spacer(uniform_grid_spacer(|input| axis::round_steps(input, 5.0)))
+            plot.y_grid_spacer(uniform_grid_spacer(|input| axis::round_steps(input, 4.0)))
         };
         let shown = plot.show(ui, |plot| {
             plot.set_plot_bounds_x(x[0]..=x[1]);
             plot.set_plot_bounds_y(y[0]..=y[1]);
-            plot.add(Ink::new(stroked));
         });
         let (response, transform) = (shown.response, shown.transform);
         response
@@ -138,6 +124,9 @@ impl PlotState {
         self.rect = Some(response.rect.expand2(vec2(NUMBERS, 22.0)));
         self.follow(&response, &transform, x, y, look);
         let painter = ui.painter().with_clip_rect(response.rect);
+        let looks = looks(drawing, zero, palette, look);
+        let views = self.view.lines(drawing, x, width, log);
+        painter.add(self.ink.mesh(drawing, views, looks, &transform, ui.pixels_per_point(), log));
         if zero {
             across(&painter, &transform, 0.0, palette.text, 1.0);
         }
@@ -182,6 +171,21 @@ impl PlotState {
             self.y = None;
         }
     }
+}
+
+/// How the lines that are shown look.
+fn looks(drawing: &Drawing, zero: bool, palette: &Palette, look: &Look<'_>) -> Vec<ink::Look> {
+    let shown = drawing.lines.iter().enumerate();
+    let shown = shown.filter(|(_, line)| zero || look.visibility.shows(&line.key));
+    shown
+        .map(|(place, line)| {
+            let (color, stroke) = theme::stroke(look.colors.number(&line.key), palette.dark);
+            let (color, stroke) = if zero { (palette.accent, Stroke::Solid) } else { (color, stroke) };
+            let lit = zero || look.highlight.is_none_or(|key| *key == line.key);
+            let width = if look.highlight.is_some() && lit { 2.6 } else { 1.7 };
+            ink::Look { line: place, color, stroke, width, opacity: if lit { 1.0 } else { 0.18 } }
+        })
+        .collect()
 }
 
 fn whole_y(drawing: &Drawing, log: bool) -> [f64; 2] {

@@ -8,9 +8,9 @@ use egui_plot::PlotPoint;
 use super::drawing::{Drawing, Line};
 
 /// Points of all lines of a plot together, about. It keeps a frame short, whatever is plotted.
-const POINTS: usize = 16_000;
-/// Of every line, however many there are.
-const LEAST: usize = 80;
+const POINTS: usize = 12_000;
+/// Columns of every line, however many there are.
+const LEAST: usize = 60;
 
 /// What a view follows from.
 #[derive(Clone, PartialEq)]
@@ -44,7 +44,7 @@ pub(super) struct ViewLine {
 impl View {
     /// The lines between two places, for so many points of width, as long as the drawing's own.
     pub fn lines(&mut self, drawing: &Arc<Drawing>, x: [f64; 2], width: f32, log: bool) -> &[ViewLine] {
-        let columns = (width as usize / 2).min(POINTS / drawing.lines.len().max(1)).max(LEAST);
+        let columns = (width as usize / 2).min(POINTS / 2 / drawing.lines.len().max(1)).max(LEAST);
         let of = Of { drawing: Arc::as_ptr(drawing), x, columns, log };
         if self.of.as_ref() != Some(&of) {
             self.lines = drawing.lines.iter().map(|line| view(line, x, columns, log)).collect();
