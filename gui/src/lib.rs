@@ -4,8 +4,10 @@
 //! into run directories, through the same door. [`monitor`] is the window that holds the panels together. The one idea:
 //! **a frame only draws.** It never reads a file, never waits, and is only made when something is new.
 
+pub mod colors;
 pub mod data;
 pub mod figures;
+pub mod format;
 pub mod layout;
 pub mod monitor;
 pub mod notices;
@@ -15,5 +17,6 @@ pub mod settings;
 pub mod shortcuts;
 pub mod source;
 pub mod starting;
+pub mod status;
 pub mod theme;
 pub mod widgets;

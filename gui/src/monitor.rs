@@ -8,6 +8,7 @@ use eframe::egui::{
     ViewportCommand,
 };
 
+use crate::colors::Colors;
 use crate::data::{Command, RunId, RunState};
 use crate::layout::Layout;
 use crate::notices::Notices;
@@ -17,8 +18,8 @@ use crate::settings::{self, SavedSelection, Settings};
 use crate::shortcuts::{self, Action};
 use crate::source::Source;
 use crate::starting::{Starting, Wish};
-use crate::theme::{self, Palette, space};
-use crate::widgets::{command, empty, icon_button, segmented};
+use crate::theme::{self, Icon, Palette, space};
+use crate::widgets::{empty, icon_button, segmented};
 
 /// The scale of everything.
 const ZOOM: [f32; 6] = [1.0, 1.1, 1.25, 1.5, 1.75, 2.0];
@@ -36,6 +37,9 @@ pub struct Monitor {
     selection: Selection,
     notices: Notices,
     starting: Starting,
+    colors: Colors,
+    /// Grows whenever the source has something new.
+    version: u64,
     help: bool,
     /// Runs that are to be chosen as soon as they are known.
     awaited: SavedSelection,
@@ -76,6 +80,8 @@ impl Monitor {
             selection: Selection::default(),
             notices: Notices::default(),
             starting: Starting::default(),
+            colors: Colors::default(),
+            version: 0,
             help: false,
             awaited,
             told: None,
@@ -86,6 +92,11 @@ impl Monitor {
     /// Which runs are chosen.
     pub fn selection(&self) -> &Selection {
         &self.selection
+    }
+
+    /// Which runs are chosen, to be changed.
+    pub fn selection_mut(&mut self) -> &mut Selection {
+        &mut self.selection
     }
 
     /// What the panels keep.
@@ -103,9 +114,15 @@ impl Monitor {
         &mut self.layout
     }
 
+    /// Whether something is still being computed.
+    pub fn busy(&self) -> bool {
+        self.panels.curves.is_busy()
+    }
+
     /// Draws a frame.
     pub fn show(&mut self, ui: &mut Ui) {
         if self.source.poll() {
+            self.version += 1;
             let source = &*self.source;
             self.selection.retain(|run| source.run(run).is_some());
         }
@@ -129,14 +146,15 @@ impl Monitor {
     }
 
     fn desk(&mut self, ui: &mut Ui) {
-        if self.source.listed() && self.source.runs().is_empty() {
-            nothing_here(ui, &self.source.root().display().to_string());
-        } else if self.layout.is_empty() {
+        if self.layout.is_empty() {
             empty(ui, "All panels are closed", "Open one in the menu Panels.");
         } else {
-            let Self { source, selection, notices, layout, panels, starting, .. } = self;
+            let Self { source, selection, notices, colors, layout, panels, version, starting, .. } = self;
             let wishes = &mut starting.wishes;
-            layout.show(ui, panels, &mut Shared { source: &mut **source, selection, notices, wishes });
+            let (source, version) = (&mut **source, *version);
+            let mut shared = Shared { source, selection, notices, colors, version, wishes };
+            panels.curves.arrange(&mut shared);
+            layout.show(ui, panels, &mut shared);
         }
     }
 
@@ -238,8 +256,12 @@ impl Monitor {
                 ui.add_space(space::S);
                 self.summary(ui);
                 ui.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
-                    if icon_button(ui, "?", &format!("Keys and mouse ({})", shortcuts::shown(Action::Help)))
-                        .clicked()
+                    if icon_button(
+                        ui,
+                        Icon::Keyboard,
+                        &format!("Keys and mouse ({})", shortcuts::shown(Action::Help)),
+                    )
+                    .clicked()
                     {
                         self.help = !self.help;
                     }
@@ -364,48 +386,6 @@ fn zoom(ctx: &Context, by: isize) {
     ctx.set_zoom_factor(ZOOM[next]);
 }
 
-/// What is said where there are no runs: how to begin one.
-fn nothing_here(ui: &mut Ui, root: &str) {
-    let palette = Palette::of(ui);
-    Frame::new().fill(palette.panel).corner_radius(8).inner_margin(Margin::same(32)).show(ui, |ui| {
-        ui.set_min_size(ui.available_size());
-        ui.vertical_centered(|ui| {
-            ui.add_space(ui.available_height() * 0.22);
-            ui.heading("No runs here yet");
-            ui.label(
-                RichText::new(format!("{root} holds no run. Begin one in a terminal:")).color(palette.weak),
-            );
-            ui.add_space(space::M);
-            ui.set_max_width(560.0);
-            ui.vertical(|ui| {
-                let out = |name: &str| format!("{}/{name}", root.trim_end_matches('/'));
-                ui.label("Atari, with the ROMs that ./kelvin fetches");
-                command(
-                    ui,
-                    &format!("./kelvin train scripts/soft_kl.rhai --env pong --out {}", quoted(&out("pong"))),
-                );
-                ui.add_space(space::S);
-                ui.label("A game that is solved in seconds");
-                command(
-                    ui,
-                    &format!(
-                        "./kelvin train scripts/soft_kl.rhai --env catch --out {}",
-                        quoted(&out("catch"))
-                    ),
-                );
-            });
-            ui.add_space(space::M);
-            ui.label(RichText::new("It appears here by itself.").color(palette.weak));
-        });
-    });
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-~+=:@%".contains(letter);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
-
 /// The monitor as a window of the desktop.
 pub struct Window {
     monitor: Monitor,
@@ -426,16 +406,5 @@ impl eframe::App for Window {
 
     fn on_exit(&mut self) {
         self.monitor.close(&self.ctx);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shell_reads_the_path_that_is_shown() {
-        assert_eq!(quoted("/data/runs/pong"), "/data/runs/pong");
-        assert_eq!(quoted("/my data/it's"), r"'/my data/it'\''s'");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eframe::egui::{Align2, Area, Context, Frame, Id, Margin, Order, RichText, ScrollArea, Stroke, Ui, vec2};
 
-use crate::theme::{Palette, size, space};
+use crate::theme::{Icon, Palette, icon, size, space};
 use crate::widgets::icon_button;
 
 /// How long a message stays that is no error.
@@ -96,14 +96,14 @@ fn show_one(ui: &mut Ui, message: &Message) -> bool {
     frame.show(ui, |ui| {
         ui.set_width(WIDTH);
         ui.horizontal(|ui| {
-            let icon = if message.is_error { "⚠" } else { "✔" };
-            ui.label(RichText::new(format!("{icon} {word}")).color(color));
+            let sign = icon(if message.is_error { Icon::TriangleAlert } else { Icon::Check });
+            ui.label(RichText::new(format!("{sign} {word}")).color(color));
             if message.times > 1 {
                 ui.label(RichText::new(format!("×{}", message.times)).color(palette.weak).size(size::SMALL));
             }
             ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
-                closed = icon_button(ui, "✖", "Close this notice").clicked();
-                if icon_button(ui, "🗐", "Copy the text of this notice").clicked() {
+                closed = icon_button(ui, Icon::X, "Close this notice").clicked();
+                if icon_button(ui, Icon::Copy, "Copy the text of this notice").clicked() {
                     ui.ctx().copy_text(message.text.clone());
                 }
             });

@@ -1,8 +1,9 @@
 //! Keys, and the sheet that lists them. The table is the only place where a key is named.
 
-use eframe::egui::{Context, Grid, Id, Key, KeyboardShortcut, Modal, Modifiers, RichText, Ui};
+use eframe::egui::{Context, Grid, Key, KeyboardShortcut, Modifiers, RichText, Ui};
 
 use crate::theme::{Palette, space};
+use crate::widgets;
 
 /// What a key asks the window for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,22 +174,21 @@ pub fn shown(action: Action) -> &'static str {
 
 /// Shows the sheet; whether it should be closed.
 pub fn sheet(ctx: &Context) -> bool {
-    let response = Modal::new(Id::unique("shortcuts")).show(ctx, |ui| {
-        ui.set_width(440.0);
+    widgets::sheet(ctx, "shortcuts", 480.0, |ui| {
         ui.heading("Keys and mouse");
         ui.add_space(space::S);
-        table(ui, "keys", ROWS.iter().map(|row| (row.shown, row.does)));
+        let panels = std::iter::once(("Ctrl 1, Ctrl 2, …", "The panels, in the order of the menu"));
+        table(ui, "keys", ROWS.iter().map(|row| (row.shown, row.does)).chain(panels));
         ui.add_space(space::M);
         table(ui, "mouse", MOUSE.iter().copied());
         ui.add_space(space::M);
         ui.button("Close").clicked()
-    });
-    response.inner || response.should_close()
+    })
 }
 
 fn table(ui: &mut Ui, id: &str, rows: impl Iterator<Item = (&'static str, &'static str)>) {
     let palette = Palette::of(ui);
-    Grid::new(id).num_columns(2).min_col_width(160.0).spacing([space::L, 6.0]).show(ui, |ui| {
+    Grid::new(id).num_columns(2).min_col_width(150.0).spacing([space::L, 2.0]).show(ui, |ui| {
         for (keys, does) in rows {
             ui.label(RichText::new(keys).color(palette.accent));
             ui.label(does);

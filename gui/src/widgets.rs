@@ -2,11 +2,11 @@
 
 use eframe::egui::{Button, Response, RichText, Role, Ui, WidgetInfo, vec2};
 
-use crate::theme::{Palette, size, space};
+use crate::theme::{Icon, Palette, icon, size, space};
 
 /// A button with a sign alone; `name` says what it does, to those who point at it and to those who cannot see it.
-pub fn icon_button(ui: &mut Ui, icon: &str, name: &str) -> Response {
-    let button = Button::new(RichText::new(icon).size(size::BODY)).frame_when_inactive(false);
+pub fn icon_button(ui: &mut Ui, sign: Icon, name: &str) -> Response {
+    let button = Button::new(RichText::new(icon(sign)).size(size::BODY)).frame_when_inactive(false);
     let response = ui.add(button.min_size(vec2(24.0, 22.0)));
     named(response, Role::Button, name).on_hover_text(name)
 }
@@ -64,10 +64,30 @@ pub fn command(ui: &mut Ui, text: &str) {
     let frame = eframe::egui::Frame::new().fill(palette.raised).corner_radius(6).inner_margin(8);
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
-            ui.label(RichText::new(text).monospace());
-            if icon_button(ui, "🗐", "Copy the command").clicked() {
+            let room = ui.available_width() - 40.0;
+            let text_label = eframe::egui::Label::new(RichText::new(text).monospace()).wrap();
+            ui.scope(|ui| {
+                ui.set_max_width(room);
+                ui.add(text_label);
+            });
+            if icon_button(ui, Icon::Copy, "Copy the command").clicked() {
                 ui.ctx().copy_text(text.to_owned());
             }
         });
     });
+}
+
+/// Asks or shows something over everything else; what `content` returns, or true where it is to be closed otherwise.
+pub fn sheet(
+    ctx: &eframe::egui::Context,
+    id: &str,
+    width: f32,
+    content: impl FnOnce(&mut Ui) -> bool,
+) -> bool {
+    let frame = eframe::egui::Frame::window(&ctx.style_of(ctx.theme())).inner_margin(space::L);
+    let response = eframe::egui::Modal::new(eframe::egui::Id::unique(id)).frame(frame).show(ctx, |ui| {
+        ui.set_width(width);
+        content(ui)
+    });
+    response.inner || response.should_close()
 }

@@ -10,10 +10,12 @@ mod health;
 mod live;
 mod params;
 mod runs;
+mod welcome;
 
 use eframe::egui::{Key, Ui};
 use serde::{Deserialize, Serialize};
 
+use crate::colors::Colors;
 use crate::notices::Notices;
 use crate::selection::Selection;
 use crate::source::Source;
@@ -113,6 +115,10 @@ pub struct Shared<'a> {
     pub notices: &'a mut Notices,
     /// What is to be started after this frame.
     pub wishes: &'a mut Vec<Wish>,
+    /// Which curve has which colour.
+    pub colors: &'a mut Colors,
+    /// Grows whenever the source has something new.
+    pub version: u64,
 }
 
 /// What the panels keep from frame to frame.

@@ -3,10 +3,12 @@
 //! The one idea: **a panel names what it means** ([`Palette::weak`], [`Palette::warn`], [`space`]) and never a number or a
 //! colour of its own, so that both modes and every panel agree. All pairs of text and ground pass WCAG AA, which a test checks.
 
+mod icon;
 mod palette;
 mod series;
 mod style;
 
+pub use icon::{Icon, icon};
 pub use palette::Palette;
 pub use series::{Stroke, stroke};
 pub use style::install;

@@ -13,25 +13,27 @@ pub enum Stroke {
     Dotted,
 }
 
-/// Okabe and Ito's colours, which differ for colour-blind readers too, each as light or dark as its ground asks for. Yellow
-/// cannot be seen on white, and is not among them.
-const DARK: [Color32; 7] = [
-    Color32::from_rgb(0x56, 0xB4, 0xE9),
-    Color32::from_rgb(0xE6, 0x9F, 0x00),
-    Color32::from_rgb(0x00, 0x9E, 0x73),
-    Color32::from_rgb(0xCC, 0x79, 0xA7),
-    Color32::from_rgb(0xD5, 0x5E, 0x00),
-    Color32::from_rgb(0x00, 0x72, 0xB2),
-    Color32::from_rgb(0xC8, 0xCE, 0xD6),
+/// Okabe and Ito's colours and two more, which differ for colour-blind readers too; those of reports
+/// (`kelvin_chart::SERIES`) in their order, each as light or dark as its ground asks for.
+const DARK: [Color32; 8] = [
+    Color32::from_rgb(0x4A, 0xA8, 0xE8),
+    Color32::from_rgb(0xFF, 0x8A, 0x4C),
+    Color32::from_rgb(0x3F, 0xCF, 0x9E),
+    Color32::from_rgb(0xE5, 0x9B, 0xC4),
+    Color32::from_rgb(0x9A, 0xD6, 0xFF),
+    Color32::from_rgb(0xF5, 0xBF, 0x45),
+    Color32::from_rgb(0xA9, 0x97, 0xF5),
+    Color32::from_rgb(0xC8, 0xAD, 0x92),
 ];
-const LIGHT: [Color32; 7] = [
+const LIGHT: [Color32; 8] = [
     Color32::from_rgb(0x00, 0x72, 0xB2),
     Color32::from_rgb(0xD5, 0x5E, 0x00),
-    Color32::from_rgb(0x00, 0x8A, 0x64),
-    Color32::from_rgb(0xB4, 0x5C, 0x8C),
-    Color32::from_rgb(0xB0, 0x78, 0x00),
-    Color32::from_rgb(0x35, 0x8F, 0xC4),
-    Color32::from_rgb(0x46, 0x4E, 0x5A),
+    Color32::from_rgb(0x00, 0x8F, 0x68),
+    Color32::from_rgb(0xBD, 0x66, 0x96),
+    Color32::from_rgb(0x3A, 0x93, 0xC8),
+    Color32::from_rgb(0xB0, 0x7A, 0x00),
+    Color32::from_rgb(0x5A, 0x4A, 0xA0),
+    Color32::from_rgb(0x82, 0x6E, 0x5A),
 ];
 
 /// How the curve with a number is drawn.
@@ -49,7 +51,7 @@ mod tests {
 
     #[test]
     fn every_curve_stands_out_from_its_ground() {
-        for number in 0..7 {
+        for number in 0..8 {
             for palette in [Palette::DARK, Palette::LIGHT] {
                 let contrast = contrast(stroke(number, palette.dark).0, palette.panel);
                 assert!(contrast >= 3.0, "colour {number}, dark {}: {contrast:.2}", palette.dark);
@@ -58,13 +60,13 @@ mod tests {
     }
 
     #[test]
-    fn twenty_one_curves_look_different() {
+    fn twenty_four_curves_look_different() {
         let mut seen = Vec::new();
-        for number in 0..21 {
+        for number in 0..24 {
             let look = stroke(number, true);
             assert!(!seen.contains(&look), "{number}");
             seen.push(look);
         }
-        assert_eq!(stroke(21, true), stroke(0, true));
+        assert_eq!(stroke(24, true), stroke(0, true));
     }
 }

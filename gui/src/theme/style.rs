@@ -5,10 +5,11 @@ use eframe::egui::{
     Context, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Theme, Visuals, vec2,
 };
 
-use super::{Palette, size, space};
+use super::{Palette, icon, size, space};
 
 /// Gives a context this look, in both modes.
 pub fn install(ctx: &Context) {
+    icon::install(ctx);
     for (theme, palette) in [(Theme::Dark, &Palette::DARK), (Theme::Light, &Palette::LIGHT)] {
         ctx.set_style_of(theme, style(palette));
     }
@@ -89,26 +90,30 @@ fn visuals(palette: &Palette) -> Visuals {
         popup_shadow: shadow(12, if palette.dark { 110 } else { 36 }),
         indent_has_left_vline: false,
         slider_trailing_fill: true,
-        handle_shape: HandleShape::Circle,
+        handle_shape: HandleShape::Rect { aspect_ratio: 0.45 },
         ..base
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Icon, icon};
     use super::*;
     use eframe::egui;
 
     /// Every character beyond ASCII that the monitor shows.
-    const GLYPHS: &str = "τεγλσμΔ±·…▶⏸⏹■▲▼✔✖⚠●○◐◌×–−≥≤→←↑↓²³⁻⁴⁵⁶’“”⌘⏵⏷🔍";
+    const GLYPHS: &str = "τεγλσμΔ±·…▶■▲▼●○◐◌×–−≥≤≈→←↑↓²³⁻⁴⁵⁶’“”∞";
 
     #[test]
     fn the_fonts_that_come_along_have_every_glyph() {
         let ctx = Context::default();
+        install(&ctx);
         let _ = ctx.run_ui(egui::RawInput::default(), |ui| {
             for family in [FontFamily::Proportional, FontFamily::Monospace] {
                 let font = FontId::new(size::BODY, family.clone());
-                for glyph in GLYPHS.chars() {
+                let icons =
+                    [Icon::Play, Icon::Pause, Icon::Square, Icon::TriangleAlert, Icon::Copy].map(icon);
+                for glyph in GLYPHS.chars().chain(icons) {
                     let known = ui.ctx().fonts_mut(|fonts| fonts.has_glyph(&font, glyph));
                     assert!(known, "{glyph:?} is missing in {family:?}");
                 }

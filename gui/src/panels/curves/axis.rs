@@ -1,0 +1,134 @@
+//! Where the lines of the grid are, and what stands at them.
+
+use egui_plot::{GridInput, GridMark};
+
+use crate::data::XAxis;
+use crate::format;
+
+/// Steps of time that people count in, seconds.
+const TIMES: [f64; 18] = [
+    1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0,
+    43_200.0, 86_400.0, 172_800.0, 604_800.0,
+];
+
+/// The name of an axis.
+pub(super) fn name(axis: XAxis) -> &'static str {
+    match axis {
+        XAxis::Frames => "frames",
+        XAxis::Updates => "updates",
+        XAxis::WallTime => "wall time",
+    }
+}
+
+/// What stands at a mark of the axis.
+pub(super) fn x_mark(axis: XAxis, mark: GridMark) -> String {
+    match axis {
+        XAxis::WallTime => format::seconds(mark.value),
+        XAxis::Frames | XAxis::Updates => format::mark(mark.value, mark.step_size),
+    }
+}
+
+/// A place on the axis, in words.
+pub(super) fn x_value(axis: XAxis, x: f64) -> String {
+    match axis {
+        XAxis::WallTime => format::seconds(x),
+        XAxis::Frames | XAxis::Updates => format!("{} {}", format::count(x), name(axis)),
+    }
+}
+
+/// Marks at round numbers: 1, 2 or 5 with zeros; `apart` is how many of the least steps lie between two.
+pub(super) fn round_steps(input: GridInput, apart: f64) -> [f64; 3] {
+    let least = input.base_step_size * apart;
+    let power = 10f64.powf(least.log10().floor());
+    let (step, parts) = match least / power {
+        digit if digit <= 1.0 => (power, 5.0),
+        digit if digit <= 2.0 => (2.0 * power, 4.0),
+        digit if digit <= 5.0 => (5.0 * power, 5.0),
+        _ => (10.0 * power, 5.0),
+    };
+    [step / parts, step, 10.0 * step]
+}
+
+/// Marks of a time axis, at steps that people count in; `apart` as in [`round_steps`].
+pub(super) fn time_steps(input: GridInput, apart: f64) -> [f64; 3] {
+    let least = input.base_step_size * apart;
+    let week = TIMES[TIMES.len() - 1];
+    let Some(place) = TIMES.iter().position(|step| *step >= least) else {
+        // Years of training go by powers of four weeks.
+        let step = week * 4f64.powf((least / week).log(4.0).ceil());
+        return [step / 4.0, step, 4.0 * step];
+    };
+    let below = TIMES[place.saturating_sub(2)];
+    [below, TIMES[place], TIMES.get(place + 3).copied().unwrap_or(4.0 * week)]
+}
+
+/// What stands at a mark of the vertical axis; a logarithmic one goes by exponents of ten.
+pub(super) fn y_mark(mark: GridMark, log: bool) -> String {
+    if !log {
+        return format::mark(mark.value, mark.step_size);
+    }
+    let value = 10f64.powf(mark.value);
+    let digits = (-(mark.value + 1e-9).floor()).clamp(0.0, 12.0) as usize;
+    if value < 1e-3 || value >= 1e5 {
+        format!("{value:.0e}").replace('-', "−")
+    } else {
+        format!("{value:.digits$}")
+    }
+}
+
+/// Marks of a logarithmic axis: every power of ten, and between them 2 to 9.
+pub(super) fn decades(input: GridInput) -> Vec<GridMark> {
+    let (low, high) = input.bounds;
+    let (from, to) = (low.floor() as i64, high.ceil() as i64);
+    // On an axis of hundreds of decades, which happens while one zooms out, most have no mark.
+    let every = ((to - from) / 40 + 1).max(1);
+    let mut marks = Vec::new();
+    for decade in (from..=to).filter(|decade| decade % every == 0) {
+        marks.push(GridMark { value: decade as f64, step_size: every as f64 });
+        if every == 1 && to - from <= 6 {
+            for digit in 2..10 {
+                let value = decade as f64 + f64::from(digit).log10();
+                let step_size = if digit == 2 || digit == 5 { 0.3 } else { 0.05 };
+                marks.push(GridMark { value, step_size });
+            }
+        }
+    }
+    marks.retain(|mark| (low..=high).contains(&mark.value));
+    marks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round() {
+        let steps = |base_step_size| round_steps(GridInput { bounds: (0.0, 1.0), base_step_size }, 5.0)[1];
+        for (least, wanted) in [(1.0, 5.0), (3.0, 20.0), (0.0001, 0.0005), (0.9, 5.0), (1e5, 5e5)] {
+            assert!((steps(least) / wanted - 1.0).abs() < 1e-9, "{least}: {}", steps(least));
+        }
+    }
+
+    #[test]
+    fn times_are_round() {
+        let steps = |base_step_size| time_steps(GridInput { bounds: (0.0, 1.0), base_step_size }, 9.0);
+        assert_eq!(steps(100.0), [300.0, 1800.0, 10_800.0]);
+        let years = steps(1e9);
+        assert!(years[1] >= 9e9 && years.is_sorted(), "{years:?}");
+    }
+
+    #[test]
+    fn powers_of_ten_are_written_out() {
+        let mark = |value| y_mark(GridMark { value, step_size: 1.0 }, true);
+        assert_eq!([mark(0.0), mark(1.0), mark(-2.0), mark(2f64.log10())], ["1", "10", "0.01", "2"]);
+        assert_eq!(mark(-5.0), "1e−5");
+    }
+
+    #[test]
+    fn an_endless_axis_has_few_marks() {
+        let marks = decades(GridInput { bounds: (-300.0, 300.0), base_step_size: 1.0 });
+        assert!(marks.len() < 60, "{}", marks.len());
+        let marks = decades(GridInput { bounds: (-2.0, 0.5), base_step_size: 0.1 });
+        assert!(marks.iter().any(|mark| mark.value == -1.0));
+    }
+}

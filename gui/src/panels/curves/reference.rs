@@ -1,0 +1,60 @@
+//! Returns to compare with: a random player's, a person's, and those that were published.
+
+use kelvin_stats::human::players;
+
+/// A line across a plot.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Reference {
+    /// Whose.
+    pub name: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// The return.
+    pub value: f64,
+}
+
+/// `(game, A2C, DQN)`: one training run of 40 million frames each, as the training zoo of Stable-Baselines3 has them.
+const ZOO: [(&str, f64, f64); 7] = [
+    ("beam_rider", 2890.0, 4296.0),
+    ("breakout", 280.0, 358.0),
+    ("enduro", 0.0, 831.0),
+    ("pong", 17.3, 20.6),
+    ("qbert", 3882.0, 9497.0),
+    ("seaquest", 1721.0, 2000.0),
+    ("space_invaders", 627.0, 623.0),
+];
+
+const ZOO_SOURCE: &str = "Stable-Baselines3's training zoo, 40M frames, one run";
+
+/// What there is for a metric of runs on one game, by ALE's name for it.
+pub(super) fn references(metric: &str, game: &str) -> Vec<Reference> {
+    if !metric.ends_with("return") {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    if let Some(players) = players(game) {
+        let source = kelvin_stats::human::SOURCE;
+        found.push(Reference { name: "random", source, value: players.random });
+        found.push(Reference { name: "human", source, value: players.human });
+    }
+    if let Some((_, a2c, dqn)) = ZOO.iter().find(|(name, ..)| *name == game) {
+        found.push(Reference { name: "A2C, SB3", source: ZOO_SOURCE, value: *a2c });
+        found.push(Reference { name: "DQN, SB3", source: ZOO_SOURCE, value: *dqn });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn returns_of_known_games_have_references() {
+        let found: Vec<(&str, f64)> =
+            references("mean_return", "pong").into_iter().map(|one| (one.name, one.value)).collect();
+        assert_eq!(found, [("random", -20.7), ("human", 14.6), ("A2C, SB3", 17.3), ("DQN, SB3", 20.6)]);
+        assert_eq!(references("eval.mean_return", "alien").len(), 2);
+        assert!(references("loss", "pong").is_empty());
+        assert!(references("mean_return", "catch").is_empty());
+    }
+}
