@@ -6,6 +6,7 @@ pub mod checkpoint;
 mod control;
 mod evaluation;
 mod faults;
+mod fork;
 pub mod interrupt;
 mod live;
 mod profile;

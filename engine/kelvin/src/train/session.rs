@@ -56,9 +56,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts a run, or takes one up again.
+    /// Starts a run, at the beginning or from a checkpoint of another, or takes one up again.
     pub fn open(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
-        if request.resume { Self::resume(request, console) } else { Self::start(request, console) }
+        match &request.fork {
+            _ if request.resume => Self::resume(request, console),
+            Some(parent) => Self::fork(request, parent, console),
+            None => Self::start(request, console),
+        }
     }
 
     /// Opens the run's files and starts watching its script.
