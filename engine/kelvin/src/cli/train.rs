@@ -57,6 +57,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "10",
           value_parser = profile)]
     profile: Option<Duration>,
+    /// Open the monitor beside the run, in a window that may be closed
+    #[arg(long)]
+    monitor: bool,
     /// A folder of ROMs, searched before KELVIN_ROMS and the cache
     #[arg(long, value_name = "DIR", value_parser = super::folder)]
     roms: Option<PathBuf>,
@@ -85,6 +88,7 @@ pub(super) fn run(mut args: Args) -> Result<(), Failure> {
         at: args.at,
         reference: args.reference,
         profile: args.profile,
+        monitor: args.monitor,
         roms: args.roms,
     };
     train(&request, &mut Console::new(args.quiet))

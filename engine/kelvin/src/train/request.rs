@@ -39,6 +39,8 @@ pub struct TrainRequest {
     pub reference: Option<PathBuf>,
     /// `--profile`, how much of the training.
     pub profile: Option<Duration>,
+    /// `--monitor`: open one beside the run.
+    pub monitor: bool,
     /// A folder of ROMs to search first.
     pub roms: Option<PathBuf>,
 }

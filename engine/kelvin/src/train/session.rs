@@ -16,6 +16,7 @@ use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::learner::Learner;
 use crate::memory;
+use crate::monitor::Beside;
 use crate::params::Steered;
 use crate::replay::bytes_per_transition;
 use crate::staged;
@@ -51,6 +52,8 @@ pub struct Session {
     pub(super) waiting: Waiting,
     /// What is left to do of `--profile`.
     pub(super) profile: Option<Profile>,
+    /// The window that was opened beside it.
+    pub(super) monitor: Option<Beside>,
     // Held as long as the session lives.
     _lock: RunLock,
 }
@@ -95,6 +98,7 @@ impl Session {
             live,
             waiting: Waiting::default(),
             profile: None,
+            monitor: None,
             _lock: lock,
         })
     }
