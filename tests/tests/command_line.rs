@@ -193,6 +193,11 @@ const MISTAKES: &[Mistake] = &[
     ("new $/work/some.py", 2, &["ends in .rhai", "hint: "]),
     ("new $/work/other --from $/scripts/syntax.rhai", 1, &["syntax.rhai:", "hint: "]),
     ("definitions $/nowhere", 2, &["nowhere", "no such folder"]),
+    // Another run's checkpoint: tests/fork.rs has more.
+    ("train $/scripts/good.rhai --fork $/scripts", 1, &["is not a run", "hint: "]),
+    ("train $/scripts/good.rhai --fork $/nowhere", 2, &["--fork", "no such folder"]),
+    ("train $/scripts/good.rhai --at 3", 2, &["--fork"]),
+    ("monitor $/work --selct x", 2, &["--selct", "--select"]),
     // Everything else.
     ("trian $/scripts/good.rhai", 2, &["trian", "train"]),
     ("roms", 1, &["no ROM", "hint: "]),

@@ -22,6 +22,7 @@ mod failures;
 pub mod gradcheck;
 pub mod learner;
 mod memory;
+pub mod monitor;
 pub mod params;
 pub mod replay;
 pub mod schedule;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::checkpoint::{self, CheckpointWriter, Latest};
+use crate::checkpoint::{self, Checkpoint, CheckpointWriter, Latest};
 use crate::durable::{self, Survives};
 use crate::history::History;
 use crate::lines::{self, JsonLines};
@@ -274,6 +274,14 @@ impl RunDir {
     /// As there.
     pub fn latest_checkpoint_with(&self, files: &[&str]) -> Result<Latest, RunError> {
         checkpoint::latest(&self.path.join("checkpoints"), |name| files.contains(&name))
+    }
+
+    /// The checkpoint of the state after `update` updates, sound byte for byte.
+    ///
+    /// # Errors
+    /// None of that update (those that there are: [`checkpoint_updates`](Self::checkpoint_updates)), or a damaged one.
+    pub fn checkpoint(&self, update: u64) -> Result<Checkpoint, RunError> {
+        Checkpoint::open(&self.path.join("checkpoints"), update, |_| true)
     }
 
     /// Puts the newest value into the live slot `name`, for whoever looks on. It need not survive a loss of power, so

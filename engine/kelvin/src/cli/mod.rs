@@ -12,6 +12,7 @@ mod doctor;
 mod emit;
 mod eval;
 mod gradcheck;
+mod monitor;
 mod new;
 mod roms;
 mod theory;
@@ -40,6 +41,7 @@ Examples:
   kelvin check scripts/*.rhai
   kelvin eval runs/soft_kl-pong-s0
   kelvin batch scripts/batches/quick_check.rhai
+  kelvin monitor runs
 
 Exit codes: 0 done, 1 failed, 2 wrong use.";
 
@@ -49,6 +51,8 @@ enum Command {
     Train(train::Args),
     /// Run an experiment from one script: variants, games and seeds, each run a process of its own
     Batch(batch::Args),
+    /// Open the monitor: see, compare and steer runs in a window
+    Monitor(monitor::Args),
     /// Play episodes with a run's latest checkpoint and report their returns
     Eval(eval::Args),
     /// Compile scripts without training, and say what they read and report
@@ -85,7 +89,7 @@ pub fn main() -> ExitCode {
     };
     // In rayon's pool, where waking up a worker for each kernel costs less than from outside: a tenth of a small update.
     match rayon::scope(|_| run(cli.command)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("{failure}");
             ExitCode::from(failure.code())
@@ -93,8 +97,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
-    match command {
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let done = match command {
+        Command::Monitor(args) => return monitor::run(args),
         Command::Train(args) => train::run(args),
         Command::Batch(args) => batch::run(args),
         Command::Eval(args) => eval::run(args),
@@ -108,7 +113,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Definitions(args) => definitions::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Roms(args) => roms::run(args),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The largest seed: `config.toml` has no larger whole numbers.

@@ -37,18 +37,29 @@ pub(super) struct Args {
     /// A run whose newest network the script reads as t.logits, t.steps.v, …: a prior for rollouts
     #[arg(long, value_name = "RUN", conflicts_with = "resume", value_parser = super::folder)]
     reference: Option<PathBuf>,
-    /// The run directory [default: runs/SCRIPT-ENV-sSEED]
+    /// The run directory [default: runs/SCRIPT-ENV-sSEED; of a fork runs/SCRIPT-ENV-sSEED-at-UPDATE]
     #[arg(long)]
     out: Option<PathBuf>,
     /// Go on with a run, with its own script and settings: the same command once more, or just its folder.
     /// --frames may change its length, --device where it runs
     #[arg(long, conflicts_with = "full_action_set")]
     resume: bool,
+    /// Start a new run from a checkpoint of this one, with its settings and what it knows, and a changed script; --set,
+    /// --frames and --device may differ
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["resume", "reference", "full_action_set"],
+          value_parser = super::folder)]
+    fork: Option<PathBuf>,
+    /// With --fork: the checkpoint of this update [default: the newest]
+    #[arg(long, value_name = "UPDATE", requires = "fork")]
+    at: Option<u64>,
     /// Write RUN/trace.json, for Perfetto or chrome://tracing: what every thread and kernel did in this many seconds
     /// after the first update. A GPU is waited for meanwhile, so that its kernels can be timed
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "10",
           value_parser = profile)]
     profile: Option<Duration>,
+    /// Open the monitor beside the run, in a window that may be closed
+    #[arg(long)]
+    monitor: bool,
     /// A folder of ROMs, searched before KELVIN_ROMS and the cache
     #[arg(long, value_name = "DIR", value_parser = super::folder)]
     roms: Option<PathBuf>,
@@ -73,8 +84,11 @@ pub(super) fn run(mut args: Args) -> Result<(), Failure> {
         sets: args.sets,
         out: args.out,
         resume: args.resume,
+        fork: args.fork,
+        at: args.at,
         reference: args.reference,
         profile: args.profile,
+        monitor: args.monitor,
         roms: args.roms,
     };
     train(&request, &mut Console::new(args.quiet))

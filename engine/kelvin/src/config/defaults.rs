@@ -21,11 +21,7 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
     let [epsilon_start, epsilon_mid, epsilon_end] =
         if hooks.behave || !acts_by_values(script) { [0.0; 3] } else { [1.0, 0.1, 0.01] };
     let common = Config {
-        // The run may be resumed from another folder.
-        script: std::path::absolute(script.path())
-            .unwrap_or_else(|_| script.path().into())
-            .display()
-            .to_string(),
+        script: path(script),
         env: wanted.env.clone(),
         preset: wanted.preset,
         full_action_set: wanted.full_action_set,
@@ -70,6 +66,7 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         live: true,
         params: script.params().iter().map(|param| (param.name.clone(), param.default)).collect(),
         reference: wanted.reference.clone(),
+        forked_from: None,
         pinned: BTreeSet::new(),
     };
     match (on_policy(wanted, script), env.atari) {
@@ -79,6 +76,11 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         // Larger steps for a smaller network.
         (true, false) => Config { learning_rate: 7e-3, ..rollout(small(common, wanted, script, env)) },
     }
+}
+
+/// Where a script is, from the root on: the run may be resumed from another folder.
+pub(super) fn path(script: &Script) -> String {
+    std::path::absolute(script.path()).unwrap_or_else(|_| script.path().into()).display().to_string()
 }
 
 /// Built-in environments: small networks, short schedules.

@@ -7,7 +7,7 @@ use kelvin_objective::{ConfigValue, Param};
 use toml::{Table, Value};
 
 /// Keys that the run itself decides; a script or `--set` may not.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 11] = [
     "script",
     "env",
     "preset",
@@ -18,6 +18,7 @@ const RESERVED: [&str; 10] = [
     "reference",
     "params",
     "pinned",
+    "forked_from",
 ];
 
 /// A mistake in one entry.
@@ -131,7 +132,7 @@ fn replace(table: &mut Table, key: &str, value: Value, also: &[&str]) -> Result<
             message: format!("`{key}` is not set here"),
             hint: match key {
                 "params" => "set a parameter by its name, as in --set tau=0.01".to_owned(),
-                "script" | "pinned" => "it follows from the command".to_owned(),
+                "script" | "pinned" | "forked_from" => "it follows from the command".to_owned(),
                 _ => format!("use --{} on the command line", key.replace('_', "-")),
             },
         });

@@ -4,6 +4,7 @@
 //! line and in `config.toml`; only then does the table become a [`Config`], and is validated once.
 
 mod defaults;
+mod fork;
 mod merge;
 mod near;
 mod validate;
@@ -134,8 +135,21 @@ pub struct Config {
     /// What was set by hand, and so outlasts an edit of the script's defaults and what its `schedule` says:
     /// parameters, `learning_rate`, and `epsilon` for any setting of the exploration.
     pub pinned: BTreeSet<String>,
+    /// Where the run started, if that was a checkpoint of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<ForkedFrom>,
     /// Value of each of the script's `params()` at the start.
     pub params: BTreeMap<String, f64>,
+}
+
+/// A checkpoint that a run started from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForkedFrom {
+    /// The folder of the run that made it, from the root on.
+    pub run: String,
+    /// Updates made by then.
+    pub update: u64,
 }
 
 // Settings that a `config.toml` from before they existed does not have.

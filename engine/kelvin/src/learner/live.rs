@@ -63,6 +63,11 @@ impl Learner {
         self.set_values(steered)
     }
 
+    /// Takes the first `done` evaluations for made, where from here on they come at other times.
+    pub fn count_evaluations(&mut self, done: u64) {
+        self.state.evaluations.done = done;
+    }
+
     /// Notes that all evaluations up to the `due`-th are done, and the mean return of the last.
     pub fn note_evaluation(&mut self, due: u64, mean_return: f64) {
         let evaluations = &mut self.state.evaluations;

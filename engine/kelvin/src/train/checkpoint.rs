@@ -68,11 +68,35 @@ pub fn newest(latest: Latest, console: &Console) -> Result<Option<Checkpoint>, F
 
 /// The newest sound checkpoint of a run that is not there to be trained, as far as evaluation needs it.
 pub fn for_evaluation(dir: &RunDir, console: &Console) -> Result<Checkpoint, Failure> {
-    newest(dir.latest_checkpoint_with(&FOR_EVALUATION)?, console)?.ok_or_else(|| {
-        Failure::failed(format!("{} has no checkpoint yet", dir.path().display())).hint(
-            "a run makes one every `checkpoint_every` agent steps and when it ends or is stopped with Ctrl-C",
-        )
+    newest(dir.latest_checkpoint_with(&FOR_EVALUATION)?, console)?.ok_or_else(|| none_yet(dir))
+}
+
+/// The same of one that a new run is to start from: whole, and of the update that is asked for, or the newest.
+pub fn to_fork(dir: &RunDir, at: Option<u64>, console: &Console) -> Result<Checkpoint, Failure> {
+    let Some(update) = at else {
+        return newest(dir.latest_checkpoint()?, console)?.ok_or_else(|| none_yet(dir));
+    };
+    let there_are = dir.checkpoint_updates()?;
+    if there_are.is_empty() {
+        return Err(none_yet(dir));
+    }
+    let list = there_are.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    if !there_are.contains(&update) {
+        let message = format!("{} has no checkpoint of update {update}", dir.path().display());
+        return Err(
+            Failure::usage(message).hint(format!("there are those of {list}; a run keeps its newest"))
+        );
+    }
+    dir.checkpoint(update).map_err(|error| {
+        Failure::failed(format!("the checkpoint of update {update} cannot be used: {error}"))
+            .hint(format!("there are those of {list}; without --at the newest sound one is taken"))
     })
+}
+
+fn none_yet(dir: &RunDir) -> Failure {
+    Failure::failed(format!("{} has no checkpoint yet", dir.path().display())).hint(
+        "a run makes one every `checkpoint_every` agent steps and when it ends or is stopped with Ctrl-C",
+    )
 }
 
 /// Weights and counters alone, as evaluation needs them.
@@ -84,9 +108,11 @@ pub fn load_model(checkpoint: &Checkpoint) -> Result<(LearnerState, ModelState),
     Ok((state, model))
 }
 
-/// Puts a learner where the checkpoint was taken.
+/// Puts a learner where the checkpoint was taken. What was said about parameters stays as the learner has it, which may
+/// run another version of the script by now.
 pub fn restore(checkpoint: &Checkpoint, learner: &mut Learner) -> Result<(), Failure> {
-    let (state, model) = load_model(checkpoint)?;
+    let (mut state, model) = load_model(checkpoint)?;
+    state.steered.clone_from(&learner.state().steered);
     let file = checkpoint.open_file(REPLAY)?;
     let read = zstd::Decoder::with_buffer(file).and_then(|decoder| {
         let mut decoder = std::io::BufReader::with_capacity(1 << 20, decoder);

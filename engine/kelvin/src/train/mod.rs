@@ -6,6 +6,7 @@ pub mod checkpoint;
 mod control;
 mod evaluation;
 mod faults;
+mod fork;
 pub mod interrupt;
 mod live;
 mod profile;
@@ -24,6 +25,7 @@ use crate::config::OnNan;
 use crate::console::{Console, Status, duration, grouped};
 use crate::failure::Failure;
 use crate::learner::Tick;
+use crate::monitor::Beside;
 use crate::units::{Frames, Updates};
 use kelvin_run::Activity;
 use kelvin_trace::span;
@@ -42,6 +44,9 @@ pub fn train(request: &TrainRequest, console: &mut Console) -> Result<(), Failur
     interrupt::listen()?;
     let mut session = Session::open(request, console)?;
     session.profile = request.profile.map(|wanted| Profile::new(wanted, session.dir.trace_path()));
+    if request.monitor {
+        session.open_monitor(console);
+    }
     let result = session.run(console);
     console.finish();
     if let Some(profile) = session.profile.take() {
@@ -73,6 +78,7 @@ impl Session {
     pub fn step(&mut self, console: &mut Console) -> Result<(), Failure> {
         let _span = span("tick");
         self.follow_profile(console);
+        self.follow_monitor(console);
         self.take_changes(console)?;
         if self.is_to_end() || self.waits(console) {
             return Ok(());
@@ -147,6 +153,20 @@ impl Session {
         let learns = self.learner.state().updates > Updates(0);
         if let Some(profile) = self.profile.take_if(|profile| learns && profile.follow()) {
             profile.write(console);
+        }
+    }
+
+    /// Opens a window on the run, which does without if there is none to be had.
+    fn open_monitor(&mut self, console: &Console) {
+        match Beside::open(self.dir.path()) {
+            Ok(monitor) => self.monitor = Some(monitor),
+            Err(failure) => without_monitor(&failure, console),
+        }
+    }
+
+    fn follow_monitor(&mut self, console: &Console) {
+        if let Some(failure) = self.monitor.as_ref().and_then(Beside::failure) {
+            without_monitor(&failure, console);
         }
     }
 
@@ -243,5 +263,12 @@ impl Session {
         if !self.noted {
             drop(self.recorder.event("fault", &self.learner, json!({ "message": failure.to_string() })));
         }
+    }
+}
+
+fn without_monitor(failure: &Failure, console: &Console) {
+    console.line(format!("warning: {}", failure.message()));
+    if let Some(advice) = failure.advice() {
+        console.line(format!("hint: {advice}"));
     }
 }

@@ -48,6 +48,15 @@ impl Recorder {
         })
     }
 
+    /// Takes the returns in these metrics for those before the first of this run, so that the mean goes on from there.
+    pub fn recall(&mut self, past: &[Value]) {
+        for earlier in recent_returns(past).into_iter().rev() {
+            if self.returns.len() < RECENT {
+                self.returns.push_front(earlier);
+            }
+        }
+    }
+
     /// Records what a tick brought.
     pub fn observe(&mut self, learner: &mut Learner, tick: &Tick) -> Result<(), Failure> {
         let (frames, agent_steps) = (learner.frames(), learner.state().agent_steps);

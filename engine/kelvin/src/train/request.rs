@@ -4,6 +4,7 @@ use crate::config::Wanted;
 use crate::failure::Failure;
 use crate::units::Frames;
 use kelvin_env::{EnvOptions, Preset};
+use kelvin_objective::Script;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,10 +31,16 @@ pub struct TrainRequest {
     pub out: Option<PathBuf>,
     /// Go on with the run.
     pub resume: bool,
+    /// `--fork`, a run directory to start from.
+    pub fork: Option<PathBuf>,
+    /// `--at`, the update of its checkpoint; the newest without.
+    pub at: Option<u64>,
     /// `--reference`, a run directory.
     pub reference: Option<PathBuf>,
     /// `--profile`, how much of the training.
     pub profile: Option<Duration>,
+    /// `--monitor`: open one beside the run.
+    pub monitor: bool,
     /// A folder of ROMs to search first.
     pub roms: Option<PathBuf>,
 }
@@ -58,6 +65,14 @@ impl TrainRequest {
                 .map(|run| std::path::absolute(run).unwrap_or_else(|_| run.clone()).display().to_string()),
             sets: self.sets.clone(),
         }
+    }
+
+    /// The script that a new run is of.
+    pub(super) fn load_script(&self) -> Result<Script, Failure> {
+        let path = self.script.as_deref().ok_or_else(|| {
+            Failure::usage("no script is given").hint("kelvin train scripts/soft_kl.rhai --env pong")
+        })?;
+        Ok(Script::load(path)?)
     }
 
     /// The environment's options, for training.

@@ -1,11 +1,13 @@
 //! Going on with a run, from its directory alone.
 
 use super::checkpoint;
+use super::fork::{self, Origin};
 use super::request::TrainRequest;
 use super::session::{Parts, Session};
 use crate::config::{Config, DecayName};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
+use crate::learner::Learner;
 use crate::params::Steered;
 use crate::units::{AgentSteps, Frames};
 use kelvin_objective::Script;
@@ -21,14 +23,11 @@ impl Session {
         let mut config = Config::parse(&dir.read_config()?)?;
         agrees(request, &config)?;
         settings_agree(request, &config, &recorded_script(&dir, 0)?)?;
-        if let Some(device) = &request.device {
-            config.device.clone_from(device);
-        }
-        if let Some(frames) = request.frames {
-            change_length(&mut config, frames, console);
-        }
-        let checkpoint = checkpoint::newest(dir.latest_checkpoint()?, console)?;
-        let (update, from, mut steered) = match &checkpoint {
+        adjust(&mut config, request, console);
+        let own = checkpoint::newest(dir.latest_checkpoint()?, console)?;
+        let origin = if own.is_none() { Origin::of(&config, console)? } else { None };
+        let checkpoint = own.as_ref().or(origin.as_ref().map(|origin| &origin.checkpoint));
+        let (update, from, mut steered) = match checkpoint {
             Some(checkpoint) => {
                 let (state, _) = checkpoint::load_model(checkpoint)?;
                 (checkpoint.update(), state.agent_steps, state.steered)
@@ -37,23 +36,27 @@ impl Session {
         };
         let script = recorded_script(&dir, update)?;
         // The checkpoint may be of the moment before this version came.
-        steered.adopt(&script);
+        match &origin {
+            Some(_) => fork::carry_over(&mut steered, &script, &config.pinned),
+            None => steered.adopt(&script),
+        }
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
         let mut learner = parts.learner(&config, script, from, steered, console)?;
-        if let Some(checkpoint) = &checkpoint {
+        if let Some(checkpoint) = checkpoint {
             checkpoint::restore(checkpoint, &mut learner)?;
         }
         // One that was killed between its last checkpoint and its end has only that end to make.
         let ended = dir.is_done() || request.frames.is_some();
         if ended && learner.frames() >= config.frames {
-            return Err(Failure::usage(format!("this run is done: {} frames", grouped(learner.frames().0)))
-                .hint("train it for longer with --frames"));
+            return Err(done(&learner));
         }
+        let past = origin.map_or(Ok(Vec::new()), |origin| origin.past(from))?;
         dir.clear_done()?;
         dir.rewind_objectives(update)?;
         dir.write_config(&config.to_toml()?)?;
         let mut session = Self::assemble(config, dir, lock, parts, learner)?;
+        session.recorder.recall(&past);
         session.recorder.event("resume", &session.learner, json!({}))?;
         let frames = grouped(session.learner.frames().0);
         console.line(format!("resuming at {frames} frames, with new episodes"));
@@ -64,21 +67,25 @@ impl Session {
 
 /// A command may name again what the run was started with, and nothing else.
 fn agrees(request: &TrainRequest, config: &Config) -> Result<(), Failure> {
-    fn same<T: PartialEq + Display>(what: &str, asked: Option<&T>, has: &T) -> Result<(), Failure> {
-        match asked {
-            Some(asked) if asked != has => {
-                Err(Failure::usage(format!("this run has {what} {has}, not {asked}"))
-                    .hint("start a new run for it with another --out"))
-            }
-            _ => Ok(()),
-        }
-    }
     let stem = |path: &Path| path.file_stem().map(|stem| stem.display().to_string());
     let script = request.script.as_deref().and_then(stem);
-    same("script", script.as_ref(), &stem(Path::new(&config.script)).unwrap_or_default())?;
+    same("script", script.as_ref(), &stem(Path::new(&config.script)).unwrap_or_default())
+        .and_then(|()| same_game(request, config))
+        .map_err(|failure| failure.hint("start a new run for it with another --out"))
+}
+
+/// What decides which game is played, and how it goes on.
+pub(super) fn same_game(request: &TrainRequest, config: &Config) -> Result<(), Failure> {
     same("environment", request.env.as_ref(), &config.env)?;
     same("preset", request.preset.as_ref(), &config.preset)?;
     same("seed", request.seed.as_ref(), &config.seed)
+}
+
+fn same<T: PartialEq + Display>(what: &str, asked: Option<&T>, has: &T) -> Result<(), Failure> {
+    match asked {
+        Some(asked) if asked != has => Err(Failure::usage(format!("this run has {what} {has}, not {asked}"))),
+        _ => Ok(()),
+    }
 }
 
 /// The same for `--set`.
@@ -88,6 +95,22 @@ fn settings_agree(request: &TrainRequest, config: &Config, script: &Script) -> R
     }
     Err(Failure::usage("this run was started with other settings than --set now gives")
         .hint("leave --set out to go on with the run's own, or start a new run with another --out"))
+}
+
+/// What may be another where a run goes on.
+pub(super) fn adjust(config: &mut Config, request: &TrainRequest, console: &Console) {
+    if let Some(device) = &request.device {
+        config.device.clone_from(device);
+    }
+    if let Some(frames) = request.frames {
+        change_length(config, frames, console);
+    }
+}
+
+/// Why nothing is left to train.
+pub(super) fn done(learner: &Learner) -> Failure {
+    Failure::usage(format!("this run is done: {} frames", grouped(learner.frames().0)))
+        .hint("train it for longer with --frames")
 }
 
 /// Another length leaves the exploration schedule where it was, in frames.
@@ -104,7 +127,9 @@ fn change_length(config: &mut Config, frames: Frames, console: &Console) {
 /// The version that ran at `update`: the file itself may have been edited since, which the watcher notices.
 pub(crate) fn recorded_script(dir: &RunDir, update: u64) -> Result<Script, Failure> {
     let versions = dir.objectives()?;
-    let version = versions.iter().rfind(|version| version.update <= update).ok_or_else(|| {
+    // A fork's first version came at the update that it started from.
+    let version = versions.iter().rfind(|version| version.update <= update).or(versions.first());
+    let version = version.ok_or_else(|| {
         Failure::failed("the run directory holds no objective").hint("start a new run with another --out")
     })?;
     Ok(Script::load(&dir.path().join(&version.script))?)

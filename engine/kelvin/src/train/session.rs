@@ -16,6 +16,7 @@ use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::learner::Learner;
 use crate::memory;
+use crate::monitor::Beside;
 use crate::params::Steered;
 use crate::replay::bytes_per_transition;
 use crate::staged;
@@ -51,14 +52,20 @@ pub struct Session {
     pub(super) waiting: Waiting,
     /// What is left to do of `--profile`.
     pub(super) profile: Option<Profile>,
+    /// The window that was opened beside it.
+    pub(super) monitor: Option<Beside>,
     // Held as long as the session lives.
     _lock: RunLock,
 }
 
 impl Session {
-    /// Starts a run, or takes one up again.
+    /// Starts a run, at the beginning or from a checkpoint of another, or takes one up again.
     pub fn open(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
-        if request.resume { Self::resume(request, console) } else { Self::start(request, console) }
+        match &request.fork {
+            _ if request.resume => Self::resume(request, console),
+            Some(parent) => Self::fork(request, parent, console),
+            None => Self::start(request, console),
+        }
     }
 
     /// Opens the run's files and starts watching its script.
@@ -91,6 +98,7 @@ impl Session {
             live,
             waiting: Waiting::default(),
             profile: None,
+            monitor: None,
             _lock: lock,
         })
     }

@@ -6,18 +6,16 @@ use super::session::{Parts, Session};
 use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::learner::Learner;
 use crate::params::Steered;
 use crate::units::AgentSteps;
-use kelvin_objective::Script;
 use kelvin_run::RunDir;
+use std::path::Path;
 
 impl Session {
     pub(super) fn start(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
         let out = request.out()?;
-        let path = request.script.as_deref().ok_or_else(|| {
-            Failure::usage("no script is given").hint("kelvin train scripts/soft_kl.rhai --env pong")
-        })?;
-        let script = Script::load(path)?;
+        let script = request.load_script()?;
         let wanted = request.wanted();
         let options = request.env_options(wanted.preset, wanted.full_action_set);
         let parts = Parts::open(&wanted.device, &wanted.env, options, console)?;
@@ -27,15 +25,30 @@ impl Session {
             wanted.sets.iter().any(|(key, _)| key == "overlap") || script.config().contains_key("overlap");
         config.overlap = config.overlap && (asked || !parts.on_cpu());
         let learner = parts.learner(&config, script, AgentSteps(0), Steered::default(), console)?;
-        let dir = RunDir::create(&out)?;
+        let session = Self::begin(&out, config, parts, learner, None)?;
+        session.introduce(console);
+        Ok(session)
+    }
+
+    /// Makes the run directory of a learner that is ready to go; `control` is what `control.toml` says from the start.
+    pub(super) fn begin(
+        out: &Path,
+        config: Config,
+        parts: Parts,
+        learner: Learner,
+        control: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let dir = RunDir::create(out)?;
         let lock = dir.lock()?;
         let toml = config.to_toml()?;
+        if let Some(control) = control {
+            dir.write_control(control)?;
+        }
         let mut session = Self::assemble(config, dir, lock, parts, learner)?;
         session.archive.keep(&session.learner)?;
         session.archive.settle()?;
         // Last: it is what makes the folder a run that can be resumed.
         session.dir.write_config(&toml)?;
-        session.introduce(console);
         Ok(session)
     }
 }

@@ -232,6 +232,11 @@ fn agrees(running: &Script, script: &Script) -> Result<(), Failure> {
         );
         return Err(diagnostic.into());
     }
+    hooks_agree(running, script)
+}
+
+/// Of the functions that a script may have or not, two decided what a run was built on.
+pub(super) fn hooks_agree(running: &Script, script: &Script) -> Result<(), Failure> {
     if running.hooks().behave != script.hooks().behave && !script.config().contains_key("exploration") {
         let (function, does) = match script.hooks().behave {
             true => ("behave", "now has"),

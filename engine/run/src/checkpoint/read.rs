@@ -59,7 +59,11 @@ pub fn latest(checkpoints: &Path, wanted: impl Fn(&str) -> bool) -> Result<Lates
 }
 
 impl Checkpoint {
-    fn open(checkpoints: &Path, update: u64, wanted: impl Fn(&str) -> bool) -> Result<Self, RunError> {
+    pub(crate) fn open(
+        checkpoints: &Path,
+        update: u64,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Self, RunError> {
         let folder = folder(checkpoints, update);
         let manifest = Manifest::read(&folder, update)?;
         manifest.verify(&folder, wanted)?;

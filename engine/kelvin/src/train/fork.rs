@@ -1,0 +1,126 @@
+//! Starting a run from a checkpoint of another, with a script that may have changed. The other run is only read.
+
+use super::checkpoint;
+use super::request::TrainRequest;
+use super::resume::{adjust, done, recorded_script, same_game};
+use super::session::{Parts, Session};
+use super::version::hooks_agree;
+use crate::config::{Config, ForkedFrom};
+use crate::console::{Console, grouped};
+use crate::failure::Failure;
+use crate::params::Steered;
+use crate::units::AgentSteps;
+use kelvin_objective::Script;
+use kelvin_run::{Checkpoint, RunDir};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The checkpoint that a run starts from.
+pub(super) struct Origin {
+    run: RunDir,
+    pub checkpoint: Checkpoint,
+}
+
+impl Origin {
+    /// That of the update `at`, or the newest sound one.
+    fn find(run: RunDir, at: Option<u64>, console: &Console) -> Result<Self, Failure> {
+        let checkpoint = checkpoint::to_fork(&run, at, console)?;
+        Ok(Self { run, checkpoint })
+    }
+
+    /// The one that a run started from before it had any of its own; none if it began at the beginning.
+    pub fn of(config: &Config, console: &Console) -> Result<Option<Self>, Failure> {
+        let Some(ForkedFrom { run, update }) = &config.forked_from else { return Ok(None) };
+        let found = RunDir::open(run).map_err(Failure::from);
+        let found = found.and_then(|run| Self::find(run, Some(*update), console));
+        found.map(Some).map_err(|failure| {
+            let reason = failure.message();
+            Failure::failed(format!(
+                "this run has no checkpoint yet, and the one it started from is gone: {reason}"
+            ))
+            .hint("start a new run with another --out, from a checkpoint that is there or from the beginning")
+        })
+    }
+
+    /// What the other run recorded up to there.
+    pub fn past(&self, from: AgentSteps) -> Result<Vec<Value>, Failure> {
+        let mut past = self.run.read_metrics()?;
+        past.retain(|record| record["agent_steps"].as_u64().is_some_and(|at| at <= from.0));
+        Ok(past)
+    }
+}
+
+impl Session {
+    pub(super) fn fork(request: &TrainRequest, parent: &Path, console: &Console) -> Result<Self, Failure> {
+        let parent = RunDir::open(parent)?;
+        let script = request.load_script()?;
+        let mut settings = Config::parse(&parent.read_config()?)?;
+        same_game(request, &settings).map_err(|failure| {
+            failure.hint("a checkpoint goes on with its own; start a new run without --fork")
+        })?;
+        adjust(&mut settings, request, console);
+        let origin = Origin::find(parent, request.at, console)?;
+        let update = origin.checkpoint.update();
+        let recorded = recorded_script(&origin.run, update)?;
+        let (mut config, set) = settings.forked(&request.sets, &recorded, &script)?;
+        hooks_agree(&recorded, &script)?;
+        let run = origin.run.path();
+        let run = std::path::absolute(run).unwrap_or_else(|_| run.into()).display().to_string();
+        config.forked_from = Some(ForkedFrom { run: run.clone(), update });
+        let out = request.out.clone().unwrap_or_else(|| folder(&config, update));
+
+        let (state, _) = checkpoint::load_model(&origin.checkpoint)?;
+        let (from, mut steered) = (state.agent_steps, state.steered);
+        carry_over(&mut steered, &script, &set);
+        let control = control(&steered)?;
+        let changed = script.hash() != recorded.hash();
+        let options = request.env_options(config.preset, config.full_action_set);
+        let parts = Parts::open(&config.device, &config.env, options, console)?;
+        let mut learner = parts.learner(&config, script, from, steered, console)?;
+        checkpoint::restore(&origin.checkpoint, &mut learner)?;
+        if learner.frames() >= config.frames {
+            return Err(done(&learner));
+        }
+        if changed {
+            // Metrics of two scripts do not mix.
+            learner.take_readings();
+        }
+        if let Some(made) =
+            from.0.checked_div(config.eval_every).filter(|_| config.eval_every != settings.eval_every)
+        {
+            learner.count_evaluations(made);
+        }
+        let past = origin.past(from)?;
+        let mut session = Self::begin(&out, config, parts, learner, control.as_deref())?;
+        session.recorder.recall(&past);
+        session.recorder.event("fork", &session.learner, json!({ "run": run }))?;
+        let frames = grouped(session.learner.frames().0);
+        console.line(format!("starting from update {update} of {run}: {frames} frames, with new episodes"));
+        session.introduce(console);
+        Ok(session)
+    }
+}
+
+/// Where a fork is kept that nobody named.
+fn folder(config: &Config, update: u64) -> PathBuf {
+    let script = Path::new(&config.script).file_stem().unwrap_or_default().display();
+    PathBuf::from("runs").join(format!("{script}-{}-s{}-at-{update}", config.env, config.seed))
+}
+
+/// Keeps of what was said about parameters what means something to `script`; what was `set` on the command line since
+/// then comes before what was set by hand before.
+pub(super) fn carry_over(steered: &mut Steered, script: &Script, set: &BTreeSet<String>) {
+    steered.adopt(script);
+    let known = |name: &str| script.params().iter().any(|param| param.name == name);
+    steered.control.retain(|name, _| known(name) && !set.contains(name));
+}
+
+/// What `control.toml` says in the new run: what was in force, so that it can be seen and changed there.
+fn control(steered: &Steered) -> Result<Option<String>, Failure> {
+    if steered.control.is_empty() {
+        return Ok(None);
+    }
+    let text = toml::to_string(&json!({ "params": steered.control }));
+    text.map(Some).map_err(|error| Failure::failed(format!("control.toml cannot be written: {error}")))
+}
