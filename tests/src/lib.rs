@@ -11,10 +11,14 @@
 //!
 //! What a machine lacks (an adapter, a ROM) turns into *visibly* ignored trials: [`suite`].
 
+pub mod batches;
 pub mod command;
 pub mod exact;
 pub mod fuzz;
+#[cfg(unix)]
+pub mod hyperqueue;
 pub mod records;
 pub mod running;
 pub mod scripts;
+pub mod slurm;
 pub mod suite;

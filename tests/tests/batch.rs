@@ -2,7 +2,8 @@
 //! told before anything starts.
 #![cfg(unix)]
 
-use kelvin_tests::command::{Said, kelvin, repository, run, succeed};
+use kelvin_tests::batches::{Place, catch, signal, workers};
+use kelvin_tests::command::{Said, kelvin, run, succeed};
 use kelvin_tests::records;
 use kelvin_tests::running::Running;
 use serde_json::Value;
@@ -10,99 +11,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A place with a batch script and the objectives beside it.
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn new(batch: &str) -> Self {
-        let place = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        for name in ["dqn", "soft_kl"] {
-            let file = format!("{name}.rhai");
-            fs::copy(repository().join("scripts").join(&file), place.path(&file)).expect("a writable folder");
-        }
-        place.write("batch.rhai", batch);
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).expect("a writable folder");
-    }
-
-    fn out(&self) -> PathBuf {
-        self.path("out")
-    }
-
-    /// `kelvin batch batch.rhai` into `out`, on the processor.
-    fn batch(&self, more: &[&str]) -> Command {
-        let mut command = kelvin();
-        command.current_dir(self.folder.path());
-        command.args(["batch", "batch.rhai", "--device", "cpu", "--jobs", "2", "--out"]).arg(self.out());
-        command.args(more);
-        command
-    }
-
-    fn run(&self, label: &str, seed: u64) -> PathBuf {
-        self.out().join(format!("{label}/catch-s{seed}"))
-    }
-
-    /// Every run of the plan ended once, and what it recorded has no seam.
-    fn assert_all_done(&self, tasks: usize, frames: u64) {
-        let plan: Value =
-            serde_json::from_slice(&fs::read(self.out().join("experiment.json")).unwrap()).unwrap();
-        let folders = plan["tasks"].as_array().expect("tasks");
-        assert_eq!(folders.len(), tasks);
-        for task in folders {
-            let run = self.out().join(task["folder"].as_str().expect("a folder"));
-            let done: Value =
-                serde_json::from_slice(&fs::read(run.join("DONE")).expect("a finished run")).unwrap();
-            assert_eq!(done["frames"], frames, "{}", run.display());
-            records::assert_recorded_once(&run);
-            assert_eq!(records::events_of(&run, "done").len(), 1, "{}", run.display());
-        }
-    }
-}
-
-/// Two variants, so many seeds, so many frames.
-fn catch(seeds: u64, frames: u64) -> String {
-    format!(
-        r#"fn experiment() {{
-    grid(#{{ script: ["dqn.rhai", "soft_kl.rhai"], env: "catch", seed: 0..{seeds}, frames: {frames},
-            checkpoint_every: 2000 }})
-}}"#
-    )
-}
-
-/// The processes that train below a folder: their numbers.
-fn workers(out: &Path) -> Vec<String> {
-    let processes = fs::read_dir("/proc").expect("processes").flatten();
-    let trains = |path: &Path| {
-        let words = fs::read(path.join("cmdline")).unwrap_or_default();
-        let words = String::from_utf8_lossy(&words).into_owned();
-        words.contains("\0train\0") && words.contains(&*out.to_string_lossy())
-    };
-    let found = processes.map(|entry| entry.path()).filter(|path| trains(path));
-    found.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
-}
+/// Two runs at the same time, whatever this machine has.
+const TWO: &[&str] = &["--jobs", "2"];
 
 fn wait_for_checkpoint(running: &mut Running, run: &Path) {
     running.wait("a checkpoint", || (!records::events_of(run, "checkpoint").is_empty()).then_some(()));
 }
 
-fn kill(signal: &str, process: &str) {
-    let sent = Command::new("kill").args([signal, process]).status().expect("kill is everywhere");
-    assert!(sent.success(), "no process {process}");
-}
-
 #[test]
 fn a_batch_runs_every_task_once_and_again_none() {
     let place = Place::new(&catch(2, 3000));
-    let said = succeed(&mut place.batch(&[]));
+    let said = succeed(&mut place.batch(TWO));
     for part in ["2 at once", "task 3 soft_kl/catch-s1: done", "4 tasks: 4 done", "kelvin report /"] {
         assert!(said.stdout.contains(part), "no {part:?}\n{said}");
     }
@@ -125,23 +44,17 @@ fn a_dry_run_writes_nothing_and_a_task_is_one_run() {
     let said = succeed(&mut place.batch(&["--dry-run"]));
     assert!(said.stdout.contains("out, 4,000 frames to go"), "{said}");
     assert!(!place.out().exists());
-    let task = |k: &str| {
-        let mut command = kelvin();
-        command.current_dir(place.folder.path());
-        command.args(["batch", "batch.rhai", "--out", "out", "--device", "cpu", "--task", k]);
-        command
-    };
     for _ in 0..2 {
-        succeed(&mut task("1"));
+        succeed(&mut place.batch(&["--task", "1"]));
     }
     assert!(place.run("soft_kl", 0).join("DONE").is_file() && !place.run("dqn", 0).exists());
-    let said = run(&mut task("2"));
+    let said = run(&mut place.batch(&["--task", "2"]));
     assert_eq!(said.code, Some(2), "{said}");
     assert!(said.stderr.contains("there is no task 2") && said.stderr.contains("0 to 1"), "{said}");
     // The folder stands for the plan, without its script.
     fs::remove_file(place.path("batch.rhai")).unwrap();
     let mut rest = kelvin();
-    rest.current_dir(place.folder.path()).args(["batch", "out", "--device", "cpu"]);
+    rest.current_dir(place.path(".")).args(["batch", "out", "--device", "cpu"]);
     let said = succeed(&mut rest);
     assert!(said.stdout.contains("2 tasks: 2 done"), "{said}");
     place.assert_all_done(2, 2000);
@@ -150,14 +63,14 @@ fn a_dry_run_writes_nothing_and_a_task_is_one_run() {
 #[test]
 fn a_killed_batch_goes_on_with_the_same_command() {
     let place = Place::new(&catch(2, 40_000));
-    let mut running = Running::start(&mut place.batch(&[]), &place.path("first"));
+    let mut running = Running::start(&mut place.batch(TWO), &place.path("first"));
     let first = place.run("dqn", 0);
     wait_for_checkpoint(&mut running, &first);
     running.signal("KILL");
     assert_eq!(running.end().code, None);
     // What it had started goes on without it, and is counted, not started twice.
     assert!(!workers(&place.out()).is_empty(), "no process outlived the launcher");
-    let said = succeed(&mut place.batch(&[]));
+    let said = succeed(&mut place.batch(TWO));
     assert!(said.stdout.contains("another process works on it"), "{said}");
     assert!(said.stdout.contains("4 tasks: 4 done"), "{said}");
     place.assert_all_done(4, 40_000);
@@ -166,11 +79,11 @@ fn a_killed_batch_goes_on_with_the_same_command() {
 #[test]
 fn a_killed_worker_is_started_again_from_its_checkpoint() {
     let place = Place::new(&catch(1, 40_000));
-    let mut running = Running::start(&mut place.batch(&[]), &place.path("first"));
+    let mut running = Running::start(&mut place.batch(TWO), &place.path("first"));
     let first = place.run("dqn", 0);
     wait_for_checkpoint(&mut running, &first);
     let worker = running.wait("a worker", || workers(&first).pop());
-    kill("-KILL", &worker);
+    signal("KILL", &worker);
     let said = running.end();
     assert_eq!(said.code, Some(0), "{said}");
     assert!(said.stdout.contains("dqn/catch-s0: crashed, and is started again (1 of 2)"), "{said}");
@@ -182,23 +95,23 @@ fn a_killed_worker_is_started_again_from_its_checkpoint() {
 
 #[test]
 fn ctrl_c_lets_every_run_save_and_the_same_command_goes_on() {
-    for signal in ["INT", "TERM", "USR1"] {
+    for name in ["INT", "TERM", "USR1"] {
         let place = Place::new(&catch(1, 200_000));
-        let mut running = Running::start(&mut place.batch(&[]), &place.path("first"));
+        let mut running = Running::start(&mut place.batch(TWO), &place.path("first"));
         let runs = [place.run("dqn", 0), place.run("soft_kl", 0)];
         running.wait("updates of both", || {
             let learn =
                 |run: &PathBuf| records::training(run).iter().any(|at| records::count(at, "updates") > 0);
             runs.iter().all(learn).then_some(())
         });
-        running.signal(signal);
+        running.signal(name);
         let said = running.end();
-        assert_eq!(said.code, Some(1), "{signal}\n{said}");
-        assert!(said.stderr.contains("stopped; 2 tasks: 0 done, 2 stopped"), "{signal}\n{said}");
-        assert!(workers(&place.out()).is_empty(), "{signal}: somebody was left behind");
+        assert_eq!(said.code, Some(1), "{name}\n{said}");
+        assert!(said.stderr.contains("stopped; 2 tasks: 0 done, 2 stopped"), "{name}\n{said}");
+        assert!(workers(&place.out()).is_empty(), "{name}: somebody was left behind");
         for run in &runs {
-            assert_eq!(records::events_of(run, "stopped").len(), 1, "{signal}");
-            assert!(!records::checkpoints(run).is_empty(), "{signal}");
+            assert_eq!(records::events_of(run, "stopped").len(), 1, "{name}");
+            assert!(!records::checkpoints(run).is_empty(), "{name}");
         }
     }
 }
@@ -206,8 +119,8 @@ fn ctrl_c_lets_every_run_save_and_the_same_command_goes_on() {
 #[test]
 fn two_launchers_share_an_experiment() {
     let place = Place::new(&catch(3, 20_000));
-    let first = Running::start(&mut place.batch(&[]), &place.path("first"));
-    let second = Running::start(&mut place.batch(&[]), &place.path("second"));
+    let first = Running::start(&mut place.batch(TWO), &place.path("first"));
+    let second = Running::start(&mut place.batch(TWO), &place.path("second"));
     for running in [first, second] {
         let said = running.end();
         assert_eq!(said.code, Some(0), "{said}");
@@ -227,12 +140,7 @@ fn two_launchers_share_an_experiment() {
 #[test]
 fn one_index_given_twice_is_trained_once() {
     let place = Place::new(&catch(1, 60_000));
-    let task = || {
-        let mut command = kelvin();
-        command.current_dir(place.folder.path());
-        command.args(["batch", "batch.rhai", "--out", "out", "--device", "cpu", "--task", "0"]);
-        command
-    };
+    let task = || place.batch(&["--task", "0"]);
     let mut first = Running::start(&mut task(), &place.path("first"));
     first.wait("a run", || place.run("dqn", 0).join("config.toml").is_file().then_some(()));
     let said = succeed(&mut task());
@@ -248,7 +156,7 @@ fn a_failure_is_told_and_costs_one_run() {
     let place = Place::new(&catch(1, 10_000));
     let broken = fs::read_to_string(place.path("dqn.rhai")).unwrap();
     place.write("dqn.rhai", &broken.replace("huber(td_error, p.delta)", "log(0 * td_error) * td_error"));
-    let said = run(&mut place.batch(&["--retries", "1"]));
+    let said = run(&mut place.batch(&["--jobs", "2", "--retries", "1"]));
     assert_eq!(said.code, Some(1), "{said}");
     for part in ["started again (1 of 1)", "dqn/catch-s0: failed: ", "dqn.rhai:", "log"] {
         assert!(said.stdout.contains(part), "no {part:?}\n{said}");
@@ -263,10 +171,10 @@ fn a_failure_is_told_and_costs_one_run() {
 #[test]
 fn a_plan_that_was_changed_is_refused_and_one_that_grew_goes_on() {
     let place = Place::new(&catch(1, 2000));
-    succeed(&mut place.batch(&[]));
+    succeed(&mut place.batch(TWO));
     place.write("batch.rhai", &catch(1, 3000));
     let refused = |parts: &[&str]| {
-        let said = run(&mut place.batch(&[]));
+        let said = run(&mut place.batch(TWO));
         assert_eq!(said.code, Some(2), "{said}");
         for part in parts.iter().chain(&["--out DIR", "kelvin batch /"]) {
             assert!(said.stderr.contains(part), "no {part:?}\n{said}");
@@ -279,7 +187,7 @@ fn a_plan_that_was_changed_is_refused_and_one_that_grew_goes_on() {
     refused(&["task 0 (dqn/catch-s0) differs in the text of", "dqn.rhai: it was edited"]);
     place.write("dqn.rhai", &objective);
     place.write("batch.rhai", &catch(2, 2000));
-    let said = succeed(&mut place.batch(&[]));
+    let said = succeed(&mut place.batch(TWO));
     assert!(said.stdout.contains("4 tasks, 2 of them new"), "{said}");
     place.assert_all_done(4, 2000);
 }
@@ -315,7 +223,7 @@ fn mistakes_are_told_before_anything_starts() {
             "broken.rhai",
             "fn config() { #{ learner: \"replay\", heads: [\"q\"] } }\n\n\nfn loss(net, t, p) { net.z }\n",
         );
-        let said = run(&mut place.batch(&[]));
+        let said = run(&mut place.batch(TWO));
         assert_eq!(said.code, Some(1), "{grid}\n{said}");
         for part in parts.iter().chain(&["error: ", "hint: "]) {
             assert!(said.stderr.contains(part), "{grid}: no {part:?}\n{said}");
@@ -338,7 +246,7 @@ fn wrong_use_is_told() {
         (&["batch", "batch.rhai", "--set", "tau=99"], 1, &["tau", "hint: "]),
     ] {
         let mut command = kelvin();
-        let said: Said = run(command.current_dir(place.folder.path()).args(arguments));
+        let said: Said = run(command.current_dir(place.path(".")).args(arguments));
         assert_eq!(said.code, Some(code), "{arguments:?}\n{said}");
         for part in parts {
             assert!(said.stderr.contains(part), "{arguments:?}: no {part:?}\n{said}");
@@ -357,7 +265,7 @@ fn many_tasks_that_are_done_are_passed_over() {
         fs::create_dir_all(&run).unwrap();
         fs::write(run.join("DONE"), "{\"mean_return\": 1.0}").unwrap();
     }
-    let said = succeed(&mut place.batch(&[]));
+    let said = succeed(&mut place.batch(TWO));
     assert!(said.stdout.contains("200 tasks: 200 done"), "{said}");
     assert!(!place.out().join("claims").exists(), "a task that is done was taken");
 }
@@ -369,13 +277,7 @@ fn a_job_array_is_written_and_its_script_runs_a_task() {
         [("--slurm", "slurm.sh", "SLURM_ARRAY_TASK_ID"), ("--hyperqueue", "hyperqueue.sh", "HQ_TASK_ID")]
     {
         let place = Place::new(&catch(2, 2000));
-        let batch = |more: &[&str]| {
-            let mut command = kelvin();
-            command.current_dir(place.folder.path());
-            command.args(["batch", "batch.rhai", "--out", "out", "--device", "cpu"]).args(more);
-            command
-        };
-        let said = succeed(&mut batch(&[flag, "--dry-run", "--cpus-per-task", "2"]));
+        let said = succeed(&mut place.batch(&[flag, "--dry-run", "--cpus-per-task", "2"]));
         assert!(said.stdout.contains("array=0-3") && said.stdout.contains(file), "{said}");
         assert!(!place.out().exists());
         // A scheduler that only says what it was given.
@@ -386,8 +288,8 @@ fn a_job_array_is_written_and_its_script_runs_a_task() {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
             fs::set_permissions(tools.join(tool), mode).unwrap();
         }
-        succeed(&mut batch(&["--task", "1"]));
-        let mut command = batch(&[flag, "--cpus-per-task", "2"]);
+        succeed(&mut place.batch(&["--task", "1"]));
+        let mut command = place.batch(&[flag, "--cpus-per-task", "2"]);
         let said = succeed(command.env("PATH", format!("{}:/usr/bin:/bin", tools.display())));
         assert!(said.stdout.contains("job 17 of") && said.stdout.contains(file), "{said}");
         let script = place.out().join(file);

@@ -56,7 +56,7 @@ impl Scheduler {
     pub fn submit(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::Slurm => ("sbatch", &["--parsable"]),
-            Self::HyperQueue => ("hq", &["submit", "--directives", "file"]),
+            Self::HyperQueue => ("hq", &["submit"]),
         }
     }
 
@@ -126,12 +126,16 @@ exit \"$status\"",
 
 fn hyperqueue(jobs: &Jobs) -> String {
     let Jobs { resources, folder, .. } = jobs;
-    let log = folder.join(Scheduler::HyperQueue.logs()).join("%{TASK_ID}.log").display().to_string();
+    // Two files: HyperQueue opens each by itself, and would write one over the other.
+    let log = |end: &str| {
+        let name = format!("%{{TASK_ID}}.{end}");
+        Some(folder.join(Scheduler::HyperQueue.logs()).join(name).display().to_string())
+    };
     let given = [
         ("name", Some(jobs.name.to_owned())),
         ("array", Some(ranges(jobs.tasks))),
-        ("stdout", Some(log.clone())),
-        ("stderr", Some(log)),
+        ("stdout", log("out")),
+        ("stderr", log("err")),
         ("time-limit", resources.time.clone()),
         ("cpus", resources.cpus.map(|cpus| cpus.to_string())),
         ("resource", resources.gpus.map(|gpus| format!("gpus/nvidia={gpus}"))),

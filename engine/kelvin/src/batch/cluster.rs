@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use kelvin_batch::{Jobs, Resources, Scheduler};
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -43,6 +44,8 @@ pub(super) fn submit(
     }
     prepared.write()?;
     let written = fs::create_dir_all(folder.join(scheduler.logs())).and_then(|()| fs::write(&path, text));
+    // HyperQueue starts it as it is.
+    let written = written.and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)));
     written.map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
     let output = Command::new(program).args(arguments).arg(&path).output().map_err(|error| {
         let failure = Failure::failed(format!("{program} cannot be started: {error}"));
