@@ -42,25 +42,11 @@ pub(crate) fn identifier(graph: &Graph, id: NodeId, window: usize) -> String {
 pub(crate) fn operation(graph: &Graph, id: NodeId, window: usize) -> String {
     let op = graph.op(id);
     let operands: Vec<String> = op.operands().map(|operand| name(graph, operand, window)).collect();
-    let call = |function: &str| format!("{function} {}", operands.join(" "));
     match *op {
         Op::Const(_) => name(graph, id, window),
-        Op::Param(_) => "live parameter".into(),
-        Op::Sample(_) => "stored with the sample".into(),
-        Op::Output(..) => "network output".into(),
-        Op::Unary(op, _) => call(op.name()),
-        Op::Binary(op, ..) => call(op.name()),
         Op::Compare(op, ..) => format!("{} {} {}", operands[0], op.symbol(), operands[1]),
-        Op::And(..) => call("and"),
-        Op::Or(..) => call("or"),
-        Op::Not(_) => call("not"),
-        Op::Select(..) => call("select"),
         Op::At(..) => format!("{}[{}]", operands[0], operands[1]),
-        Op::OneHot(_) => call("one_hot"),
-        Op::Reduce(op, _) => call(&format!("reduce_{}", op.name())),
-        Op::ArgMax(_) => call("argmax"),
-        Op::BatchMean(_) => call("batch_mean"),
-        Op::StopGradient(_) => call("stop_gradient"),
-        Op::ScaleGradient(..) => call("scale_gradient"),
+        Op::Param(_) | Op::Sample(_) | Op::Output(..) => op.name().into(),
+        _ => format!("{} {}", op.name(), operands.join(" ")),
     }
 }
