@@ -125,6 +125,11 @@ impl Graph {
         crate::names::operation(self, id, window)
     }
 
+    /// The same in a script's notation, leaves as a script reads them: `net.q[t.action] - x9`.
+    pub fn formula(&self, id: NodeId, window: usize) -> String {
+        crate::names::formula(self, id, window)
+    }
+
     /// The number, if the node is a constant.
     pub fn as_constant(&self, id: NodeId) -> Option<f64> {
         self.op(id).as_constant()

@@ -151,4 +151,6 @@ fn what_was_recorded_and_never_used_is_told_apart() {
     assert_eq!(traced.graph.name(traced.loss, 1), format!("x{}", traced.loss.index()));
     let v = traced.graph.op(traced.loss).operands().next().expect("an operand");
     assert_eq!(traced.graph.name(v, 1), "net.v");
+    assert_eq!(traced.graph.formula(traced.loss, 1), "net.v * 2");
+    assert_eq!(traced.graph.formula(v, 1), "net.v");
 }
