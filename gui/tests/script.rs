@@ -1,20 +1,21 @@
 //! The script's panel on a run of its own: what its keys and buttons do to files, and golden pictures.
 //! `UPDATE_SNAPSHOTS=1 cargo test -p kelvin-monitor --test script` draws the pictures anew.
 
+mod support;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{Event, Key, Modifiers, Theme, Vec2};
-use eframe::wgpu;
 use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, HarnessBuilder, SnapshotOptions};
 use kelvin_monitor::script::{ScriptAction, ScriptContext, ScriptPanel, Shape, Tab};
 use kelvin_monitor::theme;
 use kelvin_objective::sources_hash;
 use kelvin_run::{ObjectiveVersion, RunDir};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 
 const LAPTOP: [f32; 2] = [1280.0, 800.0];
 
@@ -519,37 +520,7 @@ fn main() -> ExitCode {
             picture("script_narrow_dark", tab(Tab::Graph), [1040.0, 1400.0], Theme::Dark, 2.0, |_| {})
         }),
     ];
-    let missing = missing_adapter();
-    let plain = plain.into_iter().map(|(name, trial)| trial_of(name, trial));
-    let pictures = pictures.into_iter().map(|(name, trial)| match &missing {
-        None => trial_of(name, trial),
-        Some((what, true)) => {
-            let what = what.clone();
-            Trial::test(name, move || Err(Failed::from(what)))
-        }
-        Some((what, false)) => {
-            Trial::test(format!("{name} (not run: {what})"), || Ok(())).with_ignored_flag(true)
-        }
-    });
-    libtest_mimic::run(&args, plain.chain(pictures).collect()).exit_code()
-}
-
-fn trial_of(name: &str, trial: fn()) -> Trial {
-    Trial::test(name, move || {
-        trial();
-        Ok(())
-    })
-}
-
-/// What is missing to draw with, and whether that is a failure: pictures are those of Mesa's software driver.
-fn missing_adapter() -> Option<(String, bool)> {
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = wgpu::Backends::VULKAN;
-    let adapters =
-        pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(wgpu::Backends::VULKAN));
-    if adapters.iter().any(|adapter| adapter.get_info().device_type == wgpu::DeviceType::Cpu) {
-        return None;
-    }
-    let required = std::env::var_os("KELVIN_REQUIRE_GPU_TESTS").is_some_and(|value| value == "1");
-    Some(("no software adapter: install mesa-vulkan-drivers and libvulkan1".to_owned(), required))
+    let mut trials: Vec<Trial> = plain.map(|(name, trial)| support::drawing::plain(name, trial)).into();
+    trials.extend(support::drawing::pictures(pictures));
+    libtest_mimic::run(&args, trials).exit_code()
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use eframe::egui::{Align, Align2, Button, Frame, Id, Key, Layout, Modifiers, RichText, Role, TextEdit, Ui};
+use eframe::egui::{Align, Align2, Frame, Id, Key, Layout, Modifiers, RichText, Role, TextEdit, Ui};
 
 use super::find::{matches, next, previous};
-use crate::theme::{Palette, space};
-use crate::widgets::named;
+use crate::theme::{Icon, Palette, space};
+use crate::widgets::{icon_button, named};
 
 /// Finds a text, and remembers what was looked for.
 #[derive(Default)]
@@ -124,14 +124,14 @@ impl FindBar {
             let color = if count == "none" { palette.bad } else { palette.weak };
             ui.label(RichText::new(count).color(color));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if small(ui, "×", "Close the search (Esc)") {
+                if icon_button(ui, Icon::X, "Close the search (Esc)").clicked() {
                     self.is_open = false;
                     asked = Some(Asked::Back);
                 }
-                if small(ui, "›", "Next match (Enter, F3)") {
+                if icon_button(ui, Icon::ChevronDown, "Next match (Enter, F3)").clicked() {
                     asked = self.step(text, selection.clone(), false);
                 }
-                if small(ui, "‹", "Previous match (Shift Enter, Shift F3)") {
+                if icon_button(ui, Icon::ChevronUp, "Previous match (Shift Enter, Shift F3)").clicked() {
                     asked = self.step(text, selection.clone(), true);
                 }
                 let case = ui.selectable_label(self.exact, "Aa").on_hover_text("Upper and lower case count");
@@ -193,7 +193,7 @@ impl LineBar {
                 }
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if small(ui, "×", "Close (Esc)") {
+                if icon_button(ui, Icon::X, "Close (Esc)").clicked() {
                     self.is_open = false;
                     asked = Some(Asked::Back);
                 }
@@ -211,10 +211,4 @@ fn bar(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
     let palette = Palette::of(ui);
     let frame = Frame::new().fill(palette.raised).corner_radius(6).inner_margin(space::XS);
     frame.show(ui, |ui| ui.horizontal(content));
-}
-
-/// A button with a sign alone.
-fn small(ui: &mut Ui, sign: &str, name: &str) -> bool {
-    let response = ui.add(Button::new(sign).frame_when_inactive(false)).on_hover_text(name);
-    named(response, Role::Button, name).clicked()
 }

@@ -82,19 +82,7 @@ pub fn node(kind: Node, palette: &Palette) -> (Color32, Color32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// WCAG 2.2: how far two colours are apart in lightness, from 1 to 21.
-    fn contrast(a: Color32, b: Color32) -> f64 {
-        let luminance = |color: Color32| {
-            let channel = |byte: u8| {
-                let value = f64::from(byte) / 255.0;
-                if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-            };
-            0.2126 * channel(color.r()) + 0.7152 * channel(color.g()) + 0.0722 * channel(color.b())
-        };
-        let (a, b) = (luminance(a), luminance(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
-    }
+    use crate::theme::contrast;
 
     #[test]
     fn all_text_can_be_read_on_every_ground_it_stands_on() {

@@ -77,7 +77,7 @@ impl Compare {
                 }
             });
             named(response.response, Role::ComboBox, "Compare with");
-            ui.label(RichText::new(format!("to {name}")).color(palette.weak));
+            ui.label(RichText::new(format!("→ {name}")).color(palette.weak));
             ui.add_space(space::S);
             let forms =
                 [(false, "Unified", "One below the other"), (true, "Side by side", "Beside each other")];

@@ -6,8 +6,8 @@ use kelvin_run::ObjectiveVersion;
 use super::ScriptContext;
 use super::panel::Tab;
 use super::session::{Holding, Session};
-use crate::theme::{Palette, size, space};
-use crate::widgets::{named, segmented};
+use crate::theme::{Icon, Palette, size, space};
+use crate::widgets::{icon_button, named, segmented};
 
 /// What somebody asks for here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,7 +245,7 @@ fn banner(ui: &mut Ui, session: &Session, context: &ScriptContext<'_>, asked: &m
 pub fn kernel(ui: &mut Ui, is_old: bool, wgsl: &str) {
     let palette = Palette::of(ui);
     ui.horizontal_wrapped(|ui| {
-        if named(ui.button("Copy"), Role::Button, "Copy the kernel").clicked() {
+        if icon_button(ui, Icon::Copy, "Copy the kernel").clicked() {
             ui.ctx().copy_text(wgsl.to_owned());
         }
         let lines = grouped(wgsl.lines().count() as u64);

@@ -13,19 +13,8 @@
 //!
 //! `tokens`, `places`, `typing`, `find` and `diff` are plain functions of texts; `files` and `document` know what is on the
 //! disk and what is not yet; `check` and `worker` ask the compiler; `galley`, `code`, `bars`, `compare` and `graph` draw, and
-//! `session` and `panel` hold it together.
-//!
-//! For the window:
-//!
-//! ```no_run
-//! # use kelvin_monitor::script::{ScriptContext, ScriptPanel};
-//! # fn frame(ui: &mut eframe::egui::Ui, context: &ScriptContext<'_>) {
-//! let mut panel = ScriptPanel::new(); // once, and then in each frame:
-//! for action in panel.show(ui, context) {
-//!     println!("{action:?}");
-//! }
-//! # }
-//! ```
+//! `session` and `panel` hold it together. [`FocusedScript`] is the panel for those who have a snapshot of the run in focus;
+//! [`ScriptPanel`] the same for everybody else.
 
 mod bars;
 mod check;
@@ -36,6 +25,7 @@ mod diff;
 mod document;
 mod files;
 mod find;
+mod focus;
 mod galley;
 mod graph;
 mod head;
@@ -52,6 +42,7 @@ use std::path::Path;
 
 use kelvin_run::{Event, ObjectiveVersion};
 
+pub use focus::FocusedScript;
 pub use panel::{KEYS, ScriptPanel, Tab};
 pub use shape::Shape;
 

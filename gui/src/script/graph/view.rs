@@ -9,8 +9,8 @@ use eframe::egui::{
 
 use super::drawing::{Drawing, Edge, FONT, Kind, Node, Role};
 use crate::script::colors;
-use crate::theme::{Palette, size, space};
-use crate::widgets::named;
+use crate::theme::{Icon, Palette, size, space};
+use crate::widgets::icon_button;
 
 /// How small and how large a graph may be.
 const ZOOM: Rangef = Rangef { min: 0.03, max: 2.0 };
@@ -132,12 +132,14 @@ impl GraphView {
     fn tools(&mut self, ui: &mut Ui, drawing: &Drawing) {
         ui.horizontal_wrapped(|ui| {
             let palette = Palette::of(ui);
-            if named(ui.button("Fit"), Part::Button, "Fit the graph into the room").clicked() {
-                self.wish = Some(Wish::Fit);
-            }
-            for (sign, factor, name) in [("−", 1.0 / 1.25, "Zoom out"), ("+", 1.25, "Zoom in")] {
-                if named(ui.button(sign), Part::Button, name).on_hover_text(name).clicked() {
-                    self.wish = Some(Wish::Zoom(factor));
+            let wishes = [
+                (Icon::Maximize, Wish::Fit, "Fit the graph into the room"),
+                (Icon::ZoomOut, Wish::Zoom(1.0 / 1.25), "Zoom out"),
+                (Icon::ZoomIn, Wish::Zoom(1.25), "Zoom in"),
+            ];
+            for (sign, wish, name) in wishes {
+                if icon_button(ui, sign, name).clicked() {
+                    self.wish = Some(wish);
                 }
             }
             ui.add_space(space::S);
