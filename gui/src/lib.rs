@@ -12,6 +12,7 @@ pub mod layout;
 pub mod monitor;
 pub mod notices;
 pub mod panels;
+pub mod script;
 pub mod selection;
 pub mod settings;
 pub mod shortcuts;

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use eframe::egui::Theme;
 use eframe::egui::accesskit::Role;
-use eframe::wgpu;
 use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, SnapshotOptions};
 use kelvin_monitor::monitor::Monitor;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
+use support::drawing::pictures;
 use support::{Recorded, build, laboratory, nothing, settle};
 
 const LAPTOP: [f32; 2] = [1280.0, 800.0];
@@ -28,34 +28,7 @@ fn main() -> ExitCode {
         ("twice_light", || picture("twice_light", laboratory(), DESK, Theme::Light, 2.0, variants)),
         ("help_light", || picture("help_light", laboratory(), LAPTOP, Theme::Light, 1.0, help)),
     ];
-    let missing = missing_adapter();
-    let trials = trials.into_iter().map(|(name, trial)| match &missing {
-        None => Trial::test(name, move || {
-            trial();
-            Ok(())
-        }),
-        Some((what, true)) => {
-            let what = what.clone();
-            Trial::test(name, move || Err(Failed::from(what)))
-        }
-        Some((what, false)) => {
-            Trial::test(format!("{name} (not run: {what})"), || Ok(())).with_ignored_flag(true)
-        }
-    });
-    libtest_mimic::run(&args, trials.collect()).exit_code()
-}
-
-/// What is missing to draw with, and whether that is a failure: pictures are those of Mesa's software driver.
-fn missing_adapter() -> Option<(String, bool)> {
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = wgpu::Backends::VULKAN;
-    let adapters =
-        pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(wgpu::Backends::VULKAN));
-    if adapters.iter().any(|adapter| adapter.get_info().device_type == wgpu::DeviceType::Cpu) {
-        return None;
-    }
-    let required = std::env::var_os("KELVIN_REQUIRE_GPU_TESTS").is_some_and(|value| value == "1");
-    Some(("no software adapter: install mesa-vulkan-drivers and libvulkan1".to_owned(), required))
+    libtest_mimic::run(&args, pictures(trials)).exit_code()
 }
 
 fn picture(

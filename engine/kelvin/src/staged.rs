@@ -3,22 +3,24 @@
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::params::{self, Values};
-use kelvin_compute::objective::{METRIC_SLOTS, PARAM_SLOTS, WORKGROUP};
+use kelvin_compute::objective as device;
 use kelvin_compute::{CpuObjective, ObjectiveIo, ObjectiveKernel, Reads};
-use kelvin_objective::{Behaviour, KernelIo, Layout, Objective, ParamKind, Script};
+use kelvin_objective::{Behaviour, KernelIo, Layout, Objective, PARAM_SLOTS, ParamKind, Script};
 use std::sync::Arc;
+
+// What the script compiler bakes into a kernel is what devices make room for.
+const _: () = {
+    assert!(kelvin_objective::PARAM_SLOTS == device::PARAM_SLOTS);
+    assert!(kelvin_objective::METRIC_SLOTS == device::METRIC_SLOTS);
+    assert!(kelvin_objective::STAT_SLOTS == device::STAT_SLOTS);
+    assert!(kelvin_objective::MAX_PHASES == device::MAX_PHASES);
+    assert!(kelvin_objective::WORKGROUP == device::WORKGROUP);
+};
 
 /// The shapes an objective is staged for.
 pub fn layout(config: &Config, actions: usize) -> Layout {
-    Layout {
-        batch: config.batch,
-        actions,
-        window: config.n,
-        heads: config.heads.iter().map(|head| (*head).into()).collect(),
-        param_slots: PARAM_SLOTS,
-        metric_slots: METRIC_SLOTS,
-        workgroup: WORKGROUP,
-    }
+    let heads = config.heads.iter().map(|head| (*head).into()).collect();
+    Layout::of_run(config.batch, actions, config.n, heads)
 }
 
 /// A script staged for one configuration.

@@ -104,8 +104,8 @@ impl Diagnostic {
     }
 
     /// Characters to underline: the identifier or operator that starts at the column, or one character.
-    fn width(&self) -> usize {
-        let rest = || self.source_line.chars().skip(self.column as usize - 1);
+    pub fn width(&self) -> usize {
+        let rest = || self.source_line.chars().skip((self.column as usize).saturating_sub(1));
         let same_class = |class: fn(char) -> bool| rest().take_while(|&c| class(c)).count();
         same_class(|c| c.is_alphanumeric() || c == '_').max(same_class(|c| "<>=!*&|+/%-".contains(c))).max(1)
     }

@@ -114,9 +114,20 @@ impl Graph {
         self.nodes[id.index()].span
     }
 
+    /// What listings call a node: a constant's value, a network output or a parameter as a script writes it, else `x11`.
+    /// `window` is the length of the window it is for.
+    pub fn name(&self, id: NodeId, window: usize) -> String {
+        crate::names::name(self, id, window)
+    }
+
     /// What a node computes, as listings write it: `log x11`. `window` is the length of the window it is for.
     pub fn operation(&self, id: NodeId, window: usize) -> String {
         crate::names::operation(self, id, window)
+    }
+
+    /// The same in a script's notation, leaves as a script reads them: `net.q[t.action] - x9`.
+    pub fn formula(&self, id: NodeId, window: usize) -> String {
+        crate::names::formula(self, id, window)
     }
 
     /// The number, if the node is a constant.

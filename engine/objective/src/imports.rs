@@ -56,9 +56,18 @@ pub fn sources_hash(path: &Path) -> Option<String> {
     gather(path).ok().map(|bundle| bundle.hash())
 }
 
+/// The hash that a script would have if `text` were saved at `path`; its imports are read from where they are.
+pub fn sources_hash_with(path: &Path, text: &str) -> String {
+    gather_with(path, text.to_owned()).hash()
+}
+
 /// Reads `path` and all it imports. Fails only where `path` itself cannot be read.
 pub(crate) fn gather(path: &Path) -> Result<Bundle, Diagnostic> {
-    let text = read(path)?;
+    Ok(gather_with(path, read(path)?))
+}
+
+/// As [`gather`], with `text` in place of what the file at `path` holds; there need not be one.
+pub(crate) fn gather_with(path: &Path, text: String) -> Bundle {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
@@ -69,7 +78,7 @@ pub(crate) fn gather(path: &Path) -> Result<Bundle, Diagnostic> {
     if let Err(problem) = walk.follow(0) {
         walk.bundle.problem = Some(*problem);
     }
-    Ok(walk.bundle)
+    walk.bundle
 }
 
 impl Bundle {
@@ -263,6 +272,15 @@ fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
+/// Refuses a text that is too large for a script.
+pub(crate) fn check_size(path: &Path, bytes: usize) -> Result<(), Diagnostic> {
+    if bytes as u64 <= MAX_BYTES {
+        return Ok(());
+    }
+    let hint = "a script is a few kilobytes of text; check the path";
+    Err(Diagnostic::about_file(path, "this file is larger than 1 MiB", hint))
+}
+
 /// A script's text, without a byte order mark.
 ///
 /// # Errors
@@ -288,12 +306,7 @@ pub fn read(path: &Path) -> Result<String, Diagnostic> {
     if let Err(error) = file.and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)) {
         return fail(format!("cannot read this file: {error}"), "check the path and its permissions");
     }
-    if bytes.len() as u64 > MAX_BYTES {
-        return fail(
-            "this file is larger than 1 MiB".into(),
-            "a script is a few kilobytes of text; check the path",
-        );
-    }
+    check_size(path, bytes.len())?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
         Err(error) => {

@@ -1,7 +1,16 @@
 //! Sizes of the buffers an objective kernel works on. The crate that runs kernels decides them; this one
-//! only bakes them in.
+//! only bakes them in, and knows those that are alike in every run.
 
 use crate::ops::{Field, Head};
+
+/// Live parameters that a run has room for.
+pub const PARAM_SLOTS: usize = 64;
+
+/// Numbers that a run's kernel reports a sample: the loss, then the metrics.
+pub const METRIC_SLOTS: usize = 16;
+
+/// Invocations in a workgroup of a run's kernel.
+pub const WORKGROUP: u32 = 32;
 
 /// Most batch means of a kernel, those of its gradient included.
 pub const STAT_SLOTS: usize = 32;
@@ -29,6 +38,20 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The layout of a run's kernel: `batch` windows of `window` steps, `actions` actions, and a network with these
+    /// heads.
+    pub fn of_run(batch: usize, actions: usize, window: usize, heads: Vec<Head>) -> Self {
+        Layout {
+            batch,
+            actions,
+            window,
+            heads,
+            param_slots: PARAM_SLOTS,
+            metric_slots: METRIC_SLOTS,
+            workgroup: WORKGROUP,
+        }
+    }
+
     /// Columns of a head: `actions` or 1.
     pub fn width(&self, head: Head) -> usize {
         match head {

@@ -26,10 +26,12 @@
 //! and `loss` once for the sizes of a [`Layout`]. [`Objective::compile`] turns the [`Graph`] into kernels and
 //! says which forward passes its leaves name ([`Reads`]). Whatever goes wrong on the way is a [`Diagnostic`]:
 //! what, where, why, and what to do. All of these are plain data and may cross threads; the interpreter lives
-//! within a call. [`sources_hash`] tells a running experiment that a script was saved.
+//! within a call. [`sources_hash`] tells a running experiment that a script was saved, and [`Script::check_succession`] whether
+//! it may take it up. An editor asks the same of text that is not saved yet, through [`Script::load_with`].
 //!
 //! Beside the kernels, a graph can be evaluated node by node ([`Traced::evaluate`]), and [`Objective::fault`]
-//! finds the operation and the line that a NaN came from.
+//! finds the operation and the line that a NaN came from. A graph can be walked ([`Graph::ids`], [`Graph::op`],
+//! [`Graph::shape`], [`Graph::span`]) and its nodes have names ([`Graph::name`]): what a picture of it is drawn from.
 //!
 //! # What a script sees
 //!
@@ -102,6 +104,7 @@ mod script;
 mod simplify;
 mod stages;
 mod steer;
+mod succession;
 mod symbolic;
 mod verify;
 mod wgsl;
@@ -124,10 +127,10 @@ pub use error::CompileError;
 pub use fault::{Fault, FaultKind};
 pub use graph::Graph;
 pub use hooks::Hooks;
-pub use imports::{Source, sources_hash};
+pub use imports::{Source, sources_hash, sources_hash_with};
 pub use inputs::Inputs;
 pub use interpret::Values;
-pub use layout::{Layout, MAX_PHASES, STAT_SLOTS};
+pub use layout::{Layout, MAX_PHASES, METRIC_SLOTS, PARAM_SLOTS, STAT_SLOTS, WORKGROUP};
 pub use objective::{Objective, Traced};
 pub use ops::{BinaryOp, CmpOp, Field, Head, Net, NodeId, Op, Pass, ReduceOp, Shape, Span, UnaryOp};
 pub use params::{Param, ParamKind};

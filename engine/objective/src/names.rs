@@ -1,7 +1,7 @@
 //! What nodes are called: alike in listings, in kernels and in reports of faults.
 
 use crate::graph::Graph;
-use crate::ops::{Field, NodeId, Op};
+use crate::ops::{BinaryOp, Field, NodeId, Op, UnaryOp};
 
 /// Name of a node in listings and reports: a constant's value, a network output or a parameter as a script
 /// writes it, else its [`identifier`].
@@ -42,25 +42,41 @@ pub(crate) fn identifier(graph: &Graph, id: NodeId, window: usize) -> String {
 pub(crate) fn operation(graph: &Graph, id: NodeId, window: usize) -> String {
     let op = graph.op(id);
     let operands: Vec<String> = op.operands().map(|operand| name(graph, operand, window)).collect();
-    let call = |function: &str| format!("{function} {}", operands.join(" "));
     match *op {
         Op::Const(_) => name(graph, id, window),
-        Op::Param(_) => "live parameter".into(),
-        Op::Sample(_) => "stored with the sample".into(),
-        Op::Output(..) => "network output".into(),
-        Op::Unary(op, _) => call(op.name()),
-        Op::Binary(op, ..) => call(op.name()),
         Op::Compare(op, ..) => format!("{} {} {}", operands[0], op.symbol(), operands[1]),
-        Op::And(..) => call("and"),
-        Op::Or(..) => call("or"),
-        Op::Not(_) => call("not"),
-        Op::Select(..) => call("select"),
         Op::At(..) => format!("{}[{}]", operands[0], operands[1]),
-        Op::OneHot(_) => call("one_hot"),
-        Op::Reduce(op, _) => call(&format!("reduce_{}", op.name())),
-        Op::ArgMax(_) => call("argmax"),
-        Op::BatchMean(_) => call("batch_mean"),
-        Op::StopGradient(_) => call("stop_gradient"),
-        Op::ScaleGradient(..) => call("scale_gradient"),
+        Op::Param(_) | Op::Sample(_) | Op::Output(..) => op.name().into(),
+        _ => format!("{} {}", op.name(), operands.join(" ")),
+    }
+}
+
+/// The operation of a node in a script's notation, its leaves as a script reads them: `net.q[t.action] - x9`. For pictures,
+/// where the names of operands are few and places are many.
+pub(crate) fn formula(graph: &Graph, id: NodeId, window: usize) -> String {
+    let op = graph.op(id);
+    let short = |id: NodeId| match *graph.op(id) {
+        // Shortest digits that a kernel's `f32` can tell apart.
+        Op::Const(bits) => (f64::from_bits(bits) as f32).to_string(),
+        Op::Sample(field) => field.script_name(window),
+        _ => name(graph, id, window),
+    };
+    let operands: Vec<String> = op.operands().map(short).collect();
+    let infix = |symbol: &str| format!("{} {symbol} {}", operands[0], operands[1]);
+    match *op {
+        Op::Const(_) | Op::Sample(_) | Op::Output(..) | Op::Param(_) => short(id),
+        Op::Unary(UnaryOp::Neg, _) => format!("-{}", operands[0]),
+        Op::Binary(BinaryOp::Add, ..) => infix("+"),
+        Op::Binary(BinaryOp::Sub, ..) => infix("-"),
+        Op::Binary(BinaryOp::Mul, ..) => infix("*"),
+        Op::Binary(BinaryOp::Div, ..) => infix("/"),
+        Op::Binary(BinaryOp::Pow, ..) => infix("**"),
+        Op::Compare(op, ..) => infix(op.symbol()),
+        Op::And(..) => infix("&"),
+        Op::Or(..) => infix("|"),
+        Op::Not(_) => format!("!{}", operands[0]),
+        Op::At(..) => format!("{}[{}]", operands[0], operands[1]),
+        Op::Reduce(op, _) => format!("{}({})", op.name(), operands[0]),
+        _ => format!("{}({})", op.name(), operands.join(", ")),
     }
 }

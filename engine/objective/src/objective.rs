@@ -24,6 +24,14 @@ pub struct Traced {
     pub metrics: Vec<(String, NodeId)>,
 }
 
+impl Traced {
+    /// Which nodes loss and metrics need, indexed by arena position; the rest was recorded and never used.
+    pub fn used(&self) -> Vec<bool> {
+        let metrics = self.metrics.iter().map(|(_, id)| *id);
+        self.graph.live(&std::iter::once(self.loss).chain(metrics).collect::<Vec<_>>())
+    }
+}
+
 /// A differentiated objective in both executable forms.
 #[derive(Clone, Debug)]
 pub struct Objective {

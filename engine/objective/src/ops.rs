@@ -270,6 +270,31 @@ impl Op {
         Op::Const(value.to_bits())
     }
 
+    /// Name in listings, without the operands: `mul`, `<`, `reduce_max`; of a leaf, what it is.
+    pub fn name(&self) -> &'static str {
+        match *self {
+            Op::Const(_) => "constant",
+            Op::Param(_) => "live parameter",
+            Op::Sample(_) => "stored with the sample",
+            Op::Output(..) => "network output",
+            Op::Unary(op, _) => op.name(),
+            Op::Binary(op, ..) => op.name(),
+            Op::Compare(op, ..) => op.symbol(),
+            Op::And(..) => "and",
+            Op::Or(..) => "or",
+            Op::Not(_) => "not",
+            Op::Select(..) => "select",
+            Op::At(..) => "at",
+            Op::OneHot(_) => "one_hot",
+            Op::Reduce(ReduceOp::Sum, _) => "reduce_sum",
+            Op::Reduce(ReduceOp::Max, _) => "reduce_max",
+            Op::ArgMax(_) => "argmax",
+            Op::BatchMean(_) => "batch_mean",
+            Op::StopGradient(_) => "stop_gradient",
+            Op::ScaleGradient(..) => "scale_gradient",
+        }
+    }
+
     /// The number, if this is one.
     pub fn as_constant(&self) -> Option<f64> {
         match self {

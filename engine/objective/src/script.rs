@@ -49,11 +49,25 @@ impl Script {
     /// `schedule` and `on_eval` whatever the numbers. The functions on traced values do not run before
     /// [`Script::trace`] and [`Script::behaviour`].
     pub fn load(path: &Path) -> Result<Self, Diagnostic> {
-        let mut bundle = imports::gather(path)?;
+        Self::from_bundle(imports::gather(path)?)
+    }
+
+    /// [`Script::load`] of a text that is not saved yet, as if `path` held it: what an editor checks while somebody
+    /// types. Imports are read from beside `path`, whether or not there is a file at `path` itself.
+    ///
+    /// # Errors
+    /// As [`Script::load`].
+    pub fn load_with(path: &Path, text: &str) -> Result<Self, Diagnostic> {
+        imports::check_size(path, text.len())?;
+        Self::from_bundle(imports::gather_with(path, text.to_owned()))
+    }
+
+    fn from_bundle(mut bundle: Bundle) -> Result<Self, Diagnostic> {
         if let Some(problem) = bundle.problem.take() {
             return Err(problem);
         }
         let hash = bundle.hash();
+        let path = &bundle.sources[0].path;
         let loaded = on_deep_stack(path, || evaluate(&bundle))??;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name, bundle, hash, config: loaded.config, params: loaded.params, entry: loaded.entry })
@@ -113,7 +127,14 @@ impl Script {
     /// As [`Script::trace`]; further a loss that no gradient reaches the network from, and more batch means
     /// than a kernel computes.
     pub fn compile(&self, layout: &Layout, statics: &BTreeMap<String, f64>) -> Result<Objective, Diagnostic> {
-        let traced = self.trace(layout, statics)?;
+        self.compile_traced(self.trace(layout, statics)?, layout)
+    }
+
+    /// [`Objective::compile`] for what [`Script::trace`] of this script left, its errors placed in the script.
+    ///
+    /// # Errors
+    /// As [`Script::compile`], tracing aside.
+    pub fn compile_traced(&self, traced: Traced, layout: &Layout) -> Result<Objective, Diagnostic> {
         Objective::compile(traced, layout).map_err(|error| self.uncompiled(error, Hook::Loss))
     }
 

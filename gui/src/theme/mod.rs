@@ -10,6 +10,8 @@ mod style;
 
 pub use icon::{Icon, icon};
 pub use palette::Palette;
+#[cfg(test)]
+pub(crate) use palette::contrast;
 pub use series::{Stroke, stroke};
 pub use style::install;
 

@@ -85,7 +85,7 @@ impl Palette {
 
 /// How far two colours are apart in lightness, from 1 to 21 (WCAG 2.2).
 #[cfg(test)]
-pub(super) fn contrast(a: Color32, b: Color32) -> f64 {
+pub(crate) fn contrast(a: Color32, b: Color32) -> f64 {
     let luminance = |color: Color32| {
         let channel = |byte: u8| {
             let value = f64::from(byte) / 255.0;

@@ -4,7 +4,6 @@ use super::checkpoint;
 use super::request::TrainRequest;
 use super::resume::{adjust, done, recorded_script, same_game};
 use super::session::{Parts, Session};
-use super::version::hooks_agree;
 use crate::config::{Config, ForkedFrom};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
@@ -64,7 +63,7 @@ impl Session {
         let update = origin.checkpoint.update();
         let recorded = recorded_script(&origin.run, update)?;
         let (mut config, set) = settings.forked(&request.sets, &recorded, &script)?;
-        hooks_agree(&recorded, &script)?;
+        script.check_hooks(&recorded)?;
         let run = origin.run.path();
         let run = std::path::absolute(run).unwrap_or_else(|_| run.into()).display().to_string();
         config.forked_from = Some(ForkedFrom { run: run.clone(), update });

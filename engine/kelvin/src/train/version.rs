@@ -10,8 +10,7 @@ use crate::learner::{Learner, Policy, Runnable, Swap};
 use crate::params::{self, Steered, Values};
 use crate::staged::{self, Staged};
 use kelvin_compute::{Device, Model, ModelSpec, ObjectiveCompiler, Reads};
-use kelvin_objective::{ConfigValue, Layout, Script};
-use std::collections::{BTreeMap, BTreeSet};
+use kelvin_objective::{Layout, Script};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -103,7 +102,8 @@ impl Workshop {
                 (kept.map(|(name, value)| (name.clone(), *value)).collect(), Some(failure))
             }
         };
-        match agrees(&self.staged.script, &script).and_then(|()| self.version(script, control)) {
+        let may = script.check_succession(&self.staged.script).map_err(Failure::from);
+        match may.and_then(|()| self.version(script, control)) {
             Err(failure) => vec![refused(edited, failure)],
             Ok(swap) => {
                 self.control_refused = complaint.is_some();
@@ -215,46 +215,4 @@ pub(crate) fn stage(
     let values = params::values(&script, config, steered)?;
     steering::try_out(&script)?;
     Staged::new(script, layout, &values)
-}
-
-/// A new version may change everything but what the run was built on.
-fn agrees(running: &Script, script: &Script) -> Result<(), Failure> {
-    let (old, new): (&BTreeMap<String, ConfigValue>, _) = (running.config(), script.config());
-    let changed: BTreeSet<&str> = (old.keys().chain(new.keys()))
-        .filter(|key| old.get(*key) != new.get(*key))
-        .map(String::as_str)
-        .collect();
-    if !changed.is_empty() {
-        let changed = changed.into_iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-        let diagnostic = script.diagnostic(
-            format!("config() now changes {changed}, which a run cannot change while it goes on"),
-            "start a new run for it; target, loss, params and metrics can be edited live",
-        );
-        return Err(diagnostic.into());
-    }
-    hooks_agree(running, script)
-}
-
-/// Of the functions that a script may have or not, two decided what a run was built on.
-pub(super) fn hooks_agree(running: &Script, script: &Script) -> Result<(), Failure> {
-    if running.hooks().behave != script.hooks().behave && !script.config().contains_key("exploration") {
-        let (function, does) = match script.hooks().behave {
-            true => ("behave", "now has"),
-            false => ("config", "no longer has"),
-        };
-        let message = format!("the script {does} `behave`, and random actions went by that");
-        let hint =
-            "start a new run; where config() says exploration: epsilon_greedy(…), behave may come and go";
-        return Err(script.diagnostic_at(function, message, hint).into());
-    }
-    if running.hooks().reward != script.hooks().reward {
-        let (function, does, hint) = match script.hooks().reward {
-            true => ("reward", "now has", "the rewards in memory were stored without it"),
-            false => ("config", "no longer has", "the rewards in memory were stored for it"),
-        };
-        let message = format!("the script {does} `reward`, which a run cannot change while it goes on");
-        let hint = format!("{hint}: start a new run; what `reward` computes can be edited live");
-        return Err(script.diagnostic_at(function, message, hint).into());
-    }
-    Ok(())
 }

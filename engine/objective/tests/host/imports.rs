@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use kelvin_objective::{Script, sources_hash};
+use kelvin_objective::{Script, sources_hash, sources_hash_with};
 
 use crate::support::{layout, write};
 
@@ -84,6 +84,36 @@ fn the_hash_follows_the_script_its_imports_and_their_absence() {
     fs::rename(&script, at.join("moved.rhai")).expect("a writable folder");
     assert_eq!(sources_hash(&script), None);
     assert_eq!(sources_hash(&at.join("moved.rhai")).as_ref(), hashes.last());
+}
+
+#[test]
+fn text_that_is_not_saved_is_loaded_as_if_it_were() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    write(at, "lib/base.rhai", "fn f(x) { x }");
+    let text = "import \"base\" as base;\nfn config() { #{} }\nfn loss(net, t, p) { base::f(net.v) }";
+    // Whether nothing is there, something else, or the same.
+    let path = at.join("s.rhai");
+    let unsaved = Script::load_with(&path, text).unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
+    write(at, "s.rhai", "fn config( {");
+    assert_eq!(Script::load_with(&path, text).expect("it loads").hash(), unsaved.hash());
+    write(at, "s.rhai", text);
+    assert_eq!(Script::load(&path).expect("it loads").hash(), unsaved.hash());
+    assert_eq!(sources_hash(&path).as_deref(), Some(unsaved.hash()));
+    assert_eq!(sources_hash_with(&path, text), unsaved.hash());
+    assert_ne!(sources_hash_with(&path, "fn config( {"), unsaved.hash());
+    assert_eq!((unsaved.name(), unsaved.path()), ("s", path.as_path()));
+    if let Err(diagnostic) = unsaved.compile(&layout(1, 1), &BTreeMap::new()) {
+        panic!("{diagnostic}");
+    }
+    // Mistakes stand in the text, not in the file; and the file's bounds hold.
+    let broken = text.replace("base::f(net.v)", "\n  base::f(net.w)");
+    let script = Script::load_with(&path, &broken).expect("it loads");
+    let error = script.compile(&layout(1, 1), &BTreeMap::new()).expect_err("it is broken");
+    assert_eq!((error.line, error.column, error.source_line.trim()), (4, 15, "base::f(net.w) }"));
+    assert_eq!(error.width(), 1);
+    let error = Script::load_with(&path, &" ".repeat((1 << 20) + 1)).expect_err("it is too much");
+    assert!(error.message.contains("larger than 1 MiB"), "{error}");
 }
 
 #[test]

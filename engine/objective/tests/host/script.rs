@@ -107,3 +107,50 @@ impl From<bool> for Wrapped {
         Wrapped(ConfigValue::Bool(value))
     }
 }
+
+#[test]
+fn a_new_version_may_change_all_but_what_the_run_was_built_on() {
+    let load_with = |config: &str, more: &str| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let text = format!("fn config() {{ #{{ {config} }} }}\nfn loss(net, t, p) {{ net.v }}\n{more}");
+        Script::load(&write(folder.path(), "s.rhai", &text)).expect("it loads")
+    };
+    let plain = load_with("n: 1", "");
+    let metrics = "fn metrics(net, t, p) { metric(\"v\", net.v); }";
+    assert_eq!(load_with("n: 1", metrics).check_succession(&plain), Ok(()));
+    let (behave, reward) = ("fn behave(net, p) { softmax(net.q) }", "fn reward(r) { r }");
+    for (config, more, line, part) in [
+        ("n: 2, m: 1", "", 1, "config() now changes `m`, `n`, which a run cannot change"),
+        ("n: 1", behave, 3, "the script now has `behave`"),
+        ("n: 1", reward, 3, "the script now has `reward`"),
+    ] {
+        let next = load_with(config, more);
+        let error = next.check_succession(&plain).expect_err(part);
+        assert!(error.message.contains(part), "{error}");
+        assert_eq!(error.line, line, "{error}");
+        // And back again.
+        assert!(plain.check_succession(&next).is_err(), "{part}");
+    }
+    // Random actions go by what is written, so behave may come and go.
+    let written = "exploration: epsilon_greedy(1.0, 0.01)";
+    assert_eq!(load_with(written, behave).check_succession(&load_with(written, "")), Ok(()));
+}
+
+#[test]
+fn what_was_recorded_and_never_used_is_told_apart() {
+    let traced =
+        load("fn loss(net, t, p) { let unused = exp(net.q); metric(\"m\", tanh(net.v)); net.v * 2 }")
+            .and_then(|script| script.trace(&layout(1, 1), &BTreeMap::new()))
+            .unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
+    let used = traced.used();
+    let is_used = |name: &str| {
+        let id = traced.graph.ids().find(|&id| traced.graph.op(id).name() == name);
+        id.map(|id| used[id.index()])
+    };
+    assert_eq!(["exp", "tanh", "mul"].map(is_used), [Some(false), Some(true), Some(true)]);
+    assert_eq!(traced.graph.name(traced.loss, 1), format!("x{}", traced.loss.index()));
+    let v = traced.graph.op(traced.loss).operands().next().expect("an operand");
+    assert_eq!(traced.graph.name(v, 1), "net.v");
+    assert_eq!(traced.graph.formula(traced.loss, 1), "net.v * 2");
+    assert_eq!(traced.graph.formula(v, 1), "net.v");
+}
