@@ -145,6 +145,7 @@ fn one_index_given_twice_is_trained_once() {
     first.wait("a run", || place.run("dqn", 0).join("config.toml").is_file().then_some(()));
     let said = succeed(&mut task());
     assert!(said.stdout.contains("another process works on it"), "{said}");
+    assert!(said.stdout.contains("done by another process"), "{said}");
     assert_eq!(first.end().code, Some(0));
     assert!(records::events_of(&place.run("dqn", 0), "resume").is_empty());
     assert_eq!(records::events_of(&place.run("dqn", 0), "done").len(), 1);

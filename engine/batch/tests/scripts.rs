@@ -269,3 +269,28 @@ fn the_shipped_scripts_are_the_papers_figures() {
         assert_eq!(curves(&paper), curves(&smaller), "{name}");
     }
 }
+
+/// Every example of docs/batches.md, for every size that it has.
+#[test]
+fn the_examples_of_the_page_are_batches() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/batches.md")).unwrap();
+    let blocks = page.split("```rhai\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut runs = Vec::new();
+    for block in blocks {
+        let script = script(block);
+        let sizes: &[_] = if block.contains("smoke") { &[None, Some("smoke")] } else { &[None] };
+        for size in sizes {
+            let draft = script.draft(*size).unwrap_or_else(|diagnostic| panic!("{diagnostic}"));
+            let plan = plan(&script, &draft, |run| {
+                let path = root
+                    .join("scripts/batches")
+                    .join(run.script.strip_prefix(script.path().parent().unwrap()).unwrap());
+                assert!(path.is_file(), "{} is not shipped", path.display());
+                check(&Run { env: "catch".to_owned(), ..run.clone() })
+            });
+            runs.push(plan.unwrap_or_else(|diagnostic| panic!("{diagnostic}")).tasks.len());
+        }
+    }
+    assert_eq!(runs, [12, 6, 5, 9, 1, 2]);
+}

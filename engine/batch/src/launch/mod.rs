@@ -89,8 +89,8 @@ pub struct Launch<'a> {
     pub jobs: usize,
     /// How often a task that crashed is started again.
     pub retries: usize,
-    /// Whether to wait for tasks that others work on, or leave them to those.
-    pub wait: bool,
+    /// How long to wait for tasks that others work on, once nothing else is left to do.
+    pub patience: Duration,
     /// The process of a task.
     pub command: &'a dyn Fn(&Task, Start) -> Command,
     /// Whether somebody asked to stop.
@@ -104,7 +104,8 @@ impl Launch<'_> {
     /// A folder that cannot be written, or a program that does not start. Processes that run are asked to stop first.
     pub fn run(&self, tasks: &[Task], observer: &mut dyn Observer) -> Result<Vec<State>, LaunchError> {
         let jobs = tasks.iter().map(|task| Job { task, state: State::Waiting, worker: None, attempts: 0 });
-        let mut pool = Pool { launch: self, jobs: jobs.collect(), running: 0, stopping: false, observer };
+        let (jobs, idle) = (jobs.collect(), Instant::now());
+        let mut pool = Pool { launch: self, jobs, running: 0, stopping: false, idle, observer };
         let result = pool.run();
         if result.is_err() {
             pool.end();
@@ -126,6 +127,8 @@ struct Pool<'a> {
     /// How many of them are.
     running: usize,
     stopping: bool,
+    /// Since when none of them is.
+    idle: Instant,
     observer: &'a mut dyn Observer,
 }
 
@@ -150,7 +153,7 @@ impl Pool<'_> {
                 }
             }
             let free = self.running < self.launch.jobs;
-            if !self.stopping && free && self.launch.wait && elsewhere.elapsed() > LOOK_ELSEWHERE {
+            if !self.stopping && free && elsewhere.elapsed() > LOOK_ELSEWHERE {
                 elsewhere = Instant::now();
                 self.look_elsewhere()?;
             }
@@ -164,8 +167,8 @@ impl Pool<'_> {
 
     fn is_over(&self, next: usize) -> bool {
         let elsewhere = || self.jobs.iter().any(|job| job.state == State::Elsewhere);
-        let rest = self.stopping || next == self.jobs.len() && !(self.launch.wait && elsewhere());
-        self.running == 0 && rest
+        let waits = || self.idle.elapsed() < self.launch.patience && elsewhere();
+        self.running == 0 && (self.stopping || next == self.jobs.len() && !waits())
     }
 
     /// Starts a task's process, unless it is done or another one works on it.
@@ -254,6 +257,9 @@ impl Pool<'_> {
         if job.state != state {
             self.running += usize::from(state == State::Running);
             self.running -= usize::from(job.state == State::Running);
+            if job.state == State::Running {
+                self.idle = Instant::now();
+            }
             self.observer.changed(job.task, &job.state, &state);
             job.state = state;
         }

@@ -21,7 +21,12 @@ use prepare::Prepared;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use table::Table;
+
+/// How long a cluster's job waits for a process that has its task. One that a node left behind when it failed ends
+/// within that time; one that was started by mistake is not worth the wait.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a command line asks of a batch.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +91,7 @@ pub fn batch(request: &BatchRequest, console: &mut Console) -> Result<(), Failur
         folder: &prepared.folder,
         jobs: packing.jobs,
         retries: request.retries,
-        wait: true,
+        patience: Duration::MAX,
         command: &|task, start| train.command(task, start),
         stop: &interrupt::wished,
     };
@@ -94,7 +99,7 @@ pub fn batch(request: &BatchRequest, console: &mut Console) -> Result<(), Failur
     conclude(request, &prepared, &prepared.experiment.tasks, &states, console)
 }
 
-/// Runs one task, as a cluster's job does. Of a task that another process works on it only says so.
+/// Runs one task, as a cluster's job does. A task that another process goes on working on is left to it.
 fn one(
     request: &BatchRequest,
     prepared: &Prepared,
@@ -119,7 +124,7 @@ fn one(
         folder: &prepared.folder,
         jobs: 1,
         retries: request.retries,
-        wait: false,
+        patience: PATIENCE,
         command: &|task, start| train.command(task, start),
         stop: &interrupt::wished,
     };
