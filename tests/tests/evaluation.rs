@@ -57,3 +57,54 @@ fn a_rollout_is_evaluated_while_it_trains() {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
     assert_eq!(text.lines().filter(|line| line.contains("\"kind\":\"eval\"")).count(), 3, "{text}");
 }
+
+#[test]
+fn a_protocol_is_kept_to_and_on_record() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = folder.path().join("run");
+    let settings = ["eval_every=1000", "eval_episodes=3", "eval_policy=greedy"];
+    let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+    succeed(train("a2c_proper", "catch", &run).args(["--frames", "2k"]).args(settings));
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
+    let records = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a record"));
+    let evaluation = records.filter(|record| record["kind"] == "eval").last().expect("an evaluation");
+    assert_eq!(
+        (&evaluation["policy"], &evaluation["epsilon"], &evaluation["episodes"]),
+        (&"greedy".into(), &0.0.into(), &3.into())
+    );
+    assert!(evaluation["seed"].is_u64() && evaluation.get("preset").is_none(), "{evaluation}");
+
+    let of = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&evaluate(&run, &[&["--json", "--episodes", "20"], arguments].concat()))
+            .expect("JSON")
+    };
+    assert_eq!(of(&[])["policy"], "greedy", "the run's own");
+    assert_eq!(of(&["--policy", "greedy"])["returns"], of(&[])["returns"]);
+    let drawn = of(&["--policy", "stochastic"]);
+    assert_eq!((&drawn["policy"], &drawn["epsilon"]), (&"stochastic".into(), &0.0.into()));
+    let now_and_then = of(&["--policy", "epsilon"]);
+    assert_eq!((&now_and_then["policy"], &now_and_then["epsilon"]), (&"epsilon".into(), &0.001.into()));
+
+    let refused = |arguments: &[&str], why: &str| {
+        let said = kelvin_tests::command::run(
+            kelvin().arg("eval").arg(&run).args(["--device", "cpu"]).args(arguments),
+        );
+        assert!(said.code == Some(2) && said.stderr.contains(why), "{said}");
+    };
+    refused(&["--policy", "greedy", "--epsilon", "0.1"], "no random actions");
+    refused(&["--policy", "best"], "stochastic, greedy and epsilon");
+}
+
+#[test]
+fn values_are_no_policy_to_draw_from_and_that_is_said_before_anything_starts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = folder.path().join("run");
+    let said = kelvin_tests::command::run(train("dqn", "catch", &run).args([
+        "--set",
+        "eval_every=1000",
+        "--set",
+        "eval_policy=stochastic",
+    ]));
+    assert!(said.code == Some(2) && said.stderr.contains("action values only"), "{said}");
+    assert!(!run.exists(), "nothing was left behind");
+}

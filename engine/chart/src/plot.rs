@@ -132,6 +132,11 @@ impl Plot {
         let (x, y) = (&self.x, &self.y);
         title(canvas, &self.title)?;
         let (width, height) = canvas.dim_in_pixel();
+        if self.lines.is_empty() {
+            let style = text(13, GREY).pos(Pos::new(HPos::Center, VPos::Center));
+            let middle = (width as i32 / 2, height as i32 / 2);
+            return canvas.draw(&Text::new(self.empty.clone(), middle, style));
+        }
         let labels = y_label_width(y);
         let mut chart = ChartBuilder::on(canvas)
             .margin_top(fine(34))
@@ -154,14 +159,7 @@ impl Plot {
             .light_line_style(TRANSPARENT)
             .set_all_tick_mark_size(fine(4))
             .draw()?;
-        let (columns, rows) = chart.plotting_area().get_pixel_range();
-        axis_names(canvas, x, y, (columns.clone(), rows.clone()))?;
-        if self.lines.is_empty() {
-            let middle = ((columns.start + columns.end) / 2, (rows.start + rows.end) / 2);
-            let origin = canvas.get_base_pixel();
-            let style = text(13, GREY).pos(Pos::new(HPos::Center, VPos::Center));
-            canvas.draw(&Text::new(self.empty.clone(), (middle.0 - origin.0, middle.1 - origin.1), style))?;
-        }
+        axis_names(canvas, x, y, chart.plotting_area().get_pixel_range())?;
         for level in self.levels.iter().filter(|level| (y.from..=y.to).contains(&level.value)) {
             let ends = [(x.from, level.value), (x.to, level.value)];
             chart.draw_series(DashedLineSeries::new(

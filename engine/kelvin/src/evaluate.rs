@@ -1,26 +1,25 @@
 //! Full episodes without learning, raw rewards: `kelvin eval`, and the evaluations of a run that trains.
 
-use crate::config::Config;
+use crate::config::{Config, EvalPolicyName};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::learner::{LearnerState, Policy};
 use crate::params;
+use crate::protocol::Protocol;
 use crate::staged::{self, Staged};
 use crate::train::{checkpoint, interrupt, open_device, recorded_script};
-use kelvin_compute::{Model, ModelState};
+use kelvin_compute::{Model, ModelState, Tensor};
 use kelvin_env::{EnvOptions, Preset, VecEnv};
 use kelvin_run::RunDir;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::Serialize;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// Environments played side by side.
 const ENVS: usize = 8;
-/// ε of an evaluation that nobody set: a greedy policy may get stuck where one random action frees it (Mnih et al.
-/// 2015); a policy that is sampled does not.
-const GREEDY_EPSILON: f64 = 0.001;
 
 /// What to evaluate, and how.
 #[derive(Clone, Debug)]
@@ -29,6 +28,8 @@ pub struct EvalRequest {
     pub run: PathBuf,
     /// Full episodes.
     pub episodes: u64,
+    /// How actions are chosen; as the run's settings say if not given.
+    pub policy: Option<EvalPolicyName>,
     /// Probability of a random action; that of its policy if not given.
     pub epsilon: Option<f64>,
     /// Protocol; the run's own if not given.
@@ -47,50 +48,114 @@ pub struct Evaluation {
     env: String,
     /// Where the environment has one.
     preset: Option<Preset>,
-    epsilon: f64,
+    #[serde(flatten)]
+    protocol: Protocol,
     seed: u64,
     frames_trained: u64,
     #[serde(flatten)]
     summary: Summary,
 }
 
-/// Loads a run's latest weights and plays full episodes with them, acting as the run did.
+/// A run's latest network in environments of its own, acting as the run did.
+pub struct Player {
+    /// The run's settings.
+    pub config: Config,
+    /// Where it plays.
+    pub envs: VecEnv,
+    /// The network.
+    pub model: Model,
+    /// How actions are chosen.
+    pub protocol: Protocol,
+    /// Frames trained.
+    pub frames_trained: u64,
+    /// Optimizer steps made.
+    pub updates: u64,
+    preset: Preset,
+    policy: Policy,
+}
+
+impl Player {
+    /// Loads a run's latest weights, for `count` environments side by side.
+    ///
+    /// # Errors
+    /// A run without a checkpoint, an environment or a device that cannot be had, a policy that cannot be.
+    pub fn open(request: &EvalRequest, count: usize, console: &Console) -> Result<Self, Failure> {
+        let dir = RunDir::open(&request.run)?;
+        let config = Config::parse(&dir.read_config()?)?;
+        let checkpoint = checkpoint::for_evaluation(&dir, console)?;
+        let (state, weights) = checkpoint::load_model(&checkpoint)?;
+        let device = open_device(&request.device, console)?;
+        let preset = request.preset.unwrap_or(config.eval_preset());
+        let options = EnvOptions {
+            preset,
+            training: false,
+            clip_rewards: config.clip_rewards,
+            full_action_set: config.full_action_set,
+            roms: request.roms.clone(),
+        };
+        let envs = VecEnv::new(&config.env, &options, count, request.seed)?;
+        let staged = as_it_ran(&dir, &config, &state, envs.spec().actions.len(), checkpoint.update())?;
+        let policy = policy(&config, &staged, &state, envs.spec().actions.len())?;
+        let asked = request.policy.unwrap_or(config.eval_policy);
+        let protocol = Protocol::resolve(asked, request.epsilon, config.eval_epsilon, &policy)?;
+        let model = model(device.as_ref(), &config, &staged, &envs, &weights)?;
+        let frames_trained = state.agent_steps.frames(envs.spec().frames_per_step).0;
+        let updates = checkpoint.update();
+        Ok(Self { config, envs, model, protocol, frames_trained, updates, preset, policy })
+    }
+
+    /// Plays the episodes that are asked for; `see` looks at every step before it is taken, and may end it all.
+    ///
+    /// # Errors
+    /// A policy that no action can be chosen from; a device that fails.
+    pub fn play(
+        &mut self,
+        request: &EvalRequest,
+        see: &mut dyn FnMut(Look<'_>) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<f64>>, Failure> {
+        interrupt::listen()?;
+        let play =
+            Play { episodes: request.episodes, protocol: self.protocol, seed: request.seed, strict: true };
+        play.watched(&mut self.envs, &mut self.model, &mut self.policy, see)
+    }
+
+    /// The online network's parameters by their names, as in `conv1.weight`, in the order of the layers.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn weights(&mut self) -> Result<Vec<Tensor>, Failure> {
+        let online = self.model.export()?.tensors.into_iter().filter_map(|tensor| {
+            let name = tensor.name.strip_prefix("online.")?.to_owned();
+            Some(Tensor { name, ..tensor })
+        });
+        Ok(online.collect())
+    }
+}
+
+/// What there is to see before a step: of the first environment, where there are several.
+pub struct Look<'a> {
+    /// The environments.
+    pub envs: &'a VecEnv,
+    /// Probabilities of the actions, or the action values where they are followed greedily.
+    pub weights: &'a [f32],
+    /// The action that will be taken.
+    pub action: usize,
+}
+
+/// Plays full episodes with a run's latest weights.
 pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, Failure> {
-    let dir = RunDir::open(&request.run)?;
-    let config = Config::parse(&dir.read_config()?)?;
-    let checkpoint = checkpoint::for_evaluation(&dir, console)?;
-    let (state, weights) = checkpoint::load_model(&checkpoint)?;
-    let device = open_device(&request.device, console)?;
-    let preset = request.preset.unwrap_or(config.preset);
-    let options = EnvOptions {
-        preset,
-        training: false,
-        clip_rewards: config.clip_rewards,
-        full_action_set: config.full_action_set,
-        roms: request.roms.clone(),
-    };
     let count = ENVS.min(usize::try_from(request.episodes).unwrap_or(ENVS));
-    let mut envs = VecEnv::new(&config.env, &options, count, request.seed)?;
-    let staged = as_it_ran(&dir, &config, &state, envs.spec().actions.len(), checkpoint.update())?;
-    let mut policy = policy(&config, &staged, &state, envs.spec().actions.len())?;
-    let mut model = model(device.as_ref(), &config, &staged, &envs, &weights)?;
-    interrupt::listen()?;
-    let play = Play {
-        episodes: request.episodes,
-        epsilon: request.epsilon.unwrap_or_else(|| default_epsilon(&policy)),
-        seed: request.seed,
-        strict: true,
-    };
-    let returns = play.run(&mut envs, &mut model, &mut policy)?.ok_or_else(|| {
+    let mut player = Player::open(request, count, console)?;
+    let returns = player.play(request, &mut |_| ControlFlow::Continue(()))?.ok_or_else(|| {
         Failure::failed("stopped before all episodes were played").hint("ask for fewer with --episodes")
     })?;
     Ok(Evaluation {
-        frames_trained: state.agent_steps.frames(envs.spec().frames_per_step).0,
-        preset: envs.spec().atari.then_some(preset),
-        epsilon: play.epsilon,
+        frames_trained: player.frames_trained,
+        preset: player.envs.spec().atari.then_some(player.preset),
+        protocol: player.protocol,
         seed: request.seed,
         summary: Summary::new(returns),
-        env: config.env,
+        env: player.config.env,
     })
 }
 
@@ -127,18 +192,13 @@ fn model(
     Ok(model)
 }
 
-/// ε of an evaluation that nobody set.
-pub fn default_epsilon(policy: &Policy) -> f64 {
-    if policy.samples() { 0.0 } else { GREEDY_EPSILON }
-}
-
 /// A number of full episodes.
 #[derive(Clone, Copy, Debug)]
 pub struct Play {
     /// How many.
     pub episodes: u64,
-    /// Probability of a random action.
-    pub epsilon: f64,
+    /// How actions are chosen.
+    pub protocol: Protocol,
     /// Of the choices.
     pub seed: u64,
     /// Whether a policy that cannot be sampled from is an error; else actions are uniform where that happens.
@@ -156,6 +216,17 @@ impl Play {
         model: &mut Model,
         policy: &mut Policy,
     ) -> Result<Option<Vec<f64>>, Failure> {
+        self.watched(envs, model, policy, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// The same, seen by somebody who may end it; then `None` too.
+    fn watched(
+        &self,
+        envs: &mut VecEnv,
+        model: &mut Model,
+        policy: &mut Policy,
+        see: &mut dyn FnMut(Look<'_>) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<f64>>, Failure> {
         let (count, rows, outputs) = (envs.len(), model.spec().act_batch, model.spec().outputs);
         let shares: Vec<u64> = (0..count as u64).map(|env| (self.episodes + env) / count as u64).collect();
         let mut returns: Vec<Vec<f64>> = vec![Vec::new(); count];
@@ -169,7 +240,7 @@ impl Play {
             obs[..envs.obs().len()].copy_from_slice(envs.obs());
             model.act(&obs, &mut values)?;
             for (action, row) in chosen.iter_mut().zip(values.chunks_exact(outputs)) {
-                *action = match policy.choose(row, self.epsilon, &mut rng) {
+                *action = match self.protocol.choose(policy, row, &mut rng) {
                     Ok(choice) => choice.action,
                     Err(failed) if !self.strict => failed.instead.action,
                     Err(failed) => {
@@ -178,6 +249,10 @@ impl Play {
                         return Err(Failure::failed(message).hint(hint));
                     }
                 };
+            }
+            let weights = policy.weights(&values[..outputs]);
+            if see(Look { envs, weights, action: chosen[0] }).is_break() {
+                return Ok(None);
             }
             for (env, step) in envs.step(&chosen)?.iter().enumerate() {
                 if let Some(episode) = step.episode.filter(|_| (returns[env].len() as u64) < shares[env]) {
@@ -235,12 +310,12 @@ impl Summary {
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { env, epsilon, .. } = self;
+        let Self { env, protocol, .. } = self;
         let Summary { episodes, mean, median, std, min, max, .. } = self.summary;
-        let protocol = self.preset.map_or(String::new(), |preset| format!("{preset}, "));
+        let preset = self.preset.map_or(String::new(), |preset| format!("{preset}, "));
         let s = if episodes == 1 { "" } else { "s" };
         let frames = grouped(self.frames_trained);
-        writeln!(f, "{env} after {frames} frames: {episodes} episode{s} ({protocol}ε {epsilon})")?;
+        writeln!(f, "{env} after {frames} frames: {episodes} episode{s} ({preset}{protocol})")?;
         write!(f, "return {mean:.2} ± {std:.2} (mean ± std), median {median:.2}, from {min:.2} to {max:.2}")
     }
 }

@@ -8,6 +8,20 @@ impl From<kelvin_run::RunError> for Failure {
     }
 }
 
+impl From<kelvin_report::ReportError> for Failure {
+    fn from(error: kelvin_report::ReportError) -> Self {
+        let hint = error.hint();
+        let failure = match error {
+            kelvin_report::ReportError::NoVariant { .. } => Self::usage(error),
+            _ => Self::failed(error),
+        };
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
 impl From<kelvin_compute::Error> for Failure {
     fn from(error: kelvin_compute::Error) -> Self {
         match error {

@@ -9,6 +9,8 @@
 //! ```text
 //! folder → study (which runs, what belongs together) → analysis (curves, scores, statistics) → page → files
 //! ```
+//!
+//! Beside reports there are the records of one run for other programs: [`record_tables`], [`event_file`].
 
 mod analysis;
 mod commands;
@@ -18,16 +20,22 @@ mod html;
 mod markdown;
 mod page;
 mod points;
+mod records;
 mod run;
 mod scores;
 mod sections;
 mod study;
+mod table;
+mod tensorboard;
 
 pub use analysis::{Analysis, Comparison, Game, SourceAnalysis, Variant};
 pub use curves::{Axis, Source};
 pub use error::ReportError;
+pub use records::record_tables;
 pub use run::{Run, State};
 pub use study::Study;
+pub use table::{Column, Table};
+pub use tensorboard::event_file;
 
 use kelvin_run::write_file;
 use std::fs;
@@ -102,11 +110,14 @@ pub fn write(
         }
         save("report.md", markdown::render(&page).as_bytes())?;
     }
-    if formats.contains(&Format::Csv) {
-        save("points.csv", &points::csv(study, analysis)?)?;
-    }
-    if formats.contains(&Format::Parquet) {
-        save("points.parquet", &points::parquet(study, analysis)?)?;
+    if formats.iter().any(|format| matches!(format, Format::Csv | Format::Parquet)) {
+        let points = points::table(study, analysis);
+        if formats.contains(&Format::Csv) {
+            save("points.csv", &points.csv()?)?;
+        }
+        if formats.contains(&Format::Parquet) {
+            save("points.parquet", &points.parquet()?)?;
+        }
     }
     save("reproduce.sh", commands::script(study).as_bytes())?;
     Ok(written)

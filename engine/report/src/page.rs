@@ -120,15 +120,5 @@ impl Page {
 
 /// The page of a report.
 pub(crate) fn page(study: &Study, analysis: &Analysis) -> Page {
-    let done = study.runs.iter().filter(|run| run.state == crate::State::Done).count();
-    let s = |count: usize| if count == 1 { "" } else { "s" };
-    let (variants, panels) = (study.variants.len(), study.panels.len());
-    let subtitle = format!(
-        "{done} of {} run{} done · {variants} variant{} · {panels} panel{}",
-        study.runs.len(),
-        s(study.runs.len()),
-        s(variants),
-        s(panels)
-    );
-    Page { title: study.title(), subtitle, blocks: sections::blocks(study, analysis) }
+    Page { title: study.title(), subtitle: study.summary(), blocks: sections::blocks(study, analysis) }
 }

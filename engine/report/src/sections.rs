@@ -72,10 +72,11 @@ fn method(analysis: &Analysis) -> Vec<Block> {
         ),
         format!(
             "**IQM** is the interquartile mean: the mean of the middle half of all runs. Intervals hold 95 % of what \
-             {} stratified bootstrap samples came to (seeds drawn within each game; seed {}; 2000 samples for curves \
+             {} stratified bootstrap samples came to (seeds drawn within each game; seed {}; 2,000 samples for curves \
              and profiles). With three seeds or fewer they are too narrow to be taken at their word: there are only \
              ten ways to draw three of three.",
-            analysis.resamples, analysis.bootstrap_seed
+            runs::grouped(analysis.resamples as u64),
+            analysis.bootstrap_seed
         ),
         format!(
             "**Human-normalised** scores are 0 for a random player and 1 for a human one: {}. The **optimality gap** is \

@@ -14,8 +14,16 @@ use std::path::{Path, PathBuf};
 /// Folders below the one that is reported on in which runs are looked for.
 const DEPTH: usize = 5;
 /// Settings that change nothing of what is learned.
-const SILENT: [&str; 6] =
-    ["log_every", "checkpoint_every", "eval_every", "eval_episodes", "eval_policy", "eval_epsilon"];
+const SILENT: [&str; 8] = [
+    "log_every",
+    "checkpoint_every",
+    "eval_every",
+    "eval_episodes",
+    "eval_policy",
+    "eval_epsilon",
+    "eval_preset",
+    "live",
+];
 
 /// Runs, what belongs to what, and what is to be said of them.
 #[derive(Clone, Debug)]
@@ -83,6 +91,19 @@ impl Study {
     /// The runs of a variant in a panel.
     pub fn of<'a>(&'a self, variant: &'a str, panel: &'a str) -> impl Iterator<Item = &'a Run> {
         self.runs.iter().filter(move |run| run.variant == variant && run.panel == panel)
+    }
+
+    /// How many runs there are, and how far they came, in a line.
+    pub fn summary(&self) -> String {
+        let done = self.runs.iter().filter(|run| run.state == State::Done).count();
+        let s = |count: usize| if count == 1 { "" } else { "s" };
+        let (runs, variants, panels) = (self.runs.len(), self.variants.len(), self.panels.len());
+        format!(
+            "{done} of {runs} run{} done · {variants} variant{} · {panels} panel{}",
+            s(runs),
+            s(variants),
+            s(panels)
+        )
     }
 
     /// The title, from the plan or the folder.

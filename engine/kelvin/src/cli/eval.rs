@@ -1,5 +1,6 @@
 //! `kelvin eval`.
 
+use crate::config::EvalPolicyName;
 use crate::console::Console;
 use crate::evaluate::{EvalRequest, evaluate};
 use crate::failure::Failure;
@@ -13,7 +14,11 @@ pub(super) struct Args {
     /// Full episodes to play
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     episodes: u64,
-    /// Probability of a random action [default: 0.001 if the policy is greedy, 0 if it is sampled]
+    /// stochastic (draw from the policy), greedy (the best action), or epsilon (the best action, or a random one with
+    /// probability ε) [default: the run's eval_policy; without, stochastic if there is a policy, else epsilon]
+    #[arg(long, value_parser = policy)]
+    policy: Option<EvalPolicyName>,
+    /// Probability of a random action [default: that of the policy: 0, of epsilon the run's eval_epsilon, 0.001]
     #[arg(long)]
     epsilon: Option<f64>,
     /// Protocol to evaluate under [default: the run's]
@@ -41,6 +46,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let request = EvalRequest {
         run: args.run,
         episodes: args.episodes,
+        policy: args.policy,
         epsilon: args.epsilon,
         preset: args.preset,
         seed: args.seed,
@@ -56,4 +62,13 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         console.line(&evaluation);
     }
     Ok(())
+}
+
+pub(super) fn policy(text: &str) -> Result<EvalPolicyName, String> {
+    match text {
+        "stochastic" => Ok(EvalPolicyName::Stochastic),
+        "greedy" => Ok(EvalPolicyName::Greedy),
+        "epsilon" => Ok(EvalPolicyName::Epsilon),
+        _ => Err("there are stochastic, greedy and epsilon".to_owned()),
+    }
 }

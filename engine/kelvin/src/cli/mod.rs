@@ -11,8 +11,10 @@ mod definitions;
 mod doctor;
 mod emit;
 mod eval;
+mod export;
 mod gradcheck;
 mod new;
+mod report;
 mod roms;
 mod theory;
 mod train;
@@ -63,6 +65,10 @@ enum Command {
     Theory(theory::Args),
     /// Measure what training costs here, and how near that is to what the machine could do
     Bench(bench::Args),
+    /// Aggregate runs to tables, figures and a page
+    Report(report::Args),
+    /// Write what a run recorded, learned or plays in the formats of other programs
+    Export(export::Args),
     /// Write a script to start from
     New(new::Args),
     /// Write what a script can say for an editor's Rhai language server
@@ -104,6 +110,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Compare(args) => compare::run(args),
         Command::Theory(args) => theory::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Export(args) => export::run(args),
         Command::New(args) => new::run(args),
         Command::Definitions(args) => definitions::run(args),
         Command::Doctor(args) => doctor::run(args),

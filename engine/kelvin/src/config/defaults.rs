@@ -1,7 +1,8 @@
 //! What holds where neither the script nor the command line says otherwise.
 
 use super::{
-    ClipName, Config, DecayName, HeadName, InitName, LearnerName, NetworkName, OnNan, OptimizerName, Wanted,
+    ClipName, Config, DecayName, EvalPolicyName, EvalPresetName, HeadName, InitName, LearnerName,
+    NetworkName, OnNan, OptimizerName, Wanted,
 };
 use crate::memory;
 use crate::replay::bytes_per_transition;
@@ -67,6 +68,9 @@ pub(super) fn defaults(wanted: &Wanted, script: &Script, env: &EnvSpec) -> Confi
         checkpoint_every: 250_000,
         eval_every: if hooks.on_eval { 250_000 } else { 0 },
         eval_episodes: 10,
+        eval_policy: EvalPolicyName::Auto,
+        eval_epsilon: 0.001,
+        eval_preset: EvalPresetName::Run,
         live: true,
         params: script.params().iter().map(|param| (param.name.clone(), param.default)).collect(),
         reference: wanted.reference.clone(),

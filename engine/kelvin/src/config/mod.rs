@@ -123,6 +123,16 @@ pub struct Config {
     /// Full episodes of an evaluation.
     #[serde(default = "ten")]
     pub eval_episodes: u64,
+    /// How they choose actions: `stochastic`, `greedy`, `epsilon`, or `auto` for the first where there is a policy to draw
+    /// from, and else the last.
+    #[serde(default)]
+    pub eval_policy: EvalPolicyName,
+    /// Probability of a random action where they choose by `epsilon`.
+    #[serde(default = "thousandth")]
+    pub eval_epsilon: f64,
+    /// Their protocol: `paper`, `machado`, or `run` for that of training.
+    #[serde(default)]
+    pub eval_preset: EvalPresetName,
 
     /// Whether the run shows itself in `live/` while it goes on, for a monitor.
     #[serde(default = "shown")]
@@ -153,6 +163,10 @@ fn shown() -> bool {
 
 fn ten() -> u64 {
     10
+}
+
+fn thousandth() -> f64 {
+    0.001
 }
 
 fn rmsprop_decay() -> f64 {
@@ -194,6 +208,34 @@ impl From<OnNan> for OnFault {
             OnNan::Continue => OnFault::Continue,
         }
     }
+}
+
+/// How an evaluation chooses actions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvalPolicyName {
+    /// As fits the policy: drawn from it, or its best action but for a random one now and then.
+    #[default]
+    Auto,
+    /// Drawn from the policy.
+    Stochastic,
+    /// The best action.
+    Greedy,
+    /// The best action, or a random one with probability ε.
+    Epsilon,
+}
+
+/// The protocol of evaluations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvalPresetName {
+    /// That of training.
+    #[default]
+    Run,
+    /// The paper's.
+    Paper,
+    /// That of Machado et al. 2018.
+    Machado,
 }
 
 /// An output head.
@@ -372,7 +414,8 @@ impl Config {
             message: error.message().trim().to_owned(),
             hint: "learner: replay, rollout; network: nature, mlp; clip: none, per_tensor, global; \
                    optimizer: adam, rmsprop; init: glorot, orthogonal; learning_rate_decay: constant, linear; \
-                   on_nan: stop, skip, continue; heads: a list of q, logits, v; hidden: a list of widths"
+                   on_nan: stop, skip, continue; eval_policy: auto, stochastic, greedy, epsilon; \
+                   eval_preset: run, paper, machado; heads: a list of q, logits, v; hidden: a list of widths"
                 .to_owned(),
         })?;
         config.validate()?;
@@ -434,6 +477,15 @@ impl Config {
                 ClipName::Global => Clip::Global(self.clip_norm as f32),
             },
             seed,
+        }
+    }
+
+    /// The protocol of evaluations.
+    pub fn eval_preset(&self) -> Preset {
+        match self.eval_preset {
+            EvalPresetName::Run => self.preset,
+            EvalPresetName::Paper => Preset::Paper,
+            EvalPresetName::Machado => Preset::Machado,
         }
     }
 

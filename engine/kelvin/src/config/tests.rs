@@ -84,13 +84,15 @@ fn a_configuration_survives_its_file() {
 
 #[test]
 fn mistakes_say_where_and_what_to_do() {
-    let cases: [(&str, Sets, &str); 21] = [
+    let cases: [(&str, Sets, &str); 23] = [
         ("#{ btach: 3 }", &[], "did you mean `batch`?"),
         ("#{ batchsize: 3 }", &[], "did you mean `batch`?"),
         ("#{ lr: 3 }", &[], "did you mean `learning_rate`?"),
         ("#{ on_nan: \"ignore\" }", &[], "on_nan: stop, skip, continue"),
         ("#{ clip_rewards: 1 }", &[], "takes true or false"),
         ("#{ eval_episodes: 0 }", &[], "must lie in 1"),
+        ("#{ eval_policy: \"best\" }", &[], "eval_policy: auto, stochastic"),
+        ("#{}", &[("eval_epsilon", "1.5")], "must lie in 0 to 1"),
         ("#{ seed: 3 }", &[], "use --seed"),
         ("#{ batch: \"many\" }", &[], "takes a whole number"),
         ("#{ learner: \"rolout\" }", &[], "learner: replay, rollout"),

@@ -46,7 +46,8 @@ impl Config {
             ("adam_beta2", self.adam_beta2, 0.0..=BELOW_ONE),
             ("epsilon_start", self.epsilon_start, fraction.clone()),
             ("epsilon_mid", self.epsilon_mid, fraction.clone()),
-            ("epsilon_end", self.epsilon_end, fraction),
+            ("epsilon_end", self.epsilon_end, fraction.clone()),
+            ("eval_epsilon", self.eval_epsilon, fraction),
             ("epsilon_mid_at", self.epsilon_mid_at, LATEST),
             ("epsilon_end_at", self.epsilon_end_at, LATEST),
         ];

@@ -97,10 +97,41 @@ impl Policy {
         Ok(Choice { action, logp })
     }
 
+    /// Chooses the likeliest action, the first of several, or a uniform one with probability ε. Fails as [`choose`]
+    /// does.
+    ///
+    /// [`choose`]: Self::choose
+    pub fn choose_best(
+        &mut self,
+        outputs: &[f32],
+        epsilon: f64,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Result<Choice, Unsampled> {
+        let (explore, uniform) = (rng.random::<f64>() < epsilon, rng.random_range(0..self.actions));
+        let share = epsilon / self.actions as f64;
+        if let Err(reason) = self.fill(outputs) {
+            let logp = -(self.actions as f32).ln();
+            return Err(Unsampled { reason, instead: Choice { action: uniform, logp } });
+        }
+        let best = greedy(&self.probabilities);
+        let action = if explore { uniform } else { best };
+        let pi = if action == best { 1.0 - epsilon + share } else { share };
+        Ok(Choice { action, logp: pi.ln() as f32 })
+    }
+
     /// The probabilities of the actions at one row of outputs, without random actions on top.
     pub fn probabilities(&mut self, outputs: &[f32]) -> Result<&[f32], String> {
         self.fill(outputs)?;
         Ok(&self.probabilities)
+    }
+
+    /// What speaks for each action at the row that was chosen from last: its value where values are followed greedily,
+    /// else its probability.
+    pub fn weights<'a>(&'a self, outputs: &'a [f32]) -> &'a [f32] {
+        match self.rule {
+            Rule::Greedy { column } => &outputs[column..column + self.actions],
+            _ => &self.probabilities,
+        }
     }
 
     /// The probabilities of the actions, ε aside.
@@ -184,6 +215,23 @@ mod tests {
         // 0.8 greedy and a quarter of 0.2: 8500 expected, six standard deviations are 215. Ties go to the first.
         assert!(count(&mut policy, &outputs, 0.2)[1].abs_diff(8500) < 215);
         assert_eq!(count(&mut policy, &outputs, 0.0), [0, 10_000, 0, 0]);
+    }
+
+    #[test]
+    fn the_best_of_any_policy_can_be_taken() {
+        for (rule, outputs) in [
+            (Rule::Softmax { column: 1 }, [9.0, 0.0, 5.0, 1.0, 5.0]),
+            (Rule::Greedy { column: 1 }, [9.0, 0.0, 5.0, 1.0, 5.0]),
+        ] {
+            let (mut policy, mut rng) = (policy(rule), Xoshiro256PlusPlus::seed_from_u64(3));
+            for _ in 0..100 {
+                let best = policy.choose_best(&outputs, 0.0, &mut rng).unwrap();
+                assert_eq!(best, Choice { action: 1, logp: 0.0 });
+                let any = policy.choose_best(&outputs, 0.2, &mut rng).unwrap();
+                let expected: f32 = if any.action == 1 { 0.85 } else { 0.05 };
+                assert!((any.logp - expected.ln()).abs() < 1e-6, "{any:?}");
+            }
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use super::Session;
 use crate::config::OnNan;
 use crate::console::{Console, grouped};
-use crate::evaluate::{Play, Summary, default_epsilon};
+use crate::evaluate::{Play, Summary};
 use crate::failure::Failure;
+use crate::protocol::Protocol;
 use kelvin_env::{EnvOptions, VecEnv};
 use kelvin_run::Activity;
 
@@ -28,7 +29,8 @@ impl Session {
         if due <= self.learner.state().evaluations.done {
             return Ok(());
         }
-        let options = EnvOptions { training: false, ..self.options.clone() };
+        let preset = self.config.eval_preset();
+        let options = EnvOptions { training: false, preset, ..self.options.clone() };
         let episodes = self.config.eval_episodes;
         let most = self.learner.model().spec().act_batch;
         let count = most.min(usize::try_from(episodes).unwrap_or(usize::MAX));
@@ -37,7 +39,8 @@ impl Session {
         let mut envs = VecEnv::new(&self.config.env, &options, count, seed)?;
         let (model, policy) = self.learner.player();
         let strict = self.config.on_nan == OnNan::Stop;
-        let play = Play { episodes, epsilon: default_epsilon(policy), seed, strict };
+        let protocol = Protocol::resolve(self.config.eval_policy, None, self.config.eval_epsilon, policy)?;
+        let play = Play { episodes, protocol, seed, strict };
         let returns = match play.run(&mut envs, model, policy) {
             Ok(Some(returns)) => returns,
             Ok(None) => return Ok(()),
@@ -45,11 +48,12 @@ impl Session {
         };
         let summary = Summary::new(returns);
         self.learner.note_evaluation(due, summary.mean);
-        self.recorder.evaluation(&self.learner, play.epsilon, &summary)?;
+        let preset = envs.spec().atari.then_some(preset);
+        self.recorder.evaluation(&self.learner, &play, preset, &summary)?;
         let Summary { mean, std, .. } = summary;
         let s = if episodes == 1 { "" } else { "s" };
         console.line(format!(
-            "evaluation at {} frames: return {mean:.2} ± {std:.2} over {episodes} episode{s}",
+            "evaluation at {} frames: return {mean:.2} ± {std:.2} over {episodes} episode{s} ({protocol})",
             grouped(self.learner.frames().0)
         ));
         self.tell_script(&summary, console)

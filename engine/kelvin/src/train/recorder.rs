@@ -1,10 +1,11 @@
 //! Observes a learner and writes what it sees to the run directory.
 
 use super::live::unix_ms;
-use crate::evaluate::Summary;
+use crate::evaluate::{Play, Summary};
 use crate::failure::Failure;
 use crate::learner::{Learner, Norms, Tick};
 use crate::units::{Frames, Updates};
+use kelvin_env::Preset;
 use kelvin_run::{EpisodeRecord, EvalRecord, JsonLines, Record, RunDir, TimingRecord, TrainRecord};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -108,14 +109,23 @@ impl Recorder {
         Ok(())
     }
 
-    /// Records an evaluation made with `epsilon`, which `learner` has noted already.
-    pub fn evaluation(&mut self, learner: &Learner, epsilon: f64, summary: &Summary) -> Result<(), Failure> {
+    /// Records an evaluation, which `learner` has noted already, with the preset that its environments followed.
+    pub fn evaluation(
+        &mut self,
+        learner: &Learner,
+        play: &Play,
+        preset: Option<Preset>,
+        summary: &Summary,
+    ) -> Result<(), Failure> {
         let state = learner.state();
         let record = EvalRecord {
             frames: learner.frames().0,
             agent_steps: state.agent_steps.0,
             updates: state.updates.0,
-            epsilon,
+            policy: play.protocol.way.name().to_owned(),
+            epsilon: play.protocol.epsilon,
+            preset: preset.map_or(String::new(), |preset| preset.to_string()),
+            seed: Some(play.seed),
             episodes: summary.episodes,
             mean_return: summary.mean,
             std_return: summary.std,

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::learner::Learner;
 use crate::memory;
 use crate::params::Steered;
+use crate::protocol::Protocol;
 use crate::replay::bytes_per_transition;
 use crate::staged;
 use crate::units::AgentSteps;
@@ -188,6 +189,10 @@ impl Parts {
         let options = EnvOptions { clip_rewards: config.clip_rewards, ..self.options.clone() };
         let envs = VecEnv::new(&config.env, &options, config.envs, seed)?;
         let mut learner = Learner::new(config, self.device.as_ref(), envs, staged, steered)?;
+        if config.eval_every > 0 {
+            // Better known now than at the first evaluation.
+            Protocol::resolve(config.eval_policy, None, config.eval_epsilon, learner.player().1)?;
+        }
         // One that goes on has it in its checkpoint.
         if let Some(run) = config.reference.as_ref().filter(|_| from == AgentSteps(0)) {
             refer(&mut learner, Path::new(run), console)?;

@@ -123,7 +123,8 @@ pub(super) fn aggregates(study: &Study, analysis: &Analysis, source: &SourceAnal
         Source::Training => ["training-aggregates", "training-profiles"],
         Source::Evaluation => ["evaluation-aggregates", "evaluation-profiles"],
     };
-    let measures: [(&str, fn(&Variant) -> Interval); 4] = [
+    type Measure = fn(&Variant) -> Interval;
+    let measures: [(&str, Measure); 4] = [
         ("IQM", |variant| variant.iqm),
         ("Median", |variant| variant.median),
         ("Mean", |variant| variant.mean),

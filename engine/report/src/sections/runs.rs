@@ -55,7 +55,8 @@ fn progress(run: &Run) -> String {
     }
 }
 
-fn grouped(number: u64) -> String {
+/// A large number, its digits in threes.
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let pieces: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().filter_map(|piece| std::str::from_utf8(piece).ok()).collect();

@@ -9,13 +9,23 @@ use kelvin_stats::{Interval, Outcome};
 
 /// A number with as many digits as say something: three, and whole numbers from 1000 on.
 pub(super) fn number(value: f64) -> String {
-    let digits = match value.abs() {
-        size if !size.is_finite() => return "–".to_owned(),
+    with_digits(value, digits(&[value]))
+}
+
+/// Digits after the point for numbers that stand together.
+fn digits(values: &[f64]) -> usize {
+    match values.iter().map(|value| value.abs()).filter(|size| size.is_finite()).fold(0.0, f64::max) {
         size if size >= 1000.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 || size == 0.0 => 2,
         _ => 3,
-    };
+    }
+}
+
+fn with_digits(value: f64, digits: usize) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
     let text = format!("{value:.digits$}");
     if text.trim_start_matches(['-', '0', '.']).is_empty() {
         text.trim_start_matches('-').to_owned()
@@ -25,7 +35,16 @@ pub(super) fn number(value: f64) -> String {
 }
 
 fn interval(Interval { estimate, low, high }: Interval) -> String {
-    format!("{} [{}, {}]", number(estimate), number(low), number(high))
+    let digits = digits(&[estimate, low, high]);
+    let [estimate, low, high] = [estimate, low, high].map(|value| with_digits(value, digits));
+    format!("{estimate} [{low}, {high}]")
+}
+
+/// A mean with its deviation, where there is one.
+fn mean_and_std(mean: f64, std: Option<f64>) -> String {
+    let digits = digits(&[mean, std.unwrap_or(0.0)]);
+    let std = std.map_or(String::new(), |std| format!(" ± {}", with_digits(std, digits)));
+    with_digits(mean, digits) + &std
 }
 
 fn p_value(outcome: Option<f64>) -> String {
@@ -58,34 +77,35 @@ pub(super) fn scores(study: &Study, analysis: &Analysis, source: &SourceAnalysis
             .flat_map(|game| &game.cells)
             .flat_map(|cell| &cell.scores)
             .any(|(_, score)| score.episodes < analysis.window);
-    let head = [
-        ("game", false),
-        ("variant", false),
-        ("seeds", true),
-        (&*format!("{last}: mean ± std"), true),
-        ("IQM [95 %]", true),
-        ("human-normalised", true),
-        ("best: mean", true),
-    ];
+    let mean = format!("{last}: mean ± std");
+    let mut head =
+        vec![("game", false), ("variant", false), ("seeds", true), (&*mean, true), ("IQM [95 %]", true)];
+    let human = source.games.iter().flat_map(|game| &game.cells).any(|cell| cell.normalised.is_some());
+    if human {
+        head.push(("human-normalised", true));
+    }
+    head.push(("best: mean", true));
     let mut table = Table::new(&head);
     for Game { name, cells } in &source.games {
         let best = cells.iter().map(|cell| cell.mean).fold(f64::NEG_INFINITY, f64::max);
         for (place, cell) in cells.iter().enumerate() {
-            let std = cell.std.map_or(String::new(), |std| format!(" ± {}", number(std)));
             let first = if place == 0 { pretty(name) } else { String::new() };
-            table.rows.push(vec![
+            let mut row = vec![
                 first.into(),
                 named(study, cell.variant),
                 cell.scores.len().to_string().into(),
                 Cell {
-                    text: number(cell.mean) + &std,
+                    text: mean_and_std(cell.mean, cell.std),
                     strong: cell.mean == best && cells.len() > 1,
                     color: None,
                 },
                 interval(cell.iqm).into(),
-                cell.normalised.map_or("–".to_owned(), number).into(),
-                number(cell.best).into(),
-            ]);
+            ];
+            if human {
+                row.push(cell.normalised.map_or("–".to_owned(), number).into());
+            }
+            row.push(number(cell.best).into());
+            table.rows.push(row);
         }
     }
     let mut blocks = vec![Block::Table(table)];
