@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Folders below the one that is reported on in which runs are looked for.
 const DEPTH: usize = 5;
 /// Settings that change nothing of what is learned.
-const SILENT: [&str; 7] = [
+const SILENT: [&str; 8] = [
     "log_every",
     "checkpoint_every",
     "eval_every",
@@ -22,6 +22,7 @@ const SILENT: [&str; 7] = [
     "eval_policy",
     "eval_epsilon",
     "eval_preset",
+    "live",
 ];
 
 /// Runs, what belongs to what, and what is to be said of them.

@@ -83,7 +83,7 @@ impl Indexed {
             let differ =
                 || a.iter().zip(b).enumerate().filter(|(_, (a, b))| a != b).map(|(column, _)| column);
             left = left.min(differ().next().unwrap_or(self.width));
-            right = right.max(differ().last().unwrap_or(0));
+            right = right.max(differ().next_back().unwrap_or(0));
         }
         Some([left, top, right + 1 - left, bottom + 1 - top])
     }
