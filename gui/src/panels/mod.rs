@@ -17,9 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::colors::Colors;
 use crate::notices::Notices;
+use crate::script::{FocusedScript, ScriptAction};
 use crate::selection::Selection;
 use crate::source::Source;
 use crate::starting::Wish;
+use crate::widgets::empty;
 pub use control::ControlPanel;
 pub use curves::{CurvesPanel, CurvesSettings};
 pub use events::EventsPanel;
@@ -34,6 +36,8 @@ pub enum PanelKind {
     Runs,
     /// Metrics of the plotted runs.
     Curves,
+    /// The script of the run in focus.
+    Script,
     /// What happened to the run in focus.
     Events,
     /// Whether it is well.
@@ -61,14 +65,23 @@ pub enum Place {
 
 impl PanelKind {
     /// All of them, in the order of their tabs.
-    pub const ALL: &[Self] =
-        &[Self::Runs, Self::Curves, Self::Events, Self::Health, Self::Live, Self::Params, Self::Control];
+    pub const ALL: &[Self] = &[
+        Self::Runs,
+        Self::Curves,
+        Self::Script,
+        Self::Events,
+        Self::Health,
+        Self::Live,
+        Self::Params,
+        Self::Control,
+    ];
 
     /// What its tab and the menu call it.
     pub fn title(self) -> &'static str {
         match self {
             Self::Runs => "Runs",
             Self::Curves => "Curves",
+            Self::Script => "Script",
             Self::Events => "Events",
             Self::Health => "Health",
             Self::Live => "Live",
@@ -81,7 +94,7 @@ impl PanelKind {
     pub fn place(self) -> Place {
         match self {
             Self::Runs => Place::Left,
-            Self::Curves | Self::Events | Self::Health => Place::Centre,
+            Self::Curves | Self::Script | Self::Events | Self::Health => Place::Centre,
             Self::Live => Place::RightTop,
             Self::Params | Self::Control => Place::RightBottom,
         }
@@ -128,6 +141,8 @@ pub struct Panels {
     pub runs: RunsPanel,
     /// Metrics of the plotted runs.
     pub curves: CurvesPanel,
+    /// The script of the run in focus.
+    pub script: FocusedScript,
     /// What happened to the run in focus.
     pub events: EventsPanel,
     /// The game as its agent sees it.
@@ -144,11 +159,28 @@ impl Panels {
         match kind {
             PanelKind::Runs => self.runs.show(ui, shared),
             PanelKind::Curves => self.curves.show(ui, shared),
+            PanelKind::Script => script(&mut self.script, ui, shared),
             PanelKind::Events => self.events.show(ui, shared.source.focused()),
             PanelKind::Health => health::show(ui, shared.source.focused()),
             PanelKind::Live => self.live.show(ui, shared.source.focused()),
             PanelKind::Params => self.params.show(ui, shared),
             PanelKind::Control => self.control.show(ui, shared),
+        }
+    }
+}
+
+/// Draws the script of the run in focus, and tells what was done to it.
+fn script(panel: &mut FocusedScript, ui: &mut Ui, shared: &mut Shared<'_>) {
+    let focus = shared.source.focused();
+    let (Some(run), Some(focus)) = (focus.and_then(|focus| shared.source.run(focus.id)), focus) else {
+        return empty(ui, "No run is selected", "Select a run in the list to edit its script.");
+    };
+    for action in panel.show(ui, run, focus) {
+        match action {
+            ScriptAction::Applied { path } => {
+                shared.notices.info(format!("{} is written; runs that live take it up", path.display()));
+            }
+            ScriptAction::Failed(why) => shared.notices.error(why),
         }
     }
 }
