@@ -255,6 +255,21 @@ fn wrong_use_is_told() {
     }
 }
 
+/// A terabyte of transitions fits neither disk nor memory.
+#[test]
+fn what_has_no_room_is_told_before_anything_starts() {
+    let place = Place::new(&catch(1, 1_000_000_000_000_000));
+    let said = run(&mut place.batch(&["--set", "replay_capacity=100000000000000"]));
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.stderr.contains("checkpoints take about") && said.stderr.contains("are free"), "{said}");
+    // As long as the disk is concerned, a short run never fills what it asks for.
+    let place = Place::new(&catch(1, 1000));
+    let said = run(&mut place.batch(&["--set", "replay_capacity=100000000000000"]));
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.stderr.contains("task 0 (dqn/catch-s0) takes") && said.stderr.contains("hint: "), "{said}");
+    assert!(!place.out().exists());
+}
+
 /// What a launcher adds to its tasks is guarded in function: those that are done are not even taken.
 #[test]
 fn many_tasks_that_are_done_are_passed_over() {

@@ -30,6 +30,8 @@ pub(super) struct Facts {
     pub atari: bool,
     /// Bytes of memory that its replay fills.
     pub memory: u64,
+    /// Bytes of memory that its replay may fill, and that must be free when it starts.
+    pub reserved: u64,
     /// Bytes on disk of a checkpoint.
     pub checkpoint: u64,
     /// Checkpoints that stay when it is done.
@@ -42,13 +44,14 @@ impl Facts {
     pub fn new(config: &Config, env: &EnvSpec) -> Self {
         let steps = config.frames.0 / env.frames_per_step as u64;
         // Memory is taken as it fills.
-        let kept = (config.slots() as u64).min(steps + 1000);
-        let memory = kept * bytes_per_transition(env.frame_len()) as u64;
+        let slots = config.slots() as u64;
+        let bytes = |slots: u64| slots.saturating_mul(bytes_per_transition(env.frame_len()) as u64);
+        let (memory, reserved) = (bytes(slots.min(steps + 1000)), bytes(slots));
         let weights = WEIGHTS[usize::from(config.network == NetworkName::Mlp)];
         let idle = config.learner == LearnerName::Replay && config.learning_starts.0 >= steps;
         let checkpoint = 4 * COPIES * weights + memory / SHRINKS;
         let kept = KEPT.min(1 + steps / config.checkpoint_every);
-        Self { learner: config.learner, atari: env.atari, memory, checkpoint, kept, idle }
+        Self { learner: config.learner, atari: env.atari, memory, reserved, checkpoint, kept, idle }
     }
 
     /// Frames a second to expect of `threads` threads where nothing was measured: those of the machine in
@@ -128,12 +131,12 @@ impl Estimate {
             let speed = speeds.get(&facts.kind()).copied().unwrap_or_else(|| facts.assumed(packing.threads));
             estimate.frames += left;
             estimate.seconds += left as f64 / speed.max(1.0);
-            estimate.disk += facts.kept * facts.checkpoint;
+            estimate.disk = estimate.disk.saturating_add(facts.kept * facts.checkpoint);
             largest = largest.max(facts.checkpoint);
             memories.push(facts.memory);
         }
         // Each process writes a new one before an old one goes.
-        estimate.disk += packing.jobs as u64 * largest;
+        estimate.disk = estimate.disk.saturating_add(packing.jobs as u64 * largest);
         memories.sort_unstable();
         estimate.memory = memories.iter().rev().take(packing.jobs).sum();
         estimate.seconds /= packing.jobs.min(memories.len()).max(1) as f64;

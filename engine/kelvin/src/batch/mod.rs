@@ -82,6 +82,7 @@ pub fn batch(request: &BatchRequest, console: &mut Console) -> Result<(), Failur
         }
         return Ok(());
     }
+    check_memory(&prepared)?;
     prepared.write()?;
     // Known by now, and looked for by each process otherwise.
     let device = if on_cpu { "cpu" } else { device };
@@ -201,6 +202,21 @@ fn introduce(
             task.folder
         ));
     }
+}
+
+/// Refuses a run that would refuse to start: its replay memory is larger than what is free.
+fn check_memory(prepared: &Prepared) -> Result<(), Failure> {
+    let Some(free) = memory::available_bytes() else { return Ok(()) };
+    let Some(at) = prepared.facts.iter().position(|facts| facts.reserved > free) else { return Ok(()) };
+    Err(Failure::failed(format!(
+        "the replay memory of task {at} ({}) takes {}, and {} are free",
+        prepared.experiment.tasks[at].folder,
+        memory::readable(prepared.facts[at].reserved),
+        memory::readable(free)
+    ))
+    .hint(
+        "set a smaller `replay_capacity`, or `envs` and `n` of rollouts, in the batch script or with --set",
+    ))
 }
 
 /// Refuses what the disk has no room for. The estimate may be wrong by a factor, so only what lacks by a factor.
