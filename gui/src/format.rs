@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::figures::duration;
+
 /// A count in thousands or millions: `950`, `12.3k`, `4.56M`.
 pub fn count(value: f64) -> String {
     let size = value.abs();
@@ -64,20 +66,12 @@ pub fn mark(value: f64, step: f64) -> String {
     format!("{:.digits$}{name}", value / unit).replace('-', "−")
 }
 
-/// A time in one or two units: `48 s`, `12 min`, `3 h 05`, `2 d 4 h`.
+/// A time as [`duration`] has it, of any sign.
 pub fn seconds(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
-    let sign = if value < 0.0 { "−" } else { "" };
-    let total = value.abs().round() as u64;
-    let (minutes, hours, days) = (total / 60, total / 3600, total / 86_400);
-    match total {
-        0..=99 => format!("{sign}{total} s"),
-        100..=3_599 => format!("{sign}{minutes} min"),
-        3_600..=172_799 => format!("{sign}{hours} h {:02}", minutes % 60),
-        _ => format!("{sign}{days} d {} h", hours % 24),
-    }
+    format!("{}{}", if value < 0.0 { "−" } else { "" }, duration(value.abs()))
 }
 
 /// How long ago something was.
@@ -145,9 +139,8 @@ mod tests {
     }
 
     #[test]
-    fn times_have_one_or_two_units() {
-        let cases =
-            [(0.4, "0 s"), (99.0, "99 s"), (150.0, "2 min"), (11_100.0, "3 h 05"), (187_200.0, "2 d 4 h")];
+    fn times_have_a_sign() {
+        let cases = [(0.4, "0 s"), (-150.0, "−2 min"), (11_100.0, "3 h 05"), (f64::NAN, "–")];
         for (value, text) in cases {
             assert_eq!(seconds(value), text);
         }

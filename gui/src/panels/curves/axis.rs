@@ -1,5 +1,7 @@
 //! Where the lines of the grid are, and what stands at them.
 
+use std::ops::RangeInclusive;
+
 use egui_plot::{GridInput, GridMark};
 
 use crate::data::XAxis;
@@ -20,12 +22,17 @@ pub(super) fn name(axis: XAxis) -> &'static str {
     }
 }
 
-/// What stands at a mark of the axis.
-pub(super) fn x_mark(axis: XAxis, mark: GridMark) -> String {
+/// What stands at a mark of the axis, of which so much is seen.
+pub(super) fn x_mark(axis: XAxis, mark: GridMark, seen: &RangeInclusive<f64>) -> String {
     match axis {
         XAxis::WallTime => format::seconds(mark.value),
-        XAxis::Frames | XAxis::Updates => format::mark(mark.value, mark.step_size),
+        XAxis::Frames | XAxis::Updates => format::mark(mark.value, step(mark, seen)),
     }
+}
+
+/// How far apart marks are, the same for all of them, so that they have the same digits.
+fn step(mark: GridMark, seen: &RangeInclusive<f64>) -> f64 {
+    mark.step_size.min((seen.end() - seen.start()) / 6.0)
 }
 
 /// A place on the axis, in words.
@@ -63,9 +70,9 @@ pub(super) fn time_steps(input: GridInput, apart: f64) -> [f64; 3] {
 }
 
 /// What stands at a mark of the vertical axis; a logarithmic one goes by exponents of ten.
-pub(super) fn y_mark(mark: GridMark, log: bool) -> String {
+pub(super) fn y_mark(mark: GridMark, log: bool, seen: &RangeInclusive<f64>) -> String {
     if !log {
-        return format::mark(mark.value, mark.step_size);
+        return format::mark(mark.value, step(mark, seen));
     }
     let value = 10f64.powf(mark.value);
     let digits = (-(mark.value + 1e-9).floor()).clamp(0.0, 12.0) as usize;
@@ -119,9 +126,18 @@ mod tests {
 
     #[test]
     fn powers_of_ten_are_written_out() {
-        let mark = |value| y_mark(GridMark { value, step_size: 1.0 }, true);
+        let mark = |value| y_mark(GridMark { value, step_size: 1.0 }, true, &(-6.0..=2.0));
         assert_eq!([mark(0.0), mark(1.0), mark(-2.0), mark(2f64.log10())], ["1", "10", "0.01", "2"]);
         assert_eq!(mark(-5.0), "1e−5");
+    }
+
+    #[test]
+    fn marks_of_an_axis_have_the_same_digits() {
+        let marks =
+            [(0.0055, 0.0005), (0.005, 0.005)].map(|(value, step_size)| GridMark { value, step_size });
+        assert_eq!(marks.map(|mark| y_mark(mark, false, &(0.0028..=0.0071))), ["0.0055", "0.0050"]);
+        let marks = [(10.0, 10.0), (5.0, 5.0)].map(|(value, step_size)| GridMark { value, step_size });
+        assert_eq!(marks.map(|mark| y_mark(mark, false, &(-20.0..=20.0))), ["10", "5"]);
     }
 
     #[test]

@@ -107,8 +107,8 @@ impl PlotState {
             .grid_spacing(8.0..=140.0)
             .grid_color(palette.text.gamma_multiply(0.16))
             .x_grid_spacer(spacer)
-            .x_axis_formatter(move |mark, _| axis::x_mark(axis, mark))
-            .y_axis_formatter(move |mark, _| axis::y_mark(mark, log));
+            .x_axis_formatter(move |mark, seen| axis::x_mark(axis, mark, seen))
+            .y_axis_formatter(move |mark, seen| axis::y_mark(mark, log, seen));
         plot = if log {
             plot.y_grid_spacer(axis::decades)
         } else {
