@@ -387,7 +387,9 @@ impl Work<'_> {
         let top = top.copied().fold(0.0f64, f64::max);
         // From a random player's score to the best there is, at least a little way.
         let to = (1.05 * top).max(0.05);
-        let at: Vec<f64> = (0..PROFILE_POINTS).map(|i| to * i as f64 / (PROFILE_POINTS - 1) as f64).collect();
+        // Closer to one another where most scores are.
+        let at = |i: usize| to * (i as f64 / (PROFILE_POINTS - 1) as f64).powi(2);
+        let at: Vec<f64> = (0..PROFILE_POINTS).map(at).collect();
         let scored =
             normalised.iter().enumerate().filter_map(|(variant, scores)| Some((variant, scores.as_ref()?)));
         let variant = |(variant, scores): (usize, &Scores)| Variant {
