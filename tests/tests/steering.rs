@@ -32,10 +32,6 @@ impl Steered {
         RunDir::open(&self.run).ok()
     }
 
-    fn status(&self) -> Option<Status> {
-        self.dir()?.read_status().expect("a sound status")
-    }
-
     /// Waits for a status that `wanted` likes.
     #[track_caller]
     fn wait(&mut self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {

@@ -274,7 +274,7 @@ pub fn build(builder: egui_kittest::HarnessBuilder<Monitor>, source: Recorded) -
     let monitor = Monitor::new(&ctx, Box::new(source), None, None);
     builder
         .with_max_steps(40)
-        .with_context_setup(|ctx| kelvin_monitor::theme::install(ctx))
+        .with_context_setup(kelvin_monitor::theme::install)
         .with_render_cursor(false)
         .build_ui_state(
             |ui, monitor: &mut Monitor| {

@@ -14,13 +14,16 @@ use kelvin_run::RunDir;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// What a run is compiled from: script, environment and settings.
+type Compiled = (PathBuf, String, Vec<(String, String)>);
+
 /// Looks at runs, each script and environment once.
 pub(super) struct Checker {
     roms: Option<PathBuf>,
     scripts: BTreeMap<PathBuf, Script>,
     envs: BTreeMap<(String, String, bool), EnvSpec>,
-    /// What was compiled already: script, environment and settings. Seeds make no difference.
-    compiled: BTreeSet<(PathBuf, String, Vec<(String, String)>)>,
+    /// What was compiled already. Seeds make no difference.
+    compiled: BTreeSet<Compiled>,
     /// What the runs were found to be, in their order.
     pub facts: Vec<Facts>,
 }

@@ -70,9 +70,12 @@ fn how_far(path: &Path, frames: u64) -> String {
     }
 }
 
+/// A curve, by the place of its label in the plan, and an environment.
+type Group = (usize, String, String);
+
 /// Where the tasks are at the end, by curve and environment, and one line on all of them.
 pub(super) fn summary(folder: &Path, tasks: &[Task], states: &[State]) -> Vec<String> {
-    let mut groups: BTreeMap<(usize, String, String), Vec<(&Task, &State)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<(&Task, &State)>> = BTreeMap::new();
     let mut order: Vec<&str> = Vec::new();
     for (task, state) in tasks.iter().zip(states) {
         if !order.contains(&task.label.as_str()) {

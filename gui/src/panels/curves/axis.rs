@@ -76,7 +76,7 @@ pub(super) fn y_mark(mark: GridMark, log: bool, seen: &RangeInclusive<f64>) -> S
     }
     let value = 10f64.powf(mark.value);
     let digits = (-(mark.value + 1e-9).floor()).clamp(0.0, 12.0) as usize;
-    if value < 1e-3 || value >= 1e5 {
+    if !(1e-3..1e5).contains(&value) {
         format!("{value:.0e}").replace('-', "−")
     } else {
         format!("{value:.digits$}")

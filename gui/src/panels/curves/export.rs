@@ -84,12 +84,15 @@ struct Dialog {
     replace: bool,
 }
 
+/// Where a file went, or why it could not be written.
+type Said = Result<String, String>;
+
 /// Saving, from the question where to the file.
 pub(super) struct Export {
     dialog: Option<Dialog>,
     /// A picture that is to be taken: of which plot, where to, whether over what is there, and after how many frames.
     pose: Option<(usize, PathBuf, bool, u8)>,
-    said: (Sender<Result<String, String>>, Receiver<Result<String, String>>),
+    said: (Sender<Said>, Receiver<Said>),
 }
 
 impl Default for Export {
