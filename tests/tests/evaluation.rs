@@ -67,7 +67,7 @@ fn a_protocol_is_kept_to_and_on_record() {
     succeed(train("a2c_proper", "catch", &run).args(["--frames", "2k"]).args(settings));
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
     let records = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a record"));
-    let evaluation = records.filter(|record| record["kind"] == "eval").last().expect("an evaluation");
+    let evaluation = records.rev().find(|record| record["kind"] == "eval").expect("an evaluation");
     assert_eq!(
         (&evaluation["policy"], &evaluation["epsilon"], &evaluation["episodes"]),
         (&"greedy".into(), &0.0.into(), &3.into())

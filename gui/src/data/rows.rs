@@ -198,7 +198,7 @@ impl<'de> Visitor<'de> for Line<'_> {
                 "agent_steps" => row.agent_steps = map.next_value::<Number>()?.0,
                 "updates" => row.updates = map.next_value::<Number>()?.0,
                 "wall_s" => row.wall_s = map.next_value::<Number>()?.0,
-                "env" => drop(map.next_value::<IgnoredAny>()?),
+                "env" | "seed" => drop(map.next_value::<IgnoredAny>()?),
                 key => map.next_value_seed(Value { names, row, section, key, is_top: true })?,
             }
         }

@@ -96,6 +96,6 @@ mod tests {
         let read = shape(&mut known, &run).expect("a shape");
         assert_eq!((read.layout.actions, read.is_guess), (4, false));
         run.config = Arc::new(toml::Table::new());
-        assert!(shape(&mut known, &run).expect_err("no sizes").contains("batch"));
+        assert!(shape(&mut known, &run).expect_err("no sizes").contains("heads"));
     }
 }

@@ -90,7 +90,8 @@ mod tests {
             history.push(beat as f64 * 0.1 + 0.05, &agent(beat, beat % 100), None);
         }
         let moments = history.moments();
-        assert_eq!(moments.len(), (SECONDS / 0.1) as usize + 1);
+        // Tenths of a second are not exact: the oldest may just have gone.
+        assert!((120..=121).contains(&moments.len()), "{}", moments.len());
         assert_eq!(moments.back().map(|moment| moment.v), Some(Some(399.0)));
         assert_eq!(moments.iter().filter(|moment| moment.new_episode).count(), 1);
     }
