@@ -12,8 +12,7 @@ use std::path::Path;
 const COPIES: u64 = 4;
 /// Checkpoints of a run that are kept.
 const KEPT: u64 = 2;
-/// How much smaller a memory of Atari frames becomes in a checkpoint; measured 13 to 30 times over Pong, Breakout and
-/// Seaquest.
+/// How much smaller a memory of Atari frames becomes in a checkpoint; a rough figure.
 const SHRINKS: u64 = 12;
 /// Weights of the convolutional network (Mnih et al. 2015), and more than a small one has.
 const WEIGHTS: [u64; 2] = [1_700_000, 50_000];

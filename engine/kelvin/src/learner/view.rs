@@ -91,7 +91,8 @@ fn softmax(q: &[f32], tau: f64) -> Vec<f32> {
 
 /// In nats.
 fn entropy(policy: &[f32]) -> f32 {
-    -policy.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f32>()
+    // Adding zero takes the sign of a negative one away.
+    0.0 - policy.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f32>()
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(super) fn show(ui: &mut Ui, agent: &AgentView, scale: &mut Scale) {
         None => (&agent.policy, "policy"),
     };
     let columns = Columns::new(ui, agent);
-    columns.titles(ui, title, if agent.q.is_some() { "q, and q − V" } else { "logits" });
+    columns.titles(ui, title, if agent.q.is_some() { "q − V" } else { "logits" });
     for (action, name) in agent.actions.iter().enumerate() {
         let row = Row {
             name,
