@@ -111,7 +111,7 @@ impl Synthetic {
         let config = match self.kind {
             Kind::DamagedConfig => "script = \"soft_kl.rhai\nenv = ".to_owned(),
             _ => format!(
-                "script = \"/home/user/kelvin/scripts/{}.rhai\"\nenv = \"{}\"\npreset = \"paper\"\nseed = {}\n\
+                "script = \"/data/kelvin/scripts/{}.rhai\"\nenv = \"{}\"\npreset = \"paper\"\nseed = {}\n\
                  device = \"auto\"\nframes = {}\nenvs = 8\nlog_every = {LOG_EVERY}\n\n[params]\ngamma = 0.99\ntau = 0.1\n",
                 self.script,
                 self.env,
