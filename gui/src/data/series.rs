@@ -87,6 +87,11 @@ impl Series {
                     }
                     self.buckets.truncate(MOST / 2);
                 }
+                if self.buckets.len() == self.buckets.capacity() {
+                    // Twice the room, but none that will never be used: there are many series.
+                    let more = self.buckets.len().max(16).min(MOST - self.buckets.len());
+                    self.buckets.reserve_exact(more);
+                }
                 self.buckets.push(bucket);
             }
         }
