@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Curves;
 use super::follow::{Change, Follower, Position};
 use super::rows::{Names, Row, Slot};
-use super::series::{Point, Series};
+use super::series::{MOST, Point, Series};
 use super::timeline::{Anchor, Clock, Timeline};
 
 /// The curves of a run and all that is needed to go on with them.
@@ -25,6 +25,8 @@ pub(super) struct Reader {
     curves: Arc<Curves>,
     /// Points that are not in the curves yet, by slot.
     fresh: Vec<Vec<Point>>,
+    /// Buckets of a series, at most.
+    most: usize,
     row: Row,
 }
 
@@ -101,6 +103,7 @@ impl Reader {
             damage,
             curves: Arc::new(curves),
             fresh: Vec::new(),
+            most: MOST,
             row: Row::default(),
         }
     }
@@ -118,6 +121,18 @@ impl Reader {
             reached: self.reached,
             damage: self.damage.clone(),
             series: self.names.all().iter().map(series).collect(),
+        }
+    }
+
+    /// Makes do with `most` buckets a series from here on, a power of two. What is saved afterwards is as coarse.
+    pub fn fold(&mut self, most: usize) {
+        self.most = most;
+        let is_fine = |series: &Series| series.buckets.len() > most;
+        if self.curves.series.values().any(is_fine) {
+            for series in Arc::make_mut(&mut self.curves).series.values_mut() {
+                series.fold(most);
+                series.buckets.shrink_to_fit();
+            }
         }
     }
 
@@ -246,7 +261,7 @@ impl Reader {
         for (slot, points) in self.fresh.iter_mut().enumerate().filter(|(_, points)| !points.is_empty()) {
             let series = curves.series.entry(Arc::clone(&self.names.all()[slot])).or_default();
             // With its memory: a turn reads megabytes, and a monitor looks at many runs.
-            std::mem::take(points).into_iter().for_each(|point| series.push(point));
+            std::mem::take(points).into_iter().for_each(|point| series.push(point, self.most));
         }
         curves.read = now.0 + now.1;
         curves.complete = complete;

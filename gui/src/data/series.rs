@@ -45,8 +45,8 @@ impl Bucket {
     }
 }
 
-/// Buckets of a series, at most: as many as a large screen has columns.
-const MOST: usize = 2048;
+/// Buckets of a series, at most: as many as a large screen has columns. An even number.
+pub(super) const MOST: usize = 2048;
 
 /// A metric over the training; in the order of frames.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,9 +69,9 @@ pub(super) struct Point {
 }
 
 impl Series {
-    /// Adds a point after all others. All buckets but the last hold equally many; when there is no room for another,
-    /// neighbours become one, so a point costs the same however many there are. What is no number is left out.
-    pub(super) fn push(&mut self, point: Point) {
+    /// Adds a point after all others. All buckets but the last hold equally many; when there are `most` and no room for
+    /// another, neighbours become one, so a point costs the same however many there are. What is no number is left out.
+    pub(super) fn push(&mut self, point: Point, most: usize) {
         if !point.value.is_finite() {
             return;
         }
@@ -81,14 +81,27 @@ impl Series {
         match self.buckets.last_mut() {
             Some(last) if last.count < full => *last = last.with(&bucket),
             _ => {
-                if self.buckets.len() == MOST {
-                    for pair in 0..MOST / 2 {
-                        self.buckets[pair] = self.buckets[2 * pair].with(&self.buckets[2 * pair + 1]);
-                    }
-                    self.buckets.truncate(MOST / 2);
+                self.fold(most - 1);
+                if self.buckets.len() == self.buckets.capacity() {
+                    // Twice the room, but none that will never be used: there are many series.
+                    let more = self.buckets.len().max(16).min(most - self.buckets.len());
+                    self.buckets.reserve_exact(more);
                 }
                 self.buckets.push(bucket);
             }
+        }
+    }
+
+    /// Makes neighbours one until there are no more than `most` buckets, at least 1.
+    pub(super) fn fold(&mut self, most: usize) {
+        while self.buckets.len() > most {
+            let half = self.buckets.len().div_ceil(2);
+            for pair in 0..half {
+                let one = self.buckets[2 * pair];
+                // The last of an odd number stays as it is, with room for more.
+                self.buckets[pair] = self.buckets.get(2 * pair + 1).map_or(one, |other| one.with(other));
+            }
+            self.buckets.truncate(half);
         }
     }
 }
@@ -131,7 +144,7 @@ mod tests {
         let mut series = Series::default();
         for (index, value) in values.enumerate() {
             let at = index as f64;
-            series.push(Point { frames: 4.0 * at, updates: 0.25 * at, wall_s: at / 600.0, value });
+            series.push(Point { frames: 4.0 * at, updates: 0.25 * at, wall_s: at / 600.0, value }, MOST);
         }
         series
     }
@@ -171,6 +184,32 @@ mod tests {
                 assert!((bucket.mean - middle).abs() < 1e-6, "{bucket:?}");
             }
             first = last + 1.0;
+        }
+    }
+
+    #[test]
+    fn a_series_that_was_folded_goes_on_as_if_it_had_been_coarse_from_the_start() {
+        let point =
+            |index: usize| Point { frames: index as f64, updates: 0.0, wall_s: 0.0, value: index as f64 };
+        for count in [1, 2, 127, 128, 129, 3001] {
+            let (mut folded, mut coarse) = (Series::default(), Series::default());
+            for index in 0..count {
+                folded.push(point(index), MOST);
+                coarse.push(point(index), 128);
+            }
+            folded.fold(128);
+            for index in count..2 * count {
+                folded.push(point(index), 128);
+                coarse.push(point(index), 128);
+            }
+            assert_eq!(folded.buckets.len(), coarse.buckets.len(), "{count}");
+            for (folded, coarse) in folded.buckets.iter().zip(&coarse.buckets) {
+                assert_eq!((folded.count, folded.min, folded.max), (coarse.count, coarse.min, coarse.max));
+                // The same sums in another order.
+                assert!(
+                    (folded.mean - coarse.mean).abs() < 1e-9 && (folded.frames - coarse.frames).abs() < 1e-9
+                );
+            }
         }
     }
 
