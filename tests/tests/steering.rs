@@ -107,13 +107,16 @@ fn a_run_waits_steps_and_goes_on() {
         assert!(stepped.updates <= update + 8, "{script}: {update}, {}", stepped.updates);
         // The same number again asks for nothing.
         steered.control("step = 1\npause = true\n[params]\ntau = 0.5 # the same");
-        steered.control("pause = true\nstep = 2\n[params]\ntau = 0.5");
+        // Several at once, with a value for something that the script does not have.
+        steered.control("pause = true\nstep = 4\n[params]\ntau = 0.5\ngone = 1");
         steered.running.wait_for_event("step", 2);
-        let again = steered.wait("a step", |status| status.updates > stepped.updates);
-        assert!(
-            again.updates <= stepped.updates + 8 && again.activity == Activity::Paused,
-            "{script}: {again:?}"
-        );
+        steered.running.wait_for_event("control_refused", 1);
+        let again = steered.wait("three steps", |status| {
+            status.updates >= stepped.updates + 3 && status.activity == Activity::Paused
+        });
+        assert!(again.updates <= stepped.updates + 3 * 8, "{script}: {again:?}");
+        let waits = steered.wait("another beat", |status| status.beat > again.beat);
+        assert_eq!(waits.updates, again.updates, "{script}");
 
         steered.control("");
         let goes_on = steered.running.wait_for_event("continued", 1);
@@ -122,6 +125,11 @@ fn a_run_waits_steps_and_goes_on() {
         steered.running.signal("INT");
         assert_eq!(steered.running.end().code, Some(0));
         records::assert_recorded_once(&steered.run);
+        // The clock stood still while it waited, and never ran back.
+        let history = steered.dir().expect("a run").history().expect("a sound run");
+        assert!(history.timing.is_sorted_by_key(|timing| timing.wall_s), "{:?}", history.timing);
+        let fastest = history.timing.iter().map(|timing| timing.frames_per_s).fold(0.0, f64::max);
+        assert!(fastest < 1e7, "{fastest} frames a second");
     }
 }
 

@@ -2,23 +2,20 @@
 //!
 //! The run reads it again and again and never writes it. What it may say is the business of whoever trains.
 
-use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use crate::RunError;
+use crate::plain::open_plain;
 
 /// Bytes it may have: a few hundred are usual, and it is read many times a second.
 const MAX_BYTES: u64 = 1 << 16;
 
 /// The file's text; none where there is no file.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, RunError> {
-    // Opening a pipe would wait for somebody to write into it.
-    if path.metadata().is_ok_and(|about| !about.is_file()) {
-        return Err(unfit(path, "it is not a regular file".to_string()));
-    }
-    let file = match File::open(path) {
+    let file = match open_plain(path) {
         Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(unfit(path, error.to_string())),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(RunError::io("open", path)(error)),
     };

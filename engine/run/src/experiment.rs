@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, Survives};
+use crate::plain::read_plain;
 use crate::{RunError, objectives};
 
 /// Version of the file's layout that this program writes.
@@ -196,7 +197,7 @@ impl Experiment {
     /// A file that cannot be read, is damaged, or was written by a newer Kelvin.
     pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
         let path = folder.join(Self::FILE);
-        let text = match fs::read(&path) {
+        let text = match read_plain(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(RunError::io("read", &path)(error)),

@@ -5,12 +5,12 @@
 //! that ([`RunDir::read_metrics`](crate::RunDir::read_metrics) fails); whoever draws a hundred of them wants the rest,
 //! and be told.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use crate::plain::read_plain;
 use crate::records::{EpisodeRecord, EvalRecord, Event, Record, TimingRecord, TrainRecord};
 use crate::{RunError, lines};
 
@@ -115,7 +115,7 @@ fn each(
     mut take: impl FnMut(&[u8]) -> serde_json::Result<()>,
 ) -> Result<(), RunError> {
     let path = folder.join(file);
-    let text = match fs::read(&path) {
+    let text = match read_plain(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(RunError::io("read", &path)(error)),
@@ -132,6 +132,7 @@ fn each(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const EPISODE: &str = r#"{"kind":"episode","frames":400,"agent_steps":100,"env":1,"episode_return":-21.0,"episode_agent_steps":90,"episode_frames":364}"#;
     const TRAIN: &str = r#"{"kind":"train","frames":800,"agent_steps":200,"updates":7,"mean_return":null,"learning_rate":0.1,"epsilon":0.5,"replay":200,"metrics":{"loss":0.25,"broken":null},"params":{"tau":0.1}}"#;

@@ -39,6 +39,7 @@ mod live;
 mod lock;
 mod name;
 mod objectives;
+mod plain;
 mod records;
 mod tensors;
 
@@ -52,5 +53,6 @@ pub use lines::JsonLines;
 pub use live::{Activity, AgentView, Picture, Status};
 pub use lock::RunLock;
 pub use objectives::ObjectiveVersion;
+pub use plain::open_plain;
 pub use records::{EpisodeRecord, EvalRecord, Event, Record, TimingRecord, TrainRecord};
 pub use tensors::Elements;

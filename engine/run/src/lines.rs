@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::RunError;
+use crate::plain::read_plain;
 
 /// The writing end of a file of records.
 ///
@@ -83,7 +84,7 @@ impl JsonLines {
 
 /// All whole records of a file; none if there is no file. A torn last record is ignored.
 pub(crate) fn read(path: &Path) -> Result<Vec<Value>, RunError> {
-    match fs::read(path) {
+    match read_plain(path) {
         Ok(text) => parse(path, &text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(RunError::io("read", path)(error)),

@@ -9,7 +9,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -18,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::durable::{self, Survives};
+use crate::plain::{open_mark, open_plain};
 use crate::tensors::{self, Elements};
 use crate::{RunDir, RunError};
 
@@ -28,6 +28,10 @@ const WATCHED: &str = "watched";
 
 /// Bytes a slot may have: a picture takes some hundred thousand.
 const MAX_BYTES: u64 = 16 << 20;
+/// Pixels that a side of a picture may have, and frames that a stack may have: none is near it, and a graphics card is
+/// asked for textures of that size.
+const MAX_SIDE: usize = 2048;
+const MAX_STACK: usize = 64;
 
 /// What a run is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,6 +241,12 @@ impl RunDir {
             let reason = format!("a screen of shape {screen_shape:?} and frames of shape {stack_shape:?}");
             return Err(RunError::damaged(&path, reason));
         };
+        if [height, width, rows, columns].into_iter().any(|side| *side > MAX_SIDE) || *frames > MAX_STACK {
+            let reason = format!(
+                "a screen of {width}×{height} and {frames} frames of {columns}×{rows} are no environment's"
+            );
+            return Err(RunError::damaged(&path, reason));
+        }
         let (screen_size, stack_size) = ([*height, *width], [*frames, *rows, *columns]);
         Ok(Some(Picture { screen, screen_size, stack, stack_size }))
     }
@@ -248,14 +258,14 @@ impl RunDir {
     /// A folder that only its owner can write in, or a disk that does not take it.
     pub fn watch(&self) -> Result<(), RunError> {
         let path = self.slot(WATCHED);
-        let touch = || File::create(&path)?.set_modified(SystemTime::now());
+        let touch = || open_mark(&path)?.set_modified(SystemTime::now());
         touch().map_err(RunError::io("write", &path))
     }
 
     /// When somebody last said that they look on, by their clock; `None` if nobody did, as far as can be told.
     pub fn watched(&self) -> Option<SystemTime> {
         // Opened, since network filesystems ask their server only then.
-        File::open(self.slot(WATCHED)).and_then(|file| file.metadata()?.modified()).ok()
+        open_plain(&self.slot(WATCHED)).and_then(|file| file.metadata()?.modified()).ok()
     }
 
     fn slot(&self, name: &str) -> PathBuf {
@@ -275,7 +285,7 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RunError> {
 
 /// A slot's content; none if there is no such file.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, RunError> {
-    let file = match File::open(path) {
+    let file = match open_plain(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(RunError::io("open", path)(error)),
@@ -324,6 +334,12 @@ mod tests {
         let none = Picture { screen: Vec::new(), screen_size: [0, 0], ..picture.clone() };
         run.write_picture(&none).unwrap();
         assert_eq!(run.read_picture().unwrap(), Some(none));
+        let wide = Picture { screen: vec![0; 120_000], screen_size: [1, 40_000], ..picture.clone() };
+        let deep = Picture { stack: vec![0; 300], stack_size: [300, 1, 1], ..picture.clone() };
+        for odd in [wide, deep] {
+            run.write_picture(&odd).unwrap();
+            assert!(run.read_picture().unwrap_err().to_string().contains("no environment's"));
+        }
         let torn = Picture { screen_size: [2, 4], ..picture };
         assert!(run.write_picture(&torn).is_err());
     }

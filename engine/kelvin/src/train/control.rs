@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! pause = true
-//! step = 3          # each new number is one turn of the loop that updates, while the run waits
+//! step = 3          # by as much as the number grows, so many turns of the loop that updates, while the run waits
 //! checkpoint = 1    # each new number is a checkpoint
 //! stop = 1          # a new number ends the run, to be resumed
 //!
@@ -12,6 +12,9 @@
 //!
 //! What is to happen once is a number, and happens when the number changes: what stands in the file when a run is taken up
 //! is no request, or a run that was stopped so could not be resumed.
+//!
+//! A mistake above `[params]` voids what stands there, one below it the values: a value for a parameter that an edit of the
+//! script took away must not keep anybody from stopping the run.
 
 use crate::params::Values;
 use kelvin_objective::{Diagnostic, Param, did_you_mean};
@@ -28,10 +31,12 @@ const SETTINGS: [&str; 4] = ["pause", "step", "checkpoint", "stop"];
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Control {
-    /// Values of parameters.
-    pub params: Values,
-    /// What the run is asked for.
-    pub asks: Asks,
+    /// Values of parameters; none if there is a mistake among them.
+    pub params: Option<Values>,
+    /// What the run is asked for; none if there is a mistake in that.
+    pub asks: Option<Asks>,
+    /// All mistakes, by their places.
+    pub mistakes: Vec<Diagnostic>,
 }
 
 /// What a run is asked for. Of the numbers only changes count.
@@ -39,7 +44,7 @@ pub(super) struct Control {
 pub struct Asks {
     /// Wait between two updates.
     pub pause: bool,
-    /// One more turn of the loop with an update in it; of replay, a turn may hold several.
+    /// More turns of the loop with an update in them, by as much as it grows; of replay, a turn may hold several.
     pub step: u64,
     /// A checkpoint.
     pub checkpoint: u64,
@@ -47,20 +52,24 @@ pub struct Asks {
     pub stop: u64,
 }
 
-/// Reads the file's text against the parameters of the script that runs. Each mistake is an error with its place, and
-/// with one nothing of the file counts.
-pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Result<Control, Vec<Diagnostic>> {
+/// Reads the file's text against the parameters of the script that runs.
+pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Control {
     let file = File { path, text };
-    let mut mistakes = Vec::new();
-    let table = DeTable::parse(text).map_err(|error| {
-        let hint = "it is written in TOML: a line [params], and below it lines like tau = 0.05";
-        vec![file.mistake(error.span().unwrap_or(0..0), error.message().to_owned(), hint)]
-    })?;
-    let mut control = Control::default();
+    let table = match DeTable::parse(text) {
+        Ok(table) => table,
+        Err(error) => {
+            let hint = "it is written in TOML: a line [params], and below it lines like tau = 0.05";
+            let place = error.span().unwrap_or(0..0);
+            let mistakes = vec![file.mistake(place, error.message().to_owned(), hint)];
+            return Control { mistakes, ..Control::default() };
+        }
+    };
+    let (mut values, mut asks) = (Values::new(), Asks::default());
+    let (mut wrong_values, mut wrong_asks) = (Vec::new(), Vec::new());
     for (key, value) in table.get_ref() {
         let name = key.get_ref().as_ref();
         if SETTINGS.contains(&name) {
-            mistakes.extend(file.ask(name, value, &mut control.asks).err());
+            wrong_asks.extend(file.ask(name, value, &mut asks).err());
             continue;
         }
         let DeValue::Table(entries) = value.get_ref() else {
@@ -75,24 +84,27 @@ pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Result<Control
                     )
                 }
             };
-            mistakes.push(file.mistake(key.span(), format!("there is no setting `{name}`"), hint));
+            wrong_asks.push(file.mistake(key.span(), format!("there is no setting `{name}`"), hint));
             continue;
         };
         if name != PARAMS {
             let hint = "parameters of the script are set under [params]";
-            mistakes.push(file.mistake(key.span(), format!("there is no table [{}]", key.get_ref()), hint));
+            wrong_values.push(file.mistake(key.span(), format!("there is no table [{name}]"), hint));
             continue;
         }
         for (name, value) in entries {
             match file.value(name, value, params) {
-                Ok(value) => drop(control.params.insert(name.get_ref().to_string(), value)),
-                Err(mistake) => mistakes.push(mistake),
+                Ok(value) => drop(values.insert(name.get_ref().to_string(), value)),
+                Err(mistake) => wrong_values.push(mistake),
             }
         }
     }
+    let (params, asks) =
+        (wrong_values.is_empty().then_some(values), wrong_asks.is_empty().then_some(asks));
+    let mut mistakes: Vec<_> = wrong_values.into_iter().chain(wrong_asks).collect();
     // The parser goes by name.
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    if mistakes.is_empty() { Ok(control) } else { Err(mistakes) }
+    Control { params, asks, mistakes }
 }
 
 struct File<'a> {
@@ -191,7 +203,7 @@ mod tests {
     #[test]
     fn values_are_read() {
         let params = params();
-        let read = |text| parse(Path::new("control.toml"), text, &params).unwrap().params;
+        let read = |text| parse(Path::new("control.toml"), text, &params).params.unwrap();
         assert_eq!(read(""), Values::new());
         assert_eq!(read("[params]\n# nothing\n"), Values::new());
         let both = Values::from([("tau".to_owned(), 1.0), ("deep".to_owned(), 1.0)]);
@@ -206,7 +218,7 @@ mod tests {
 
     #[test]
     fn requests_are_read() {
-        let read = |text| parse(Path::new("control.toml"), text, &params()).unwrap().asks;
+        let read = |text| parse(Path::new("control.toml"), text, &params()).asks.unwrap();
         assert_eq!(read("[params]\ntau = 1"), Asks::default());
         let all = Asks { pause: true, step: 3, checkpoint: 0, stop: 16 };
         assert_eq!(read("pause = true\nstep = 3\nstop = 0x10\n[params]\ntau = 1"), all);
@@ -233,17 +245,30 @@ mod tests {
             ("[params]\ntau = 0.1\ntau = 0.2", 3, 1, "duplicate key", "written in TOML"),
             ("[params", 1, 8, "", "written in TOML"),
         ] {
-            let mistakes = parse(Path::new("control.toml"), text, &params).expect_err(text);
+            let mistakes = parse(Path::new("control.toml"), text, &params).mistakes;
             let [mistake] = &mistakes[..] else { panic!("{mistakes:?}") };
             assert_eq!((mistake.line, mistake.column), (line, column), "{mistake}");
             let rendered = mistake.to_string();
             assert!(rendered.contains(message) && rendered.contains(hint), "{rendered}");
         }
     }
+
+    #[test]
+    fn a_mistake_voids_its_part_alone() {
+        let read = |text| parse(Path::new("control.toml"), text, &params());
+        let stale = read("pause = true\n[params]\ntau = 1\ngone = 2");
+        assert_eq!((stale.params, stale.mistakes.len()), (None, 1));
+        assert_eq!(stale.asks, Some(Asks { pause: true, ..Asks::default() }));
+        let typo = read("puase = true\nstop = 1\n[params]\ntau = 1");
+        assert_eq!((typo.asks, typo.mistakes.len()), (None, 1));
+        assert_eq!(typo.params, Some(Values::from([("tau".to_owned(), 1.0)])));
+    }
+
     #[test]
     fn all_mistakes_are_told_at_once() {
         let text = "speed = 1\n[params]\ntua = 1\ntau = 50\ndeep = true\n";
-        let mistakes = parse(Path::new("control.toml"), text, &params()).expect_err("three mistakes");
+        let Control { params, asks, mistakes } = parse(Path::new("control.toml"), text, &params());
+        assert_eq!((params, asks), (None, None));
         assert_eq!(mistakes.iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [1, 3, 4]);
     }
 }

@@ -232,9 +232,10 @@ impl Shared {
             let (status, view, ended) = (slots.status.clone(), slots.view.take(), slots.ended);
             drop(slots);
             let written = dir.write_status(&status).and_then(|()| match view {
+                // The picture first: who sees the agent's new beat finds the picture that belongs to it.
                 Some((view, picture)) => dir
-                    .write_agent(&AgentView { beat: status.beat, ..view })
-                    .and_then(|()| dir.write_picture(&picture)),
+                    .write_picture(&picture)
+                    .and_then(|()| dir.write_agent(&AgentView { beat: status.beat, ..view })),
                 None => Ok(()),
             });
             // One word is enough: nothing that the run needs.

@@ -39,6 +39,16 @@ pub struct Workshop {
     control_refused: bool,
 }
 
+/// What came of a look at `control.toml`.
+struct Read {
+    /// The values, if they are right.
+    params: Option<Values>,
+    /// What is asked for, if that is right.
+    asks: Option<Asks>,
+    /// What is wrong.
+    complaint: Option<Failure>,
+}
+
 impl Workshop {
     /// A workshop for what `learner` runs on `device`, and for the control file at `control_path`.
     pub fn new(config: &Config, device: Arc<dyn Device>, learner: &Learner, control_path: PathBuf) -> Self {
@@ -72,7 +82,7 @@ impl Workshop {
     pub fn first_look(&mut self, script_differs: bool, text: Result<Option<String>, String>) -> Vec<Change> {
         // Known ahead of the script, which it may have been written for.
         self.control_text = text.clone();
-        let asks = self.read_control(&self.staged.script).map_or(Asks::default(), |control| control.asks);
+        let asks = self.read_control(&self.staged.script).asks.unwrap_or_default();
         // What stands there from before is no request; that the run waits is.
         self.asks = Asks { pause: false, ..asks };
         let mut changes = if script_differs { self.script_saved() } else { Vec::new() };
@@ -94,14 +104,12 @@ impl Workshop {
             Err(diagnostic) => return vec![refused(edited, diagnostic.into())],
         };
         // A name that this version does not know any more is told, and does not keep it from running.
-        let (control, complaint) = match self.read_control(&script) {
-            Ok(control) => (control.params, None),
-            Err(failure) => {
-                let known = |name: &String| script.params().iter().any(|param| param.name == *name);
-                let kept = self.control.iter().filter(|(name, _)| known(name));
-                (kept.map(|(name, value)| (name.clone(), *value)).collect(), Some(failure))
-            }
-        };
+        let Read { params, complaint, .. } = self.read_control(&script);
+        let control = params.unwrap_or_else(|| {
+            let known = |name: &String| script.params().iter().any(|param| param.name == *name);
+            let kept = self.control.iter().filter(|(name, _)| known(name));
+            kept.map(|(name, value)| (name.clone(), *value)).collect()
+        });
         let may = script.check_succession(&self.staged.script).map_err(Failure::from);
         match may.and_then(|()| self.version(script, control)) {
             Err(failure) => vec![refused(edited, failure)],
@@ -118,17 +126,23 @@ impl Workshop {
     pub fn control_saved(&mut self, text: Result<Option<String>, String>) -> Vec<Change> {
         let edited = Source::Control;
         self.control_text = text;
-        let read = self.read_control(&self.staged.script).and_then(|Control { params, asks }| {
-            let change = self.params_change(params)?;
-            Ok((change, self.asked(asks)))
+        let Read { params, asks, mut complaint } = self.read_control(&self.staged.script);
+        let change = params.and_then(|params| match self.params_change(params) {
+            Ok(change) => change,
+            Err(failure) => {
+                complaint = Some(failure);
+                None
+            }
         });
-        let was_refused = std::mem::replace(&mut self.control_refused, read.is_err());
-        match read {
+        let asked = asks.and_then(|asks| self.asked(asks));
+        let was_refused = std::mem::replace(&mut self.control_refused, complaint.is_some());
+        let mut changes: Vec<Change> = change.into_iter().chain(asked).collect();
+        changes.extend(complaint.map(|failure| Change::Refused { edited, failure }));
+        if changes.is_empty() && was_refused {
             // Whoever was told of a mistake is told that it is gone.
-            Ok((None, None)) if was_refused => vec![Change::Control(self.control.clone())],
-            Ok((change, asked)) => change.into_iter().chain(asked).collect(),
-            Err(failure) => vec![Change::Refused { edited, failure }],
+            changes.push(Change::Control(self.control.clone()));
         }
+        changes
     }
 
     fn asked(&mut self, now: Asks) -> Option<Change> {
@@ -154,14 +168,17 @@ impl Workshop {
         Ok(Some(Change::Swap { swap, edited: Source::Control, took: start.elapsed() }))
     }
 
-    fn read_control(&self, script: &Script) -> Result<Control, Failure> {
-        let text = self.control_text.as_ref().map_err(Failure::failed)?;
-        control::parse(&self.control_path, text.as_deref().unwrap_or(""), script.params()).map_err(
-            |mistakes| {
-                let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-                Failure::rendered(all.join("\n"))
-            },
-        )
+    fn read_control(&self, script: &Script) -> Read {
+        let text = match &self.control_text {
+            Ok(text) => text.as_deref().unwrap_or(""),
+            Err(reason) => {
+                return Read { params: None, asks: None, complaint: Some(Failure::failed(reason)) };
+            }
+        };
+        let Control { params, asks, mistakes } =
+            control::parse(&self.control_path, text, script.params());
+        let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        Read { params, asks, complaint: (!all.is_empty()).then(|| Failure::rendered(all.join("\n"))) }
     }
 
     /// Stages, compiles and warms up; from here on this version counts as the one that runs.

@@ -14,12 +14,14 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Ticks that a step may take until an update is due; there may be none yet.
 const MOST_TICKS: u32 = 256;
+/// Steps that one look at `control.toml` can ask for.
+const MOST_STEPS: u64 = 1000;
 
 /// What the run was asked for while it goes on.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// Since when it waits.
-    since: Option<Instant>,
+    /// Whether it waits.
+    paused: bool,
     /// Turns of the loop to make all the same, each until it has updated.
     steps: u64,
     /// Ticks since the step that is being made began, and the updates then.
@@ -37,16 +39,14 @@ impl Session {
         let update = self.learner.state().updates;
         if before.pause != now.pause {
             let (event, said) = if now.pause { ("paused", "waits") } else { ("continued", "goes on") };
-            if now.pause {
-                self.waiting.since = Some(Instant::now());
-            } else {
-                self.go_on();
-            }
+            // Whoever lets it go on wants no more steps.
+            self.waiting = Waiting { paused: now.pause, stop: self.waiting.stop, ..Waiting::default() };
             console.line(format!("control.toml: the run {said} at update {update}"));
             self.recorder.event(event, &self.learner, source())?;
         }
         if before.step != now.step && now.pause {
-            self.waiting.steps += 1;
+            // Numbers that came too fast to be seen one by one are steps all the same.
+            self.waiting.steps += now.step.checked_sub(before.step).unwrap_or(1).min(MOST_STEPS);
             self.recorder.event("step", &self.learner, source())?;
         }
         if before.checkpoint != now.checkpoint {
@@ -72,7 +72,7 @@ impl Session {
     /// Whether to make no tick now; if so, a moment has passed.
     pub(super) fn waits(&mut self, console: &Console) -> bool {
         let waiting = &mut self.waiting;
-        if waiting.since.is_none() {
+        if !waiting.paused {
             self.show(Activity::Running);
             return false;
         }
@@ -93,15 +93,9 @@ impl Session {
             self.show_now(console);
             self.show(Activity::Paused);
         }
+        let start = Instant::now();
         std::thread::sleep(LOOK_EVERY);
+        self.recorder.leave_out(start.elapsed());
         true
-    }
-
-    /// Ends the wait; the time it took is nobody's.
-    fn go_on(&mut self) {
-        if let Some(since) = self.waiting.since.take() {
-            self.recorder.leave_out(since.elapsed());
-        }
-        self.waiting = Waiting { stop: self.waiting.stop, ..Waiting::default() };
     }
 }

@@ -83,10 +83,14 @@ pub(super) fn y_mark(mark: GridMark, log: bool, seen: &RangeInclusive<f64>) -> S
     }
 }
 
+/// Powers of ten beyond which there are no numbers.
+const LAST_DECADE: f64 = 330.0;
+
 /// Marks of a logarithmic axis: every power of ten, and between them 2 to 9.
 pub(super) fn decades(input: GridInput) -> Vec<GridMark> {
     let (low, high) = input.bounds;
-    let (from, to) = (low.floor() as i64, high.ceil() as i64);
+    let within = |decade: f64| decade.clamp(-LAST_DECADE, LAST_DECADE) as i64;
+    let (from, to) = (within(low.floor()), within(high.ceil()));
     // On an axis of hundreds of decades, which happens while one zooms out, most have no mark.
     let every = ((to - from) / 40 + 1).max(1);
     let mut marks = Vec::new();
@@ -144,6 +148,9 @@ mod tests {
     fn an_endless_axis_has_few_marks() {
         let marks = decades(GridInput { bounds: (-300.0, 300.0), base_step_size: 1.0 });
         assert!(marks.len() < 60, "{}", marks.len());
+        // Zoomed out until numbers end.
+        let marks = decades(GridInput { bounds: (-1e300, f64::INFINITY), base_step_size: 1e300 });
+        assert!((1..50).contains(&marks.len()), "{marks:?}");
         let marks = decades(GridInput { bounds: (-2.0, 0.5), base_step_size: 0.1 });
         assert!(marks.iter().any(|mark| mark.value == -1.0));
     }

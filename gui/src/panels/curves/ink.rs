@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use eframe::egui::{Color32, Mesh, Pos2, Rect, Vec2, pos2};
+use eframe::egui::{Color32, Mesh, Pos2, Rangef, Rect, Vec2, pos2};
 use egui_plot::{PlotPoint, PlotTransform};
 
 use super::drawing::Drawing;
@@ -76,6 +76,8 @@ impl Ink {
 
 fn draw(views: &[ViewLine], looks: &[Look], transform: &PlotTransform, feather: f32) -> Mesh {
     let mut mesh = Mesh::default();
+    // A little more than the frame, so that nothing begins or ends at its edge.
+    let seen = transform.frame().x_range().expand(32.0);
     let shown = || looks.iter().filter_map(|look| Some((look, views.get(look.line)?)));
     for (look, view) in shown() {
         band(&mut mesh, view, look.color.gamma_multiply(0.16 * look.opacity), transform);
@@ -103,7 +105,7 @@ fn draw(views: &[ViewLine], looks: &[Look], transform: &PlotTransform, feather: 
                 Stroke::Dashed => DASHES,
                 Stroke::Dotted => DOTS,
             };
-            for dash in dashes(&piece, lengths) {
+            for dash in dashes(&piece, lengths, seen) {
                 line(&mut mesh, &dash, look.width, color, feather);
             }
         }
@@ -192,21 +194,28 @@ fn line(mesh: &mut Mesh, points: &[Pos2], width: f32, color: Color32, feather: f
 }
 
 /// Cuts a line into dashes by its places along the axis. Cut by its length, a line that goes up and down at every pixel
-/// would be thousands of them.
-fn dashes(points: &[Pos2], (on, off): (f32, f32)) -> Vec<Vec<Pos2>> {
+/// would be thousands of them. Only what is `seen` is cut: zoomed in, the next point may be millions of dashes away.
+fn dashes(points: &[Pos2], (on, off): (f32, f32), seen: Rangef) -> Vec<Vec<Pos2>> {
     let Some(first) = points.first() else { return Vec::new() };
     let period = on + off;
     let mut found = Vec::new();
     let mut dash: Vec<Pos2> = Vec::new();
     for pair in points.windows(2) {
         let (from, to) = (pair[0], pair[1]);
-        let at = |x: f32| match to.x - from.x {
+        if to.x < seen.min || from.x > seen.max {
+            continue;
+        }
+        let at = |x: f32| match f64::from(to.x) - f64::from(from.x) {
             0.0 => from,
-            width => pos2(x, from.y + (to.y - from.y) * ((x - from.x) / width)),
+            width => {
+                let share = (f64::from(x) - f64::from(from.x)) / width;
+                pos2(x, (f64::from(from.y) + f64::from(to.y - from.y) * share) as f32)
+            }
         };
-        let mut x = from.x;
-        while x < to.x || x == from.x {
-            let phase = (x - first.x).rem_euclid(period);
+        let (start, end) = (from.x.max(seen.min), to.x.min(seen.max));
+        let mut x = start;
+        while x < end || x == start {
+            let phase = (f64::from(x) - f64::from(first.x)).rem_euclid(f64::from(period)) as f32;
             let lit = phase < on;
             if lit && dash.is_empty() {
                 dash.push(at(x));
@@ -218,7 +227,7 @@ fn dashes(points: &[Pos2], (on, off): (f32, f32)) -> Vec<Vec<Pos2>> {
             x += (if lit { on - phase } else { period - phase }).max(0.01);
         }
         if !dash.is_empty() {
-            dash.push(to);
+            dash.push(if end == to.x { to } else { at(end) });
         }
     }
     if dash.len() > 1 {
@@ -234,7 +243,7 @@ mod tests {
     #[test]
     fn dashes_go_by_the_axis() {
         let line = [pos2(0.0, 0.0), pos2(30.0, 30.0)];
-        let cut = dashes(&line, (10.0, 5.0));
+        let cut = dashes(&line, (10.0, 5.0), Rangef::EVERYTHING);
         assert_eq!(cut.len(), 2);
         assert_eq!(cut[0], [pos2(0.0, 0.0), pos2(10.0, 10.0)]);
         assert_eq!(cut[1], [pos2(15.0, 15.0), pos2(25.0, 25.0)]);
@@ -245,15 +254,26 @@ mod tests {
         let wild: Vec<Pos2> =
             (0..600).map(|x| pos2(x as f32, if x % 2 == 0 { 0.0 } else { 500.0 })).collect();
         let flat = [pos2(0.0, 0.0), pos2(599.0, 0.0)];
-        assert_eq!(dashes(&wild, DASHES).len(), dashes(&flat, DASHES).len());
-        let points: usize = dashes(&wild, DASHES).iter().map(Vec::len).sum();
+        assert_eq!(dashes(&wild, DASHES, Rangef::EVERYTHING).len(), dashes(&flat, DASHES, Rangef::EVERYTHING).len());
+        let points: usize = dashes(&wild, DASHES, Rangef::EVERYTHING).iter().map(Vec::len).sum();
         assert!(points < 600, "{points}");
     }
 
     #[test]
+    fn what_is_far_away_costs_nothing() {
+        let line = [pos2(-1e9, 0.0), pos2(1e9, 2e9), pos2(1e9, 0.0)];
+        let cut = dashes(&line, (10.0, 5.0), Rangef::new(0.0, 300.0));
+        assert!((20..=21).contains(&cut.len()), "{}", cut.len());
+        assert!(cut.iter().flatten().all(|point| (0.0..=315.0).contains(&point.x)), "{cut:?}");
+        // 45 degrees up, whatever the distance of its ends.
+        let ups = cut.iter().map(|dash| dash[1].y - dash[0].y);
+        assert!(ups.into_iter().all(|up| (-1.0..130.0).contains(&up)), "{cut:?}");
+    }
+
+    #[test]
     fn a_line_without_points_has_no_dashes() {
-        assert!(dashes(&[], DASHES).is_empty());
-        assert!(dashes(&[pos2(1.0, 1.0)], DASHES).is_empty());
+        assert!(dashes(&[], DASHES, Rangef::EVERYTHING).is_empty());
+        assert!(dashes(&[pos2(1.0, 1.0)], DASHES, Rangef::EVERYTHING).is_empty());
     }
 
     #[test]
