@@ -52,13 +52,12 @@ fn aggregates_are_rliables() {
         let scores = scores(&reference[variant]);
         let theirs = |name: &str| numbers(&reference["aggregates"][variant][name]);
         let ours = [
-            ("mean", bootstrap().mean(&scores), scores.mean()),
-            ("median", bootstrap().median(&scores), scores.median()),
-            ("iqm", bootstrap().iqm(&scores), scores.iqm()),
-            ("optimality_gap", bootstrap().optimality_gap(&scores, 1.0), scores.optimality_gap(1.0)),
+            ("mean", bootstrap().mean(&scores)),
+            ("median", bootstrap().median(&scores)),
+            ("iqm", bootstrap().iqm(&scores)),
+            ("optimality_gap", bootstrap().optimality_gap(&scores, 1.0)),
         ];
-        for (name, interval, estimate) in ours {
-            assert_eq!(interval.estimate, estimate);
+        for (name, interval) in ours {
             // The scores have one decimal, and a mean of the runs in the middle about 1 / 15 of that as its step.
             close(interval, &theirs(name), RESAMPLES as f64, 0.01, &format!("{name} of {variant}"));
         }
