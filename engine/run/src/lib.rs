@@ -41,6 +41,7 @@ mod name;
 mod objectives;
 mod records;
 mod tensors;
+mod text;
 
 pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Tensor};
 pub use dir::RunDir;
@@ -54,3 +55,4 @@ pub use lock::RunLock;
 pub use objectives::ObjectiveVersion;
 pub use records::{EpisodeRecord, EvalRecord, Event, Record, TimingRecord, TrainRecord};
 pub use tensors::Elements;
+pub use text::{grouped, quoted};
