@@ -1,8 +1,8 @@
 //! The commands that would do the runs again.
 
-use crate::run::Run;
+use crate::run::{Run, one_line};
 use crate::study::Study;
-use kelvin_run::{Experiment, Task};
+use kelvin_run::{Experiment, Task, quoted};
 
 /// The command of a whole batch.
 pub(crate) fn batch(plan: &Experiment) -> String {
@@ -29,7 +29,7 @@ pub(crate) fn script(study: &Study) -> String {
         "set -e".to_owned(),
     ];
     if let Some(plan) = &study.plan {
-        lines.push(format!("# The same, several at a time: {}", batch(plan)));
+        lines.push(format!("# The same, several at a time: {}", one_line(&batch(plan))));
     }
     lines.extend(commands(study));
     lines.join("\n") + "\n"
@@ -97,28 +97,28 @@ fn plain(value: &toml::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/=+:,@%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(safe) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
-    fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        for (word, said) in [
-            ("a/b-1.rhai", "a/b-1.rhai"),
-            ("", "''"),
-            ("heads=[\"q\"]", "'heads=[\"q\"]'"),
-            ("it's", r"'it'\''s'"),
-        ] {
-            assert_eq!(quoted(word), said);
-        }
+    fn no_word_of_a_plan_becomes_a_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Path::new("/x/a\ntouch b.rhai");
+        let mut plan = Experiment::new("e", source, "", "paper");
+        plan.figure.title = "Mine\ntouch a\rtouch c".to_owned();
+        plan.tasks = vec![serde_json::from_str(
+            r#"{"index":0,"folder":"a/b-s0","label":"a","script":"/x/a.rhai","script_hash":"","env":"b","seed":0,
+                "frames":1,"preset":"paper"}"#,
+        )
+        .unwrap()];
+        plan.write(folder.path()).unwrap();
+        let script = script(&Study::read(folder.path()).unwrap());
+        let lines: Vec<&str> = script.lines().collect();
+        assert!(script.contains("# Mine touch a touch c: every run"), "{script}");
+        let commands: Vec<&&str> = lines.iter().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(commands.len(), 2, "{script}");
+        assert!(*commands[0] == "set -e" && commands[1].starts_with("kelvin train /x/a.rhai"), "{script}");
     }
 }

@@ -18,6 +18,7 @@ mod curves;
 mod error;
 mod html;
 mod markdown;
+mod naming;
 mod page;
 mod points;
 mod records;

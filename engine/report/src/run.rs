@@ -44,6 +44,9 @@ pub struct Run {
     pub variant: String,
     /// The panel that its curve is drawn in.
     pub panel: String,
+    /// What its score is one of: the game, with the panel before it where panels are not the games. Runs of one variant
+    /// and `game` have one environment and differ in their seeds.
+    pub game: String,
     /// What was set when it was started.
     pub config: RunConfig,
     /// Hash of the script at the start; empty where it is not on record.
@@ -118,7 +121,8 @@ impl Run {
             folder: folder.to_path_buf(),
             name,
             variant: String::new(),
-            panel: config.env.clone(),
+            panel: String::new(),
+            game: String::new(),
             script_hash: versions.first().map(|version| version.hash.clone()).unwrap_or_default(),
             edits: versions.iter().skip(1).map(|version| version.update).collect(),
             frames: history.frames(),
@@ -136,6 +140,7 @@ impl Run {
             name: task.folder.clone(),
             variant: String::new(),
             panel: String::new(),
+            game: String::new(),
             config: RunConfig {
                 script: task.script.clone(),
                 env: task.env.clone(),
@@ -157,6 +162,13 @@ impl Run {
     pub fn wall_s(&self) -> f64 {
         self.history.wall_clock().last().map_or(0.0, |(_, seconds)| *seconds)
     }
+}
+
+/// Words of whoever wrote a plan or a file's name, without the line breaks and other signs that would end a line, or a
+/// comment, in what they are put into.
+pub(crate) fn one_line(text: &str) -> String {
+    let breaks = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    text.split(breaks).map(str::trim).filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// What the last word of a run is; a mark that it is done outweighs all.

@@ -4,26 +4,16 @@
 //! the same settings; what tells variants apart is what their settings differ in, and makes their names.
 
 use crate::error::ReportError;
-use crate::run::{Run, State};
+use crate::naming;
+use crate::run::{Run, State, one_line};
 use kelvin_run::{Experiment, Figure, RunError, Task};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders below the one that is reported on in which runs are looked for.
 const DEPTH: usize = 5;
-/// Settings that change nothing of what is learned.
-const SILENT: [&str; 8] = [
-    "log_every",
-    "checkpoint_every",
-    "eval_every",
-    "eval_episodes",
-    "eval_policy",
-    "eval_epsilon",
-    "eval_preset",
-    "live",
-];
 
 /// Runs, what belongs to what, and what is to be said of them.
 #[derive(Clone, Debug)]
@@ -32,7 +22,7 @@ pub struct Study {
     pub folder: PathBuf,
     /// The plan, where a batch has left one.
     pub plan: Option<Experiment>,
-    /// What the figure is like.
+    /// What the figure is like; panels are called as they are here.
     pub figure: Figure,
     /// The runs, by variant in the order of the plan or the alphabet, panel and seed.
     pub runs: Vec<Run>,
@@ -40,6 +30,8 @@ pub struct Study {
     pub variants: Vec<String>,
     /// Panels, in order.
     pub panels: Vec<String>,
+    /// Runs that are left out because another one is the same variant, game and seed.
+    pub twins: usize,
     /// What a reader must know of how the runs were read.
     pub warnings: Vec<String>,
 }
@@ -61,10 +53,17 @@ impl Study {
         for run in &runs {
             warnings.extend(run.history.damage.iter().map(|damage| format!("{}: {damage}", run.name)));
         }
-        match &plan {
-            Some(plan) => name_by_plan(&mut runs, plan),
-            None => name_by_difference(&mut runs),
-        }
+        let figure = match &plan {
+            Some(plan) => {
+                let (figure, told) = naming::by_plan(&mut runs, plan);
+                warnings.extend(told);
+                figure
+            }
+            None => {
+                naming::by_difference(&mut runs);
+                Figure::default()
+            }
+        };
         let order = |values: Vec<&str>| {
             let mut seen = BTreeSet::new();
             values
@@ -83,9 +82,10 @@ impl Study {
         runs.sort_by_key(|run| {
             (place(&variants, &run.variant), place(&panels, &run.panel), run.config.seed, run.name.clone())
         });
+        let all = runs.len();
         drop_twins(&mut runs, &mut warnings);
-        let figure = plan.as_ref().map(|plan| plan.figure.clone()).unwrap_or_default();
-        Ok(Self { folder: folder.to_path_buf(), plan, figure, runs, variants, panels, warnings })
+        let twins = all - runs.len();
+        Ok(Self { folder: folder.to_path_buf(), plan, figure, runs, variants, panels, twins, warnings })
     }
 
     /// The runs of a variant in a panel.
@@ -98,22 +98,29 @@ impl Study {
         let done = self.runs.iter().filter(|run| run.state == State::Done).count();
         let s = |count: usize| if count == 1 { "" } else { "s" };
         let (runs, variants, panels) = (self.runs.len(), self.variants.len(), self.panels.len());
+        let twins = if self.twins > 0 { format!(", {} left out", self.twins) } else { String::new() };
         format!(
-            "{done} of {runs} run{} done · {variants} variant{} · {panels} panel{}",
+            "{done} of {runs} run{} done{twins} · {variants} variant{} · {panels} panel{}",
             s(runs),
             s(variants),
             s(panels)
         )
     }
 
+    /// What scores are of: a game, or where panels are not the games, a panel.
+    pub fn unit(&self) -> &'static str {
+        if self.runs.iter().all(|run| run.game == run.config.env) { "game" } else { "panel" }
+    }
+
     /// The title, from the plan or the folder.
     pub fn title(&self) -> String {
         let named = self.plan.as_ref().map(|plan| plan.name.clone()).filter(|_| self.figure.title.is_empty());
         let folder = || self.folder.file_name().map(|name| name.to_string_lossy().into_owned());
-        match self.figure.title.as_str() {
+        let title = match self.figure.title.as_str() {
             "" => named.or_else(folder).unwrap_or_else(|| self.folder.display().to_string()),
             title => title.to_owned(),
-        }
+        };
+        one_line(&title)
     }
 }
 
@@ -163,60 +170,13 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn name_by_plan(runs: &mut [Run], plan: &Experiment) {
-    let (curves, panels) = (&plan.figure.curves, &plan.figure.panels);
-    for (run, task) in runs.iter_mut().zip(&plan.tasks) {
-        run.variant = task.value(curves).unwrap_or_else(|| format!("without {curves}"));
-        run.panel = task.value(panels).unwrap_or_else(|| format!("without {panels}"));
-    }
-}
-
-/// Names every run by its script and by those settings in which runs of that script on the same game differ.
-fn name_by_difference(runs: &mut [Run]) {
-    let settings: Vec<BTreeMap<String, String>> = runs.iter().map(settings).collect();
-    let alike =
-        |a: &Run, b: &Run| a.config.script_name() == b.config.script_name() && a.config.env == b.config.env;
-    let mut telling: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (i, run) in runs.iter().enumerate() {
-        for (j, other) in runs.iter().enumerate().skip(i + 1).filter(|(_, other)| alike(run, other)) {
-            let keys = settings[i].keys().chain(settings[j].keys());
-            let differ = keys.filter(|key| settings[i].get(*key) != settings[j].get(*key)).cloned();
-            telling.entry(other.config.script_name()).or_default().extend(differ);
-        }
-    }
-    for (run, settings) in runs.iter_mut().zip(&settings) {
-        let script = run.config.script_name();
-        let differ = telling.get(&script).into_iter().flatten();
-        let said = differ.filter_map(|key| settings.get(key).map(|value| format!("{key}={value}")));
-        run.variant = std::iter::once(script.clone()).chain(said).collect::<Vec<_>>().join(" ");
-    }
-}
-
-/// What makes a run what it is, seed and game aside.
-fn settings(run: &Run) -> BTreeMap<String, String> {
-    let config = &run.config;
-    let plain = |value: &toml::Value| match value {
-        toml::Value::String(text) => text.clone(),
-        value => value.to_string(),
-    };
-    let loud = config.settings.iter().filter(|(key, _)| !SILENT.contains(&key.as_str()));
-    let all = loud.chain(&config.params).map(|(key, value)| (key.clone(), plain(value)));
-    let mut settings: BTreeMap<String, String> = all.collect();
-    settings.insert("preset".to_owned(), config.preset.clone());
-    settings.insert("frames".to_owned(), config.frames.to_string());
-    settings.insert("full_action_set".to_owned(), config.full_action_set.to_string());
-    settings.insert("script".to_owned(), run.script_hash.chars().take(8).collect());
-    settings.extend(config.reference.clone().map(|reference| ("reference".to_owned(), reference)));
-    settings
-}
-
 /// Two runs of one variant, game and seed would count one draw twice: the one that came further stays.
 fn drop_twins(runs: &mut Vec<Run>, warnings: &mut Vec<String>) {
     let mut kept: Vec<Run> = Vec::with_capacity(runs.len());
     for run in runs.drain(..) {
         let same = |other: &Run| {
-            (&other.variant, &other.panel, &other.config.env, other.config.seed)
-                == (&run.variant, &run.panel, &run.config.env, run.config.seed)
+            (&other.variant, &other.panel, &other.game, other.config.seed)
+                == (&run.variant, &run.panel, &run.game, run.config.seed)
         };
         match kept.iter_mut().find(|other| same(other)) {
             None => kept.push(run),
@@ -295,6 +255,7 @@ mod tests {
         let study = Study::read(folder.path()).unwrap();
         assert_eq!(study.runs.iter().map(|run| &*run.name).collect::<Vec<_>>(), ["one"]);
         let warnings = study.warnings.join("\n");
+        assert!(study.summary().starts_with("0 of 1 run done, 1 left out"), "{}", study.summary());
         for said in ["two is left out", "three is left out", "one: metrics.jsonl, line 2"] {
             assert!(warnings.contains(said), "{warnings}");
         }

@@ -94,7 +94,7 @@ pub struct Figure {
     pub panels: String,
     /// What all runs of a curve have in common: a [key](Task::value) of a task.
     pub curves: String,
-    /// Which returns are drawn.
+    /// Which returns are drawn first.
     pub returns: Returns,
     /// Episodes over which a return is averaged; evaluations are means already.
     pub window: usize,
@@ -106,7 +106,7 @@ pub struct Figure {
     pub lines: Vec<ReferenceLine>,
 }
 
-/// Which returns a figure shows; the two are never mixed.
+/// Which returns a figure is of; the two are never mixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Returns {

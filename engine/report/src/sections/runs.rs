@@ -4,9 +4,10 @@ use super::figures::pretty;
 use super::tables::number;
 use crate::analysis::Analysis;
 use crate::commands;
-use crate::page::{Block, Cell, Table};
+use crate::page::{Block, Cell, Head, Table};
 use crate::run::{Run, State};
 use crate::study::Study;
+use kelvin_run::grouped;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The runs that did not come to their end, if there are any.
@@ -55,12 +56,10 @@ fn progress(run: &Run) -> String {
     }
 }
 
-/// A large number, its digits in threes.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let pieces: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|piece| std::str::from_utf8(piece).ok()).collect();
-    pieces.join(",")
+/// Seeds of a run's evaluations: one, if nobody has changed that.
+fn evaluation_seeds(run: &Run) -> String {
+    let seeds: BTreeSet<u64> = run.history.evaluations.iter().filter_map(|record| record.seed).collect();
+    seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Every run, folded away.
@@ -77,9 +76,13 @@ pub(super) fn all(study: &Study) -> Vec<Block> {
         ("script", false),
         ("edits", true),
     ]);
+    let evaluated = study.runs.iter().any(|run| !run.history.evaluations.is_empty());
+    if evaluated {
+        table.head.push(Head { name: "evaluation seed".to_owned(), number: true });
+    }
     for run in &study.runs {
         let hash: String = run.script_hash.chars().take(8).collect();
-        table.rows.push(vec![
+        let mut row = vec![
             run.name.clone().into(),
             named(study, run),
             pretty(&run.config.env).into(),
@@ -90,7 +93,9 @@ pub(super) fn all(study: &Study) -> Vec<Block> {
             number(run.wall_s() / 3600.0).into(),
             format!("{}@{hash}", run.config.script_name()).into(),
             if run.edits.is_empty() { String::new() } else { run.edits.len().to_string() }.into(),
-        ]);
+        ];
+        row.extend(evaluated.then(|| evaluation_seeds(run).into()));
+        table.rows.push(row);
     }
     let mut blocks = vec![Block::Heading(2, "Runs".to_owned())];
     let edited: Vec<&str> =
@@ -155,14 +160,4 @@ pub(super) fn again(study: &Study) -> Vec<Block> {
         blocks.push(Block::Details(title, vec![Block::Code(all)]));
     }
     blocks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!([0, 999, 1000, 40_000_000].map(grouped), ["0", "999", "1,000", "40,000,000"]);
-    }
 }
