@@ -16,6 +16,16 @@ pub enum Source {
     Evaluation,
 }
 
+impl Source {
+    /// In a word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Evaluation => "evaluation",
+        }
+    }
+}
+
 /// The horizontal axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
