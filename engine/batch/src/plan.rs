@@ -210,9 +210,11 @@ pub fn go_on(stored: Experiment, fresh: Experiment) -> Result<Experiment, Vec<St
     }
     let mut added: Vec<&Task> = new.into_values().collect();
     added.sort_by_key(|task| task.index);
+    // Who wrote it is who wrote it last.
+    let kelvin = if added.is_empty() { stored.kelvin } else { fresh.kelvin.clone() };
     let mut tasks = stored.tasks;
     for task in added {
         tasks.push(Task { index: tasks.len(), ..task.clone() });
     }
-    Ok(Experiment { name: stored.name, tasks, ..fresh })
+    Ok(Experiment { name: stored.name, kelvin, tasks, ..fresh })
 }

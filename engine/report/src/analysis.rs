@@ -24,6 +24,10 @@ const PROFILE_POINTS: usize = 161;
 /// Everything a report says.
 #[derive(Clone, Debug, Serialize)]
 pub struct Analysis {
+    /// Version of the program that made the report.
+    pub kelvin: String,
+    /// Versions that the runs were made by, with the number of runs of each.
+    pub versions: BTreeMap<String, usize>,
     /// Episodes of training that a return is averaged over.
     pub window: usize,
     /// The horizontal axis of the curves.
@@ -185,7 +189,10 @@ impl Analysis {
         if sources.first().is_some_and(|first| first.source != order[0]) {
             notes.push(format!("the figure is of {} returns, and the runs have none", order[0].name()));
         }
+        let versions = study.versions().into_iter().map(|(version, runs)| (version.to_owned(), runs));
         Ok(Self {
+            kelvin: options.kelvin.clone(),
+            versions: versions.collect(),
             window,
             axis: options.axis,
             smooth: options.smooth.max(1),
@@ -239,6 +246,7 @@ impl Work<'_> {
         let by_variant: Vec<ByGame> =
             self.study.variants.iter().map(|variant| self.scores(variant, source)).collect();
         let counted = self.human_games(&by_variant, &envs, source, notes);
+        notes.extend(self.uneven(&by_variant, &counted, source));
         let last: Vec<Option<Scores>> = by_variant.iter().map(|games| scores(games, None)).collect();
         let normalised: Vec<Option<Scores>> =
             by_variant.iter().map(|games| normalised(games, &envs, &counted)).collect();
@@ -298,6 +306,27 @@ impl Work<'_> {
             notes.push(format!("{kind}: aggregates leave out {}, which has no human score", list(&other)));
         }
         human.into_iter().cloned().collect()
+    }
+
+    /// What is to be said of variants that have more finished runs of some games than of others.
+    fn uneven(&self, variants: &[ByGame], counted: &BTreeSet<String>, source: Source) -> Option<String> {
+        let counts = |(variant, games): (&String, &ByGame)| {
+            let runs = games.iter().filter(|(game, _)| counted.contains(*game));
+            let runs: Vec<(&String, usize)> = runs.map(|(game, runs)| (game, runs.len())).collect();
+            let uneven = runs.windows(2).any(|pair| pair[0].1 != pair[1].1);
+            let said = runs.iter().map(|(game, count)| format!("{game} {count}")).collect::<Vec<_>>();
+            uneven.then(|| format!("{variant} ({})", said.join(", ")))
+        };
+        let uneven: Vec<String> = self.study.variants.iter().zip(variants).filter_map(counts).collect();
+        (!uneven.is_empty()).then(|| {
+            format!(
+                "{}: not every {unit} has the same number of finished runs: {}. In aggregates each {unit} counts the same, so \
+                 that a run of a {unit} with fewer counts for more",
+                source.name(),
+                uneven.join("; "),
+                unit = self.study.unit()
+            )
+        })
     }
 
     fn panels(&self, source: Source) -> Vec<Panel> {
@@ -468,14 +497,12 @@ impl Work<'_> {
 
     /// How the returns came about, in a sentence.
     fn protocol(&self, source: Source) -> String {
-        let presets: BTreeSet<&str> = self.study.runs.iter().map(|run| &*run.config.preset).collect();
-        let presets =
-            presets.into_iter().filter(|preset| !preset.is_empty()).collect::<Vec<_>>().join(" and ");
         match source {
             Source::Training => format!(
                 "Returns of the episodes that were trained on, exploration included: raw scores of whole games, each \
-                 averaged over the last {} episodes of its run. Preset: {presets}.",
-                self.window
+                 averaged over the last {} episodes of its run. Preset: {}.",
+                self.window,
+                self.presets()
             ),
             Source::Evaluation => {
                 let records = self.study.runs.iter().flat_map(|run| &run.history.evaluations);
@@ -486,6 +513,22 @@ impl Work<'_> {
                     ways.into_iter().collect::<Vec<_>>().join("; ")
                 )
             }
+        }
+    }
+
+    /// Presets of the runs, in words.
+    fn presets(&self) -> String {
+        let of = |none: bool| {
+            let runs = self.study.runs.iter().map(|run| &run.config);
+            runs.filter(move |config| config.preset.is_empty() == none)
+        };
+        let presets: BTreeSet<&str> = of(false).map(|config| &*config.preset).collect();
+        let without: BTreeSet<&String> = of(true).map(|config| &config.env).collect();
+        let said = presets.into_iter().collect::<Vec<_>>().join(" and ");
+        match (said.is_empty(), without.is_empty()) {
+            (true, _) => "none, since there is nothing to choose in these environments".to_owned(),
+            (false, true) => said,
+            (false, false) => format!("{said}; none for {}", list(&without.into_iter().collect::<Vec<_>>())),
         }
     }
 }

@@ -16,6 +16,16 @@ pub enum Source {
     Evaluation,
 }
 
+impl Source {
+    /// In a word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Evaluation => "evaluation",
+        }
+    }
+}
+
 /// The horizontal axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,16 +36,6 @@ pub enum Axis {
     Updates,
     /// Seconds of training.
     Wall,
-}
-
-impl Source {
-    /// The word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Training => "training",
-            Self::Evaluation => "evaluation",
-        }
-    }
 }
 
 impl Axis {

@@ -26,7 +26,7 @@ pub(crate) fn blocks(study: &Study, analysis: &Analysis) -> Vec<Block> {
     }
     blocks.extend(runs::all(study));
     blocks.extend(method(study, analysis));
-    blocks.extend(runs::again(study));
+    blocks.extend(runs::again(study, analysis));
     blocks
 }
 
@@ -72,7 +72,7 @@ fn method(study: &Study, analysis: &Analysis) -> Vec<Block> {
             analysis.window
         ),
         format!(
-            "**IQM** is the interquartile mean: the mean of the middle half of all runs. Intervals hold 95 % of what \
+            "**IQM** is the interquartile mean: the mean of the middle half of all runs, each game weighing the same. Intervals hold 95 % of what \
              {} stratified bootstrap samples came to (seeds drawn within each game; seed {}; 2,000 samples for curves \
              and profiles). With three seeds or fewer they are too narrow to be taken at their word: there are only \
              ten ways to draw three of three.",

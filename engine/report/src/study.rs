@@ -8,7 +8,7 @@ use crate::naming;
 use crate::run::{Run, State, one_line};
 use kelvin_run::{Experiment, Figure, RunError, Task};
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,11 +37,11 @@ pub struct Study {
 }
 
 impl Study {
-    /// Reads all runs in or below a folder.
+    /// Reads all runs in or below a folder. `without_preset` are the environments that have no protocols to choose from.
     ///
     /// # Errors
     /// A folder without runs, or a plan that cannot be read. A run that cannot be read is left out, with a warning.
-    pub fn read(folder: &Path) -> Result<Self, ReportError> {
+    pub fn read(folder: &Path, without_preset: &[&str]) -> Result<Self, ReportError> {
         let plan = Experiment::read(folder)?;
         let (mut runs, mut warnings) = match &plan {
             Some(plan) => planned(folder, plan),
@@ -50,7 +50,11 @@ impl Study {
         if runs.is_empty() && warnings.is_empty() {
             return Err(ReportError::NoRuns(folder.to_path_buf()));
         }
-        for run in &runs {
+        for run in &mut runs {
+            if without_preset.contains(&&*run.config.env) {
+                // Its configuration has one all the same.
+                run.config.preset.clear();
+            }
             warnings.extend(run.history.damage.iter().map(|damage| format!("{}: {damage}", run.name)));
         }
         let figure = match &plan {
@@ -85,12 +89,38 @@ impl Study {
         let all = runs.len();
         drop_twins(&mut runs, &mut warnings);
         let twins = all - runs.len();
-        Ok(Self { folder: folder.to_path_buf(), plan, figure, runs, variants, panels, twins, warnings })
+        let folder = folder.to_path_buf();
+        let mut study = Self { folder, plan, figure, runs, variants, panels, twins, warnings };
+        if study.versions().len() > 1 {
+            let said = study.made_by();
+            study.warnings.push(format!("the runs were made by several versions of Kelvin: {said}"));
+        }
+        Ok(study)
     }
 
     /// The runs of a variant in a panel.
     pub fn of<'a>(&'a self, variant: &'a str, panel: &'a str) -> impl Iterator<Item = &'a Run> {
         self.runs.iter().filter(move |run| run.variant == variant && run.panel == panel)
+    }
+
+    /// Versions of Kelvin that the runs were made by, with the number of runs of each.
+    pub fn versions(&self) -> BTreeMap<&str, usize> {
+        let mut versions = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| !run.kelvin.is_empty()) {
+            *versions.entry(&*run.kelvin).or_default() += 1;
+        }
+        versions
+    }
+
+    /// The same in words: of one version without the number.
+    pub fn made_by(&self) -> String {
+        let versions = self.versions();
+        let runs = |runs: &usize| if *runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+        let said = versions.iter().map(|(version, count)| match versions.len() {
+            1 => (*version).to_owned(),
+            _ => format!("{version} ({})", runs(count)),
+        });
+        said.collect::<Vec<_>>().join("; ")
     }
 
     /// How many runs there are, and how far they came, in a line.
@@ -231,7 +261,7 @@ mod tests {
             true,
         );
         run(folder.path(), "d", &config("dqn", "pong", 0, "log_every = 5"), "", true);
-        let study = Study::read(folder.path()).unwrap();
+        let study = Study::read(folder.path(), &[]).unwrap();
         assert_eq!(study.variants, ["dqn", "soft tau=0.1", "soft tau=0.5"]);
         assert_eq!(study.panels, ["catch", "pong"]);
         assert_eq!(study.of("soft tau=0.1", "catch").count(), 1);
@@ -252,7 +282,7 @@ mod tests {
         );
         run(folder.path(), "two", &config("dqn", "pong", 0, ""), "", false);
         run(folder.path(), "three", "env = 3", "", false);
-        let study = Study::read(folder.path()).unwrap();
+        let study = Study::read(folder.path(), &[]).unwrap();
         assert_eq!(study.runs.iter().map(|run| &*run.name).collect::<Vec<_>>(), ["one"]);
         let warnings = study.warnings.join("\n");
         assert!(study.summary().starts_with("0 of 1 run done, 1 left out"), "{}", study.summary());
@@ -264,6 +294,6 @@ mod tests {
     #[test]
     fn a_folder_without_runs_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(Study::read(folder.path()), Err(ReportError::NoRuns(_))));
+        assert!(matches!(Study::read(folder.path(), &[]), Err(ReportError::NoRuns(_))));
     }
 }

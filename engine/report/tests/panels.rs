@@ -68,7 +68,7 @@ fn run(folder: &Path, Task { script, env, seed, frames, .. }: &Task, value: f64)
 }
 
 fn analysis(folder: &TempDir) -> (Study, Analysis) {
-    let study = Study::read(folder.path()).unwrap();
+    let study = Study::read(folder.path(), &[]).unwrap();
     let analysis = Analysis::new(&study, &Options { window: Some(5), ..Options::default() }).unwrap();
     (study, analysis)
 }
@@ -163,7 +163,7 @@ fn a_report_begins_with_the_returns_that_its_figure_is_of() {
 fn what_is_not_there_to_begin_with_is_told() {
     let figure = Figure { returns: Returns::Evaluation, ..Figure::default() };
     let folder = batch(figure, &["catch"], |_| 1.0);
-    for entry in Study::read(folder.path()).unwrap().runs {
+    for entry in Study::read(folder.path(), &[]).unwrap().runs {
         let path = entry.folder.join("metrics.jsonl");
         let text = fs::read_to_string(&path).unwrap();
         let kept = text.lines().filter(|line| !line.contains("\"eval\"")).collect::<Vec<_>>().join("\n");
@@ -212,6 +212,8 @@ fn words_of_a_script_are_no_markup_and_no_commands() {
     assert!(!read("report.html").contains("<script"));
     let script = read("reproduce.sh");
     let commands = script.lines().filter(|line| !line.starts_with('#'));
-    assert!(commands.clone().all(|line| line == "set -e" || line.starts_with("kelvin train ")), "{script}");
-    assert_eq!(commands.count(), 13);
+    let known =
+        |line: &str| line == "set -e" || line.starts_with("runs=") || line.starts_with("kelvin train ");
+    assert!(commands.clone().all(known), "{script}");
+    assert_eq!(commands.count(), 14);
 }

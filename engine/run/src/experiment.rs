@@ -44,6 +44,9 @@ pub struct Experiment {
     pub source_hash: String,
     /// The size that was asked of the script: `paper`, `smoke`, …
     pub size: String,
+    /// What the command line set in every run, over what the script says; each task has it among its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overrides: BTreeMap<String, String>,
     /// How the figure is drawn.
     pub figure: Figure,
     /// The runs. A task's place in this list never changes once it was written.
@@ -185,6 +188,7 @@ impl Experiment {
             source: source.display().to_string(),
             source_hash: source_hash.to_owned(),
             size: size.to_owned(),
+            overrides: BTreeMap::new(),
             figure: Figure::default(),
             tasks: Vec::new(),
         }

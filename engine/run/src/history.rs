@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::records::{EpisodeRecord, EvalRecord, Event, Record, TimingRecord, TrainRecord};
 use crate::{RunError, lines};
@@ -73,6 +74,18 @@ impl History {
         let train = self.train.last().map(|train| train.frames);
         let evaluation = self.evaluations.last().map(|evaluation| evaluation.frames);
         [episode, train, evaluation].into_iter().flatten().max().unwrap_or(0)
+    }
+
+    /// Versions of Kelvin that worked on the run, one after another; `None` for one from before they were noted.
+    pub fn versions(&self) -> Vec<Option<&str>> {
+        let begins = |event: &&Event| matches!(&*event.event, "start" | "fork" | "resume");
+        let mut begins = self.events.iter().filter(begins).peekable();
+        // Those that noted nothing did not say that they start either.
+        let early = begins.peek().is_none_or(|first| first.event == "resume");
+        let noted = begins.map(|event| event.detail.get("kelvin").and_then(Value::as_str));
+        let mut versions: Vec<_> = early.then_some(None).into_iter().chain(noted).collect();
+        versions.dedup();
+        versions
     }
 
     /// For each timing record, agent steps and the seconds that training has taken until then, over all processes

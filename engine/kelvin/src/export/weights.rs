@@ -40,7 +40,7 @@ pub fn weights(request: &EvalRequest, out: &Path, console: &Console) -> Result<(
         Some(said)
     });
     let about = HashMap::from([
-        ("kelvin".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("kelvin".to_owned(), crate::VERSION.to_owned()),
         ("env".to_owned(), player.config.env.clone()),
         ("actions".to_owned(), spec.actions.join(",")),
         ("heads".to_owned(), heads.collect::<Vec<_>>().join(",")),

@@ -75,6 +75,7 @@ pub(super) fn all(study: &Study) -> Vec<Block> {
         ("hours", true),
         ("script", false),
         ("edits", true),
+        ("kelvin", false),
     ]);
     let evaluated = study.runs.iter().any(|run| !run.history.evaluations.is_empty());
     if evaluated {
@@ -86,13 +87,14 @@ pub(super) fn all(study: &Study) -> Vec<Block> {
             run.name.clone().into(),
             named(study, run),
             pretty(&run.config.env).into(),
-            run.config.preset.clone().into(),
+            if run.config.preset.is_empty() { "none" } else { &run.config.preset }.into(),
             run.config.seed.to_string().into(),
             run.state.word().into(),
             grouped(run.frames).into(),
             number(run.wall_s() / 3600.0).into(),
             format!("{}@{hash}", run.config.script_name()).into(),
             if run.edits.is_empty() { String::new() } else { run.edits.len().to_string() }.into(),
+            run.kelvin.clone().into(),
         ];
         row.extend(evaluated.then(|| evaluation_seeds(run).into()));
         table.rows.push(row);
@@ -120,12 +122,15 @@ pub(super) fn all(study: &Study) -> Vec<Block> {
 }
 
 /// Versions, hashes and commands.
-pub(super) fn again(study: &Study) -> Vec<Block> {
+pub(super) fn again(study: &Study, analysis: &Analysis) -> Vec<Block> {
     let mut blocks = vec![Block::Heading(2, "To do it again".to_owned())];
-    let mut facts = vec![format!("This report was made by kelvin {}.", env!("CARGO_PKG_VERSION"))];
+    let mut facts = vec![format!("This report was made by kelvin `{}`.", analysis.kelvin)];
+    if !analysis.versions.is_empty() {
+        facts.push(format!("The runs were made by kelvin {}.", study.made_by()));
+    }
     if let Some(plan) = &study.plan {
         facts.push(format!(
-            "The runs were planned by kelvin {} from `{}` (blake3 `{}`), size `{}`.",
+            "They were planned by kelvin `{}` from `{}` (blake3 `{}`), size `{}`.",
             plan.kelvin, plan.source, plan.source_hash, plan.size
         ));
     }
@@ -150,14 +155,15 @@ pub(super) fn again(study: &Study) -> Vec<Block> {
     }
     const SHOWN: usize = 3;
     let more = commands.len().saturating_sub(SHOWN);
-    let all = commands.join("\n");
+    let block = |commands: &[String]| Block::Code([&[commands::place(study)], commands].concat().join("\n"));
+    let all = block(&commands);
     commands.truncate(SHOWN);
     if study.plan.is_none() {
-        blocks.push(Block::Code(commands.join("\n")));
+        blocks.push(block(&commands));
     }
     if more > 0 || study.plan.is_some() {
         let title = format!("The command of every run ({}; also in reproduce.sh)", more + commands.len());
-        blocks.push(Block::Details(title, vec![Block::Code(all)]));
+        blocks.push(Block::Details(title, vec![all]));
     }
     blocks
 }
