@@ -140,7 +140,7 @@ impl Monitor {
             self.help = false;
         }
         self.starting.show(ui.ctx(), &*self.source, &mut self.notices);
-        self.notices.show(ui.ctx());
+        self.notices.show_errors(ui.ctx());
         self.tell();
         self.remember(ui.ctx());
     }
@@ -270,6 +270,10 @@ impl Monitor {
                     if ui.button("New run…").on_hover_text("Train a script (N)").clicked() {
                         self.starting.wishes.push(Wish::New);
                     }
+                    ui.with_layout(egui::Layout::left_to_right(Align::Center), |ui| {
+                        ui.add_space(space::S);
+                        self.notices.show_done(ui);
+                    });
                 });
             });
         });

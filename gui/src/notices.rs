@@ -1,8 +1,11 @@
-//! What the user is told in passing, in the corner of the window.
+//! What the user is told in passing: in the bar that something was done, in the corner that something failed. The corner
+//! covers what is below it, so only what has to be read is shown there.
 
 use std::time::Duration;
 
-use eframe::egui::{Align2, Area, Context, Frame, Id, Margin, Order, RichText, ScrollArea, Stroke, Ui, vec2};
+use eframe::egui::{
+    Align2, Area, Context, Frame, Id, Label, Margin, Order, RichText, ScrollArea, Stroke, Ui, vec2,
+};
 
 use crate::theme::{Icon, Palette, icon, size, space};
 use crate::widgets::icon_button;
@@ -42,11 +45,6 @@ impl Notices {
         self.fresh.push((text.into(), true));
     }
 
-    /// What is on the screen, oldest first.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.messages.iter().map(|message| message.text.as_str())
-    }
-
     fn take_in(&mut self, now: f64) {
         for (text, is_error) in self.fresh.drain(..) {
             let known =
@@ -59,15 +57,23 @@ impl Notices {
         self.messages.drain(..too_many);
     }
 
-    /// Draws them over everything else.
-    pub fn show(&mut self, ctx: &Context) {
-        let now = ctx.input(|input| input.time);
+    /// Takes in what was said, and draws what was done last into the bar.
+    pub fn show_done(&mut self, ui: &mut Ui) {
+        let now = ui.input(|input| input.time);
         self.take_in(now);
-        if self.messages.is_empty() {
+        let Some(done) = self.messages.iter().rfind(|message| !message.is_error) else { return };
+        ui.ctx().request_repaint_after(STAYS);
+        let palette = Palette::of(ui);
+        let times = if done.times > 1 { format!(" ×{}", done.times) } else { String::new() };
+        ui.label(RichText::new(icon(Icon::Check)).color(palette.good));
+        let text = RichText::new(format!("{}{times}", done.text)).color(palette.weak);
+        ui.add(Label::new(text).truncate()).on_hover_text(&done.text);
+    }
+
+    /// Draws errors over everything else.
+    pub fn show_errors(&mut self, ctx: &Context) {
+        if !self.messages.iter().any(|message| message.is_error) {
             return;
-        }
-        if self.messages.iter().any(|message| !message.is_error) {
-            ctx.request_repaint_after(STAYS);
         }
         let mut closed = None;
         Area::new(Id::unique("notices"))
@@ -75,7 +81,7 @@ impl Notices {
             .anchor(Align2::RIGHT_BOTTOM, vec2(-space::L, -space::L))
             .accessible_name("Notices")
             .show(ctx, |ui| {
-                for (index, message) in self.messages.iter().enumerate() {
+                for (index, message) in self.messages.iter().enumerate().filter(|(_, said)| said.is_error) {
                     if show_one(ui, message) {
                         closed = Some(index);
                     }
@@ -87,17 +93,15 @@ impl Notices {
     }
 }
 
-/// Whether it was closed.
+/// Draws an error; whether it was closed.
 fn show_one(ui: &mut Ui, message: &Message) -> bool {
     let palette = Palette::of(ui);
-    let (color, word) = if message.is_error { (palette.bad, "Error") } else { (palette.good, "Done") };
-    let frame = Frame::popup(ui.style()).inner_margin(Margin::same(12)).stroke(Stroke::new(1.0, color));
+    let frame = Frame::popup(ui.style()).inner_margin(Margin::same(12)).stroke(Stroke::new(1.0, palette.bad));
     let mut closed = false;
     frame.show(ui, |ui| {
         ui.set_width(WIDTH);
         ui.horizontal(|ui| {
-            let sign = icon(if message.is_error { Icon::TriangleAlert } else { Icon::Check });
-            ui.label(RichText::new(format!("{sign} {word}")).color(color));
+            ui.label(RichText::new(format!("{} Error", icon(Icon::TriangleAlert))).color(palette.bad));
             if message.times > 1 {
                 ui.label(RichText::new(format!("×{}", message.times)).color(palette.weak).size(size::SMALL));
             }
@@ -117,6 +121,10 @@ fn show_one(ui: &mut Ui, message: &Message) -> bool {
 mod tests {
     use super::*;
 
+    fn texts(notices: &Notices) -> Vec<&str> {
+        notices.messages.iter().map(|message| message.text.as_str()).collect()
+    }
+
     #[test]
     fn an_error_stays_and_the_rest_goes() {
         let mut notices = Notices::default();
@@ -124,9 +132,9 @@ mod tests {
         notices.error("no space");
         notices.take_in(0.0);
         notices.take_in(5.9);
-        assert_eq!(notices.texts().collect::<Vec<_>>(), ["saved", "no space"]);
+        assert_eq!(texts(&notices), ["saved", "no space"]);
         notices.take_in(6.1);
-        assert_eq!(notices.texts().collect::<Vec<_>>(), ["no space"]);
+        assert_eq!(texts(&notices), ["no space"]);
     }
 
     #[test]
@@ -146,6 +154,6 @@ mod tests {
             notices.error(format!("{number}"));
         }
         notices.take_in(0.0);
-        assert_eq!(notices.texts().collect::<Vec<_>>(), ["3", "4", "5", "6", "7"]);
+        assert_eq!(texts(&notices), ["3", "4", "5", "6", "7"]);
     }
 }

@@ -27,8 +27,22 @@ pub fn adapter() -> Result<String, Missing> {
     let adapter = adapters().into_iter().find(|adapter| adapter.kind != AdapterKind::Unknown);
     adapter.map(|adapter| adapter.name).ok_or_else(|| Missing {
         what: "no adapter: install mesa-vulkan-drivers and libvulkan1".to_owned(),
-        required: std::env::var_os("KELVIN_REQUIRE_GPU_TESTS").is_some_and(|value| value == "1"),
+        required: is_required(),
     })
+}
+
+fn is_required() -> bool {
+    std::env::var_os("KELVIN_REQUIRE_GPU_TESTS").is_some_and(|value| value == "1")
+}
+
+/// Whether a program is on the path; `hint` says where to get it. `KELVIN_REQUIRE_GPU_TESTS=1`, which is how the whole set-up
+/// is asked for, makes the trials that need it fail without.
+pub fn program(name: &str, hint: &str) -> Result<(), Missing> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join(name).is_file()) {
+        return Ok(());
+    }
+    Err(Missing { what: format!("no {name}: {hint}"), required: is_required() })
 }
 
 /// Whether a game's ROM is here.

@@ -73,6 +73,24 @@ fn a_run_shows_what_it_does() {
 }
 
 #[test]
+fn a_run_that_nobody_looks_at_shows_no_pictures() {
+    let mut steered = Steered::start("dqn");
+    let first = steered.wait("a beat", |status| status.updates > 0).beat;
+    let dir = steered.dir().expect("a run");
+    let shown = || dir.read_agent().unwrap().expect("a view of its beginning").beat;
+    let before = shown();
+    steered.wait("three more beats", |status| status.beat >= first + 3);
+    assert_eq!(shown(), before);
+    for _ in 0..3 {
+        let before = shown();
+        steered.running.wait("another view", || {
+            dir.watch().expect("a run of ours");
+            (shown() > before).then_some(())
+        });
+    }
+}
+
+#[test]
 fn a_run_waits_steps_and_goes_on() {
     for script in ["soft_kl", "a2c_proper"] {
         let mut steered = Steered::start(script);

@@ -13,7 +13,7 @@ use crate::lines::{self, JsonLines};
 use crate::lock::{self, RunLock};
 use crate::objectives::{self, ObjectiveVersion};
 use crate::tensors::Elements;
-use crate::{RunError, control, faults, name};
+use crate::{RunError, control, faults};
 
 const FOLDERS: [&str; 3] = ["objective", "checkpoints", "live"];
 const CONFIG: &str = "config.toml";
@@ -282,16 +282,6 @@ impl RunDir {
     /// None of that update (those that there are: [`checkpoint_updates`](Self::checkpoint_updates)), or a damaged one.
     pub fn checkpoint(&self, update: u64) -> Result<Checkpoint, RunError> {
         Checkpoint::open(&self.path.join("checkpoints"), update, |_| true)
-    }
-
-    /// Puts the newest value into the live slot `name`, for whoever looks on. It need not survive a loss of power, so
-    /// it costs no disk flush.
-    ///
-    /// # Errors
-    /// A name that is refused, or a disk that does not take it.
-    pub fn write_live(&self, name: &str, bytes: &[u8]) -> Result<(), RunError> {
-        name::check(name)?;
-        durable::replace(&self.path.join("live").join(name), bytes, Survives::Crash)
     }
 
     /// Marks the run as finished, with a summary for whoever comes to collect results. The last thing a run writes.

@@ -5,12 +5,14 @@
 //! live/status.json        → [`Status`]: where it is, how fast, and that it lives
 //! live/agent.json         → [`AgentView`]: what the network makes of what one environment shows
 //! live/view.safetensors   → [`Picture`]: that environment's screen and the frames that the network sees
+//! live/watched            ← touched by whoever looks on, or a run shows itself rarely
 //! ```
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -22,6 +24,7 @@ use crate::{RunDir, RunError};
 const STATUS: &str = "status.json";
 const AGENT: &str = "agent.json";
 const VIEW: &str = "view.safetensors";
+const WATCHED: &str = "watched";
 
 /// Bytes a slot may have: a picture takes some hundred thousand.
 const MAX_BYTES: u64 = 16 << 20;
@@ -238,6 +241,23 @@ impl RunDir {
         Ok(Some(Picture { screen, screen_size, stack, stack_size }))
     }
 
+    /// Says that somebody looks on. The run hears of it within a second and forgets it after some, so it is to be said
+    /// again and again.
+    ///
+    /// # Errors
+    /// A folder that only its owner can write in, or a disk that does not take it.
+    pub fn watch(&self) -> Result<(), RunError> {
+        let path = self.slot(WATCHED);
+        let touch = || File::create(&path)?.set_modified(SystemTime::now());
+        touch().map_err(RunError::io("write", &path))
+    }
+
+    /// When somebody last said that they look on, by their clock; `None` if nobody did, as far as can be told.
+    pub fn watched(&self) -> Option<SystemTime> {
+        // Opened, since network filesystems ask their server only then.
+        File::open(self.slot(WATCHED)).and_then(|file| file.metadata()?.modified()).ok()
+    }
+
     fn slot(&self, name: &str) -> PathBuf {
         self.path().join("live").join(name)
     }
@@ -309,6 +329,19 @@ mod tests {
     }
 
     #[test]
+    fn who_looks_on_is_seen() {
+        let (_folder, run) = run();
+        assert_eq!(run.watched(), None);
+        run.watch().unwrap();
+        let first = run.watched().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        run.watch().unwrap();
+        assert!(run.watched().unwrap() > first);
+        std::fs::remove_dir_all(run.path()).unwrap();
+        assert!(run.watch().is_err());
+    }
+
+    #[test]
     fn what_is_no_slot_is_an_error_and_no_panic() {
         let (_folder, run) = run();
         let f32s = tensors::encode(
@@ -321,7 +354,7 @@ mod tests {
         );
         for content in [Vec::new(), b"{".to_vec(), vec![0xff; 64], f32s.unwrap(), two.unwrap()] {
             for name in [STATUS, AGENT, VIEW] {
-                run.write_live(name, &content).unwrap();
+                durable::replace(&run.slot(name), &content, Survives::Crash).unwrap();
             }
             assert!(run.read_status().is_err() && run.read_agent().is_err() && run.read_picture().is_err());
         }

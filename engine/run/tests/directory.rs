@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kelvin_run::{Elements, RunDir, RunError};
+use kelvin_run::{AgentView, Elements, RunDir, RunError};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -194,11 +194,11 @@ fn records_live_values_and_the_end() {
     assert_eq!(run.read_metrics().unwrap(), [json!({ "update": 1 })]);
     assert_eq!(run.read_events().unwrap(), [json!({ "event": "swap" })]);
 
-    run.write_live("frame.bin", b"old").unwrap();
-    run.write_live("frame.bin", b"new").unwrap();
-    assert_eq!(fs::read(run.path().join("live/frame.bin")).unwrap(), b"new");
-    assert_eq!(names(&run.path().join("live")), ["frame.bin"]);
-    assert!(matches!(run.write_live("../config.toml", b""), Err(RunError::Name { .. })));
+    for beat in [1, 2] {
+        run.write_agent(&AgentView { beat, ..AgentView::default() }).unwrap();
+    }
+    assert_eq!(run.read_agent().unwrap().unwrap().beat, 2);
+    assert_eq!(names(&run.path().join("live")), ["agent.json"]);
 
     assert!(!run.is_done());
     run.mark_done(&json!({ "return": 21.0 })).unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kelvin_objective::{Param, Script};
 use kelvin_run::{AgentView, ObjectiveVersion, Picture, Record, RunDir, Status, TrainRecord};
@@ -17,6 +17,8 @@ use super::{Focus, Live, RunId};
 const LIVE_EVERY: Duration = Duration::from_millis(100);
 /// Looks at the live slots between two at everything else.
 const REST_EVERY: u32 = 3;
+/// How often the run is told that somebody looks at it, while it lives.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Looks in a row that must fail before the user hears of it: a file that is just being copied is whole soon.
 const PATIENCE: u32 = 5;
 /// Bytes at the end of the metrics in which the newest periodic record is looked for.
@@ -122,6 +124,9 @@ struct View {
     params: Result<Arc<[Param]>, String>,
     events: EventLog,
     events_problem: Option<String>,
+    /// When the run was last told that somebody looks on.
+    watched: Option<Instant>,
+    watch_problem: Option<String>,
 }
 
 impl View {
@@ -141,6 +146,8 @@ impl View {
             params: Ok(Arc::default()),
             events: EventLog::new(run),
             events_problem: None,
+            watched: None,
+            watch_problem: None,
         }
     }
 
@@ -150,7 +157,19 @@ impl View {
         let status = self.status.look(|| dir.read_status().map_err(|error| error.to_string()));
         let agent = self.agent.look(|| dir.read_agent().map_err(|error| error.to_string()));
         let picture = self.picture.look(|| dir.read_picture().map_err(|error| error.to_string()));
-        status | agent | picture
+        status | agent | picture | self.watch(&dir)
+    }
+
+    /// Asks the run to show itself; whether there is anything new to say.
+    fn watch(&mut self, dir: &RunDir) -> bool {
+        let lives = self.status.value.as_ref().is_some_and(|status| status.activity.lives());
+        if !lives || self.watched.is_some_and(|watched| watched.elapsed() < WATCH_EVERY) {
+            return false;
+        }
+        self.watched = Some(Instant::now());
+        let told = dir.watch().err().map(|error| format!("the run cannot be asked to show itself: {error}"));
+        let before = std::mem::replace(&mut self.watch_problem, told);
+        before != self.watch_problem
     }
 
     fn look_rest(&mut self) -> bool {
@@ -191,6 +210,7 @@ impl View {
             &self.checkpoints.problem,
             &self.versions.problem,
             &self.events_problem,
+            &self.watch_problem,
         ];
         let problems = problems.into_iter().flatten().chain(self.params.as_ref().err());
         Focus {
@@ -234,7 +254,6 @@ fn params(run: &Path, versions: Option<&Vec<ObjectiveVersion>>) -> Result<Arc<[P
 mod tests {
     use super::*;
     use std::fs;
-    use std::time::Instant;
 
     use crate::data::inbox::{Outlet, inbox};
     use crate::data::synthetic::{Kind, Synthetic};
@@ -275,6 +294,7 @@ mod tests {
         assert_eq!(focus.last_record.unwrap().agent_steps, 5000);
         assert_eq!((focus.live.status.unwrap().beat, focus.live.agent), (1, None));
         assert_eq!((&*focus.control, &*focus.problems), ("", &[][..]));
+        assert!(dir.watched().is_some());
 
         dir.write_agent(&AgentView { beat: 9, ..AgentView::default() }).unwrap();
         synthetic.write_status(run_path, 2).unwrap();

@@ -1,5 +1,6 @@
-//! The live slots of a run, for whoever looks on: gathered between two ticks, at most ten times a second, and written by a
-//! thread of its own. Training never waits for a disk; what the disk is too slow for is left out.
+//! The live slots of a run, for whoever looks on: gathered between two ticks and written by a thread of its own. Training
+//! never waits for a disk; what the disk is too slow for is left out. A run that nobody looks at says where it is once a
+//! second and shows no pictures: five hundred on a cluster's disk would be a load.
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -8,14 +9,17 @@ use crate::speed::Speed;
 use kelvin_run::{Activity, AgentView, Picture, RunDir, RunError, Status};
 use kelvin_trace::{begin_tally, take_tally};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Time between two views.
+/// Time between two views while somebody looks on.
 const EVERY: Duration = Duration::from_millis(100);
-/// Time after which the status is written again, whatever the training does.
+/// Time after which the status is written again, whatever the training does and whoever looks on.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Time for which somebody who said so is taken to look on.
+const ATTENTION: Duration = Duration::from_secs(5);
 /// Time over which the shares of phases are taken.
 const PHASES_EVERY: Duration = Duration::from_secs(2);
 /// Returns that are shown.
@@ -37,6 +41,8 @@ pub(super) struct Live {
 struct Shared {
     slots: Mutex<Slots>,
     changed: Condvar,
+    /// Whether somebody looks on.
+    watched: AtomicBool,
 }
 
 /// What waits to be written.
@@ -87,7 +93,8 @@ impl Live {
             phases: [].into(),
         };
         let slots = Slots { status, view: None, fresh: true, ended: false, problem: None };
-        let shared = Arc::new(Shared { slots: Mutex::new(slots), changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { slots: Mutex::new(slots), changed: Condvar::new(), watched: false.into() });
         let writer = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("live".to_owned())
@@ -112,12 +119,14 @@ impl Live {
             }
             self.returns.push_back(episode.episode_return);
         }
-        if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
+        let watched = self.shared.watched.load(Ordering::Relaxed);
+        let every = if watched { EVERY } else { HEARTBEAT };
+        if self.looked.is_some_and(|looked| looked.elapsed() < every) {
             return;
         }
+        let view = (watched || self.looked.is_none()).then(|| learner.view());
         self.looked = Some(Instant::now());
         self.speed.observe(learner.frames(), learner.state().updates);
-        let view = learner.view();
         let phases = if self.phases_since.elapsed() < PHASES_EVERY { None } else { take_tally() };
         if phases.is_some() {
             self.phases_since = Instant::now();
@@ -146,9 +155,10 @@ impl Live {
         if let Some(phases) = phases {
             status.phases = phases.into_iter().map(|(name, share)| (name.to_owned(), share)).collect();
         }
-        let (view, picture) = view;
-        let last_returns = self.returns.iter().copied().collect();
-        slots.view = Some((AgentView { last_returns, ..view }, picture));
+        if let Some((view, picture)) = view {
+            let last_returns = self.returns.iter().copied().collect();
+            slots.view = Some((AgentView { last_returns, ..view }, picture));
+        }
         self.shared.wake(slots);
     }
 
@@ -210,6 +220,8 @@ impl Shared {
     /// Writes what is new, and the status once a second at the least, until the end.
     fn write(&self, dir: &RunDir) {
         let mut silent = false;
+        let mut attention = Attention::new(dir.watched());
+        let mut listened = Instant::now();
         loop {
             let waiting = |slots: &mut Slots| !slots.fresh && !slots.ended;
             let waited = self.changed.wait_timeout_while(self.slots(), HEARTBEAT, waiting);
@@ -234,7 +246,31 @@ impl Shared {
             if ended {
                 return;
             }
+            if listened.elapsed() >= HEARTBEAT {
+                listened = Instant::now();
+                self.watched.store(attention.hears(dir.watched()), Ordering::Relaxed);
+            }
         }
+    }
+}
+
+/// Whether somebody looks on. They say so by their clock, so only that it was said anew counts.
+struct Attention {
+    said: Option<SystemTime>,
+    until: Option<Instant>,
+}
+
+impl Attention {
+    /// What was said before the run began tells nothing.
+    fn new(said: Option<SystemTime>) -> Self {
+        Self { said, until: None }
+    }
+
+    fn hears(&mut self, said: Option<SystemTime>) -> bool {
+        if said.is_some() && said != self.said {
+            (self.said, self.until) = (said, Some(Instant::now() + ATTENTION));
+        }
+        self.until.is_some_and(|until| Instant::now() < until)
     }
 }
 
