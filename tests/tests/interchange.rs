@@ -4,6 +4,7 @@
 //! `python -m venv v && v/bin/pip install numpy safetensors tensorboard pyarrow torch`.
 
 use kelvin_tests::command::{kelvin, repository, run, succeed, train};
+use kelvin_tests::running::Running;
 use kelvin_tests::suite::{Missing, Suite, rom};
 use serde_json::Value;
 use std::fs;
@@ -15,7 +16,9 @@ fn main() -> ExitCode {
     let mut suite = Suite::new();
     let game = rom("pong");
     suite.test("records become tables", tables);
+    suite.test("an event file takes the place of the one before it", once);
     suite.test("a policy becomes a film", film);
+    suite.test("a film that is stopped holds what was played", stopped_film);
     suite.test("what cannot be exported is refused", refused);
     suite.test_with(&python(&["tensorboard"]), "TensorBoard reads the event file", |python| {
         tensorboard(&python)
@@ -112,6 +115,50 @@ fn tables() {
     assert_eq!(last[loss].parse().ok(), recorded.as_f64(), "every digit");
     let evaluations = fs::read_to_string(out.join("evaluations.csv")).expect("a table");
     assert!(evaluations.contains(",epsilon,0.001,"), "{evaluations}");
+    let records = metrics(&run, "eval");
+    let seed = records[0]["seed"].as_u64().expect("a seed");
+    assert!(
+        evaluations.lines().nth(1).is_some_and(|line| line.contains(&format!(",{seed},"))),
+        "{evaluations}"
+    );
+    let csv = fs::read_to_string(out.join("evaluation_returns.csv")).expect("a table");
+    let returns: Vec<f64> = csv
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit(',').next().expect("cells").parse().expect("a number"))
+        .collect();
+    let recorded = records.iter().flat_map(|record| record["returns"].as_array().expect("returns"));
+    assert_eq!(returns, recorded.map(|value| value.as_f64().expect("a number")).collect::<Vec<_>>());
+}
+
+/// TensorBoard reads all event files of a folder together: two of one run would be every curve twice.
+fn once() {
+    let (_folder, run) = trained("catch");
+    let out = export(&run, &["--tensorboard"]);
+    let begun = |name: &str| {
+        let file = fs::read(out.join(name)).expect("an event file");
+        f64::from_le_bytes(file[13..21].try_into().expect("eight bytes"))
+    };
+    let first = files(&out);
+    let start = begun(&first[0]);
+    // The file's time has seconds only on some systems.
+    let first_event: Value = fs::read_to_string(run.join("events.jsonl"))
+        .ok()
+        .and_then(|text| serde_json::from_str(text.lines().next()?).ok())
+        .expect("an event");
+    let told = first_event["unix_ms"].as_f64().expect("a time") / 1000.0;
+    assert!((told - 600.0..=told).contains(&start), "{start} {told}");
+    succeed(kelvin().args(["train", "--resume"]).arg(&run).args(["--frames", "4000", "--quiet"]));
+    let config = fs::File::options().append(true).open(run.join("config.toml")).expect("a configuration");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(100);
+    config.set_modified(later).expect("a time");
+    export(&run, &["--tensorboard"]);
+    assert_eq!((files(&out), begun(&first[0])), (first, start));
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    entries.map(|entry| entry.file_name().into_string().expect("a name")).collect()
 }
 
 fn film() {
@@ -121,6 +168,33 @@ fn film() {
     assert!(film.starts_with(b"GIF89a") && film.ends_with(&[0x3b]) && film.len() > 500);
     let again = export(&run, &["--video", "--bars", "--episodes", "2"]);
     assert_eq!(fs::read(again.join("policy.gif")).expect("a film"), film, "the same seed plays the same");
+}
+
+fn stopped_film() {
+    let (_folder, run) = trained("catch");
+    let mut command = kelvin();
+    command.args(["export", "--video", "--device", "cpu", "--episodes", "100000", "--max-pictures", "30000"]);
+    let mut filming = Running::start(command.arg(&run), &run);
+    // The device is named when the signals have been listened for.
+    let said = run.with_extension("stdout");
+    filming.wait("device", || fs::read_to_string(&said).ok().filter(|text| text.contains("cpu")));
+    filming.signal("INT");
+    let said = filming.end();
+    assert!(said.code == Some(1) && said.stderr.contains("stopped before all episodes"), "{said}");
+    assert!(!said.stdout.contains("--max-pictures"), "{said}");
+    let said = self::run(kelvin().arg("export").arg(&run).args([
+        "--video",
+        "--device",
+        "cpu",
+        "--episodes",
+        "9",
+        "--max-pictures",
+        "5",
+    ]));
+    assert!(
+        said.code == Some(0) && said.stdout.contains("5 pictures, cut off there (--max-pictures)"),
+        "{said}"
+    );
 }
 
 fn refused() {

@@ -1,9 +1,14 @@
 //! `kelvin report`: real runs of a small game, and what the report makes of them.
 
-use kelvin_tests::command::{kelvin, run, succeed, train};
+#![cfg(unix)]
+
+use kelvin_tests::batches::Place;
+use kelvin_tests::command::{kelvin, repository, run, succeed, train};
+use kelvin_tests::records;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// Runs of two variants and two seeds each, of which one stays unfinished.
 fn runs(folder: &Path) {
@@ -143,4 +148,175 @@ fn what_cannot_be_reported_says_why() {
     assert!(said.code == Some(2) && said.stderr.contains("`dqn`"), "{said}");
     let said = run(kelvin().arg("report").arg(&out).args(["--x", "miles"]));
     assert_eq!(said.code, Some(2), "{said}");
+}
+
+/// The version that the program says it has.
+fn version() -> String {
+    let said = succeed(kelvin().arg("--version"));
+    said.stdout.trim().strip_prefix("kelvin ").expect("its name").to_owned()
+}
+
+#[test]
+fn a_run_says_which_kelvin_made_it_and_a_report_which_did() {
+    let version = version();
+    let (number, commit) = version.split_once('+').unwrap_or((&version, ""));
+    assert_eq!(number, env!("CARGO_PKG_VERSION"));
+    // Where the tests are built from a checkout, and only there.
+    let commit = commit.split_once('.').map_or(commit, |(commit, _)| commit);
+    let checkout = repository().join(".git").exists();
+    assert_eq!(
+        checkout,
+        commit.len() == 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{version}"
+    );
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let runs = ["0", "1", "2"].map(|seed| folder.path().join(format!("catch-s{seed}")));
+    for (seed, out) in runs.iter().enumerate() {
+        let mut command = train("dqn", "catch", out);
+        succeed(command.args(["--frames", "1k", "--seed", &seed.to_string(), "--set", "log_every=100"]));
+        let start = records::events_of(out, "start");
+        assert!(start.len() == 1 && start[0]["kelvin"] == *version, "{start:?}");
+    }
+    let said = succeed(kelvin().arg("report").arg(folder.path()));
+    assert!(!said.stdout.contains("several versions"), "{said}");
+    let page = |name: &str| fs::read_to_string(folder.path().join("report").join(name)).expect("a page");
+    for file in ["report.html", "report.md", "reproduce.sh"] {
+        assert!(page(file).contains(&format!("made by kelvin {version}")), "{file} does not name {version}");
+    }
+    // There is nothing to choose on a built-in game.
+    assert!(page("report.md").contains("Preset: none") && !page("report.md").contains("| paper |"));
+    assert!(!page("reproduce.sh").contains("--preset"));
+
+    // One goes on with this version what another had begun, and one is from before versions were noted.
+    let edit = |run: &Path, from: &str, to: &str| {
+        let path = run.join("events.jsonl");
+        let text = fs::read_to_string(&path).expect("events");
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replace(from, to)).expect("events");
+    };
+    edit(&runs[1], &version, "0.0.7");
+    succeed(train("dqn", "catch", &runs[1]).args(["--resume", "--frames", "2k"]));
+    edit(&runs[2], "\"event\":\"start\"", "\"event\":\"hello\"");
+    let report = report(folder.path(), &["--format", "md"]);
+    let expected = serde_json::json!({
+        &version: 1,
+        format!("0.0.7, then {version}"): 1,
+        "a version that is not on record": 1,
+    });
+    assert_eq!((&report["kelvin"], &report["versions"]), (&version.into(), &expected));
+    let said = page("report.md");
+    for part in ["several versions of Kelvin", "0.0.7, then", "a version that is not on record (1 run)"] {
+        assert!(said.contains(part), "no {part:?} in\n{said}");
+    }
+}
+
+/// Starts the script of a report in an empty folder, and compares what it makes with the runs that were reported.
+fn assert_done_again(reported: &Path, runs: &[&str]) {
+    succeed(kelvin().arg("report").arg(reported).args(["--format", "md"]));
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (tools, again) = (place.path().join("tools"), place.path().join("again"));
+    fs::create_dir_all(&tools).expect("a folder");
+    fs::create_dir_all(&again).expect("a folder");
+    std::os::unix::fs::symlink(kelvin().get_program(), tools.join("kelvin")).expect("a link");
+    let mut script = Command::new("sh");
+    script.arg(reported.join("report/reproduce.sh")).current_dir(&again);
+    let said = succeed(script.env("PATH", format!("{}:/usr/bin:/bin", tools.display())));
+    for run in runs {
+        let files = |folder: &Path| {
+            let run = folder.join(run);
+            let text = |name: &str| {
+                fs::read_to_string(run.join(name)).unwrap_or_else(|error| panic!("{error}\n{said}"))
+            };
+            (text("metrics.jsonl"), records::weights(&run))
+        };
+        let (before, now) = (files(reported), files(&again));
+        assert!(before.0.lines().count() > 3, "{run}: {}", before.0);
+        assert_eq!(before.0, now.0, "{run}");
+        assert!(before.1 == now.1, "{run}: other weights");
+    }
+}
+
+#[test]
+fn what_a_report_says_to_do_again_gives_the_same_bits() {
+    let place = Place::new(
+        r#"fn experiment() {
+            grid(#{ script: ["dqn.rhai", "soft_kl.rhai"], env: ["catch", "chain"], seed: 0..2, frames: 1200,
+                    label: |run| `${run.script}'s, τ "high"`, hidden: [[16, 8]], log_every: 50,
+                    learning_starts: 100 })
+        }"#,
+    );
+    succeed(&mut place.batch(&["--jobs", "2", "--set", "batch=16"]));
+    // What was trained is kept, and what has become of the original does not matter.
+    place.write("dqn.rhai", "fn nothing() { 0 }");
+    let runs = place.runs();
+    let names: Vec<&str> =
+        runs.iter().map(|run| run.strip_prefix(place.out()).unwrap().to_str().unwrap()).collect();
+    assert_eq!(names.len(), 8);
+    assert_done_again(&place.out(), &names);
+    let text = fs::read_to_string(place.out().join("report/reproduce.sh")).expect("a script");
+    assert!(text.contains("batch.rhai --size paper --set batch=16\n"), "{text}");
+}
+
+/// Runs that no batch has planned are done again from what they were resolved to.
+#[test]
+fn runs_that_nobody_planned_are_done_again_to_the_bit() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    let small = ["--frames", "1500", "--set", "hidden=[16, 8]", "--set", "log_every=50"];
+    let steered = ["--set", "learning_starts=100", "--set", "tau=0.25", "--set", "epsilon_end=0.2"];
+    succeed(train("soft_kl", "gridworld", &at("a run")).args(small).args(steered).args(["--seed", "3"]));
+    let evaluated = ["--set", "eval_every=100", "--set", "eval_episodes=2", "--set", "envs=3"];
+    succeed(train("a2c_naive", "catch", &at("deep/rollout")).args(small).args(evaluated));
+    let mut fork = train("soft_kl", "gridworld", &at("fork"));
+    fork.arg("--fork").arg(at("a run")).args(["--frames", "2k", "--set", "tau=0.5"]);
+    let newest = records::checkpoints(&at("a run")).pop().expect("a checkpoint");
+    let config = fs::read_to_string(at("a run/config.toml")).expect("a configuration");
+    // Only one that can go on is forked: the run is made longer than its checkpoint.
+    assert!(newest.is_dir() && config.contains("frames = 1500"));
+    succeed(&mut fork);
+    assert_done_again(folder.path(), &["a run", "deep/rollout", "fork"]);
+}
+
+/// A run as it lies on the disk, with these returns.
+fn recorded(folder: &Path, env: &str, seed: usize, value: f64) {
+    let path = folder.join(format!("{env}-s{seed}"));
+    fs::create_dir_all(&path).expect("a folder");
+    let config =
+        format!("script = \"dqn.rhai\"\nenv = \"{env}\"\npreset = \"paper\"\nseed = {seed}\nframes = 40\n");
+    fs::write(path.join("config.toml"), config).expect("a configuration");
+    let episode = serde_json::json!({
+        "kind": "episode", "frames": 40, "agent_steps": 10, "env": 0, "episode_return": value,
+        "episode_agent_steps": 10, "episode_frames": 40,
+    });
+    fs::write(path.join("metrics.jsonl"), format!("{episode}\n")).expect("metrics");
+    fs::write(path.join("DONE"), "{}").expect("a mark");
+}
+
+#[test]
+fn a_game_with_more_seeds_weighs_no_more_and_the_report_says_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Human-normalised 0 and 1: a random player's and a human's score (Wang et al. 2016).
+    for seed in 0..6 {
+        recorded(folder.path(), "pong", seed, -20.7);
+    }
+    for seed in 0..2 {
+        recorded(folder.path(), "breakout", seed, 30.5);
+    }
+    let report = report(folder.path(), &["--format", "md"]);
+    let variant = &report["sources"][0]["variants"][0];
+    for (key, expected) in [("iqm", 0.5), ("mean", 0.5), ("median", 0.5), ("gap", 0.5)] {
+        let estimate = variant[key]["estimate"].as_f64().expect("a number");
+        // Pooled, six runs of eight would make the IQM 0 and the gap 0.75.
+        assert!((estimate - expected).abs() < 1e-9, "{key}: {variant}");
+    }
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("dqn (breakout 2, pong 6)"), "{notes}");
+    let page = fs::read_to_string(folder.path().join("report/report.md")).expect("a page");
+    assert!(page.contains("a run of a game with fewer counts for more"), "{page}");
+    for seed in 2..6 {
+        recorded(folder.path(), "breakout", seed, 30.5);
+    }
+    let report = self::report(folder.path(), &["--format", "md"]);
+    assert_eq!(report["notes"], serde_json::json!([]));
 }

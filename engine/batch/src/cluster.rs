@@ -6,6 +6,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use kelvin_run::quoted;
+
 use crate::script::Resources;
 
 /// Seconds before its time limit at which Slurm tells a job.
@@ -170,15 +172,6 @@ fn command(jobs: &Jobs) -> String {
     jobs.command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A word as the shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=+:,@%".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
 /// A value as the schedulers read it in their comments.
 fn argument(value: &str) -> String {
     if value.chars().any(char::is_whitespace) { format!("\"{value}\"") } else { value.to_owned() }
@@ -232,15 +225,6 @@ mod tests {
         let text = script(Scheduler::HyperQueue, &resources);
         for part in ["#HQ --array=0-2,5\n", "#HQ --cpus=4\n", "exec /opt/kelvin batch", "\"$HQ_TASK_ID\"\n"] {
             assert!(text.contains(part), "no {part:?} in\n{text}");
-        }
-    }
-
-    #[test]
-    fn words_reach_the_shell_as_they_are() {
-        for (word, text) in
-            [("a/b-1", "a/b-1"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("", "''"), ("$x", "'$x'")]
-        {
-            assert_eq!(quoted(word), text);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! From what a script asks for to the plan of an experiment: tasks with folders, none twice, and the same as last time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use kelvin_objective::Diagnostic;
+use kelvin_objective::hosting::listing;
+use kelvin_objective::{Diagnostic, did_you_mean};
 use kelvin_run::{Experiment, Task};
 
 use crate::script::{BatchScript, Draft, Run, folder_name};
@@ -45,7 +46,8 @@ pub enum Refusal {
 /// The plan of a draft: every run is looked at by `check` and given a folder.
 ///
 /// # Errors
-/// What `check` refuses, two runs of one folder, and a figure by what not every run has; with the place in the script.
+/// What `check` refuses, two runs of one folder, a figure by what not every run has, and a panel of it that is misspelt;
+/// with the place in the script.
 pub fn plan(
     script: &BatchScript,
     draft: &Draft,
@@ -74,7 +76,25 @@ pub fn plan(
             return Err(script.wrong(&draft.runs[index], key, Some(by), message, Some(hint)));
         }
     }
-    Ok(plan)
+    match draft.runs.first().and_then(|run| misspelt_panel(script, run, &plan)) {
+        Some(misspelt) => Err(misspelt),
+        None => Ok(plan),
+    }
+}
+
+/// A panel that the figure names and that is nearly one that there is. One that is like none may be of another size.
+fn misspelt_panel(script: &BatchScript, run: &Run, plan: &Experiment) -> Option<Diagnostic> {
+    let figure = &plan.figure;
+    let panels: BTreeSet<String> = plan.tasks.iter().filter_map(|task| task.value(&figure.panels)).collect();
+    let tops = figure.tops.keys().map(|panel| (panel.as_str(), panel));
+    let lines = figure.lines.iter().filter_map(|line| Some(("panel", line.panel.as_ref()?)));
+    tops.chain(lines).filter(|(_, panel)| !panels.contains(*panel)).find_map(|(key, panel)| {
+        let near = did_you_mean(panel, panels.iter().map(String::as_str))?;
+        let message = format!("the figure has no panel `{panel}`");
+        let hint =
+            format!("did you mean `{near}`? Its panels are {}", listing(panels.iter().map(String::as_str)));
+        Some(script.wrong(run, key, Some(panel), message, Some(hint)))
+    })
 }
 
 fn task(index: usize, run: &Run, checked: Checked) -> Task {
@@ -190,9 +210,11 @@ pub fn go_on(stored: Experiment, fresh: Experiment) -> Result<Experiment, Vec<St
     }
     let mut added: Vec<&Task> = new.into_values().collect();
     added.sort_by_key(|task| task.index);
+    // Who wrote it is who wrote it last.
+    let kelvin = if added.is_empty() { stored.kelvin } else { fresh.kelvin.clone() };
     let mut tasks = stored.tasks;
     for task in added {
         tasks.push(Task { index: tasks.len(), ..task.clone() });
     }
-    Ok(Experiment { name: stored.name, tasks, ..fresh })
+    Ok(Experiment { name: stored.name, kelvin, tasks, ..fresh })
 }

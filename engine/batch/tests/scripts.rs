@@ -270,6 +270,28 @@ fn the_shipped_scripts_are_the_papers_figures() {
     }
 }
 
+#[test]
+fn a_panel_that_is_misspelt_has_its_place() {
+    let figure = |figure: &str| {
+        format!(
+            "fn experiment() {{ #{{ runs: grid(#{{ script: \"dqn.rhai\", env: [\"catch\", \"pong\"] }}),\nfigure: #{{ \
+             {figure} }} }} }}"
+        )
+    };
+    for (text, place) in [
+        ("tops: #{ ctach: 1.2 }", (2, 21)),
+        ("tops: #{ \"ctach\": 1.2 }", (2, 21)),
+        ("lines: [#{ label: \"human\", value: 14.6, panel: \"ctach\" }]", (2, 59)),
+    ] {
+        let error = planned(&figure(text)).unwrap_err();
+        assert_eq!((error.line, error.column), place, "{error}");
+        let said = error.to_string();
+        assert!(said.contains("no panel `ctach`") && said.contains("`catch`"), "{said}");
+    }
+    // Of another size, perhaps.
+    planned(&figure("tops: #{ seaquest: 1000.0, pong: 21 }")).unwrap();
+}
+
 /// Every example of docs/batches.md, for every size that it has.
 #[test]
 fn the_examples_of_the_page_are_batches() {

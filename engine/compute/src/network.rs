@@ -102,6 +102,16 @@ pub struct Network {
 const NATURE_CONVS: [(usize, usize, usize); 3] = [(32, 8, 4), (64, 4, 2), (64, 3, 1)];
 const NATURE_DENSE: usize = 512;
 
+impl NetSpec {
+    /// Strides of the convolutions, first to last; none of a network without.
+    pub fn strides(&self) -> Vec<usize> {
+        match self {
+            Self::Nature => NATURE_CONVS.map(|(_, _, stride)| stride).into(),
+            Self::Mlp { .. } => Vec::new(),
+        }
+    }
+}
+
 impl Network {
     /// Lays a network out for observations of shape `obs` and `outputs` output columns.
     pub fn new(spec: &NetSpec, obs: ObsShape, outputs: usize) -> Result<Self, Error> {

@@ -32,7 +32,7 @@ pub struct EvalRequest {
     pub policy: Option<EvalPolicyName>,
     /// Probability of a random action; that of its policy if not given.
     pub epsilon: Option<f64>,
-    /// Protocol; the run's own if not given.
+    /// Protocol; that of the run's evaluations if not given.
     pub preset: Option<Preset>,
     /// Seed of environments and choices.
     pub seed: u64,
@@ -80,6 +80,7 @@ impl Player {
     /// # Errors
     /// A run without a checkpoint, an environment or a device that cannot be had, a policy that cannot be.
     pub fn open(request: &EvalRequest, count: usize, console: &Console) -> Result<Self, Failure> {
+        interrupt::listen()?;
         let dir = RunDir::open(&request.run)?;
         let config = Config::parse(&dir.read_config()?)?;
         let checkpoint = checkpoint::for_evaluation(&dir, console)?;
@@ -112,8 +113,7 @@ impl Player {
         &mut self,
         request: &EvalRequest,
         see: &mut dyn FnMut(Look<'_>) -> ControlFlow<()>,
-    ) -> Result<Option<Vec<f64>>, Failure> {
-        interrupt::listen()?;
+    ) -> Result<Played, Failure> {
         let play =
             Play { episodes: request.episodes, protocol: self.protocol, seed: request.seed, strict: true };
         play.watched(&mut self.envs, &mut self.model, &mut self.policy, see)
@@ -132,6 +132,17 @@ impl Player {
     }
 }
 
+/// How playing came to an end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Played {
+    /// All episodes were played; their returns.
+    All(Vec<f64>),
+    /// Whoever looked on had seen enough.
+    Enough,
+    /// The user wished to stop.
+    Stopped,
+}
+
 /// What there is to see before a step: of the first environment, where there are several.
 pub struct Look<'a> {
     /// The environments.
@@ -146,9 +157,11 @@ pub struct Look<'a> {
 pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, Failure> {
     let count = ENVS.min(usize::try_from(request.episodes).unwrap_or(ENVS));
     let mut player = Player::open(request, count, console)?;
-    let returns = player.play(request, &mut |_| ControlFlow::Continue(()))?.ok_or_else(|| {
-        Failure::failed("stopped before all episodes were played").hint("ask for fewer with --episodes")
-    })?;
+    let Played::All(returns) = player.play(request, &mut |_| ControlFlow::Continue(()))? else {
+        return Err(
+            Failure::failed("stopped before all episodes were played").hint("ask for fewer with --episodes")
+        );
+    };
     Ok(Evaluation {
         frames_trained: player.frames_trained,
         preset: player.envs.spec().atari.then_some(player.preset),
@@ -216,17 +229,21 @@ impl Play {
         model: &mut Model,
         policy: &mut Policy,
     ) -> Result<Option<Vec<f64>>, Failure> {
-        self.watched(envs, model, policy, &mut |_| ControlFlow::Continue(()))
+        let played = self.watched(envs, model, policy, &mut |_| ControlFlow::Continue(()))?;
+        Ok(match played {
+            Played::All(returns) => Some(returns),
+            Played::Enough | Played::Stopped => None,
+        })
     }
 
-    /// The same, seen by somebody who may end it; then `None` too.
+    /// The same, seen by somebody who may end it.
     fn watched(
         &self,
         envs: &mut VecEnv,
         model: &mut Model,
         policy: &mut Policy,
         see: &mut dyn FnMut(Look<'_>) -> ControlFlow<()>,
-    ) -> Result<Option<Vec<f64>>, Failure> {
+    ) -> Result<Played, Failure> {
         let (count, rows, outputs) = (envs.len(), model.spec().act_batch, model.spec().outputs);
         let shares: Vec<u64> = (0..count as u64).map(|env| (self.episodes + env) / count as u64).collect();
         let mut returns: Vec<Vec<f64>> = vec![Vec::new(); count];
@@ -235,7 +252,7 @@ impl Play {
         let (mut values, mut chosen) = (vec![0.0; rows * outputs], vec![0; count]);
         while returns.iter().zip(&shares).any(|(done, share)| (done.len() as u64) < *share) {
             if interrupt::wished() {
-                return Ok(None);
+                return Ok(Played::Stopped);
             }
             obs[..envs.obs().len()].copy_from_slice(envs.obs());
             model.act(&obs, &mut values)?;
@@ -252,7 +269,7 @@ impl Play {
             }
             let weights = policy.weights(&values[..outputs]);
             if see(Look { envs, weights, action: chosen[0] }).is_break() {
-                return Ok(None);
+                return Ok(Played::Enough);
             }
             for (env, step) in envs.step(&chosen)?.iter().enumerate() {
                 if let Some(episode) = step.episode.filter(|_| (returns[env].len() as u64) < shares[env]) {
@@ -260,7 +277,7 @@ impl Play {
                 }
             }
         }
-        Ok(Some(returns.concat()))
+        Ok(Played::All(returns.concat()))
     }
 }
 

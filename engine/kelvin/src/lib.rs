@@ -32,3 +32,7 @@ mod speed;
 pub mod staged;
 pub mod train;
 pub mod units;
+
+/// Which Kelvin this is, as `kelvin --version` says and every run records: its version, and the commit that it was built
+/// from where that is known (`0.1.0+1a2b3c4d5e6f`, with `.changed` if what was built is in no commit).
+pub const VERSION: &str = env!("KELVIN_VERSION");

@@ -6,6 +6,7 @@ use crate::error::ReportError;
 use crate::run::{Run, State};
 use crate::scores::{Score, score};
 use crate::study::Study;
+use kelvin_run::Returns;
 use kelvin_stats::{
     Band, Bootstrap, Center, Interval, Outcome, Pair, Profile, Scores, holm, human, mann_whitney, welch,
 };
@@ -23,6 +24,10 @@ const PROFILE_POINTS: usize = 161;
 /// Everything a report says.
 #[derive(Clone, Debug, Serialize)]
 pub struct Analysis {
+    /// Version of the program that made the report.
+    pub kelvin: String,
+    /// Versions that the runs were made by, with the number of runs of each.
+    pub versions: BTreeMap<String, usize>,
     /// Episodes of training that a return is averaged over.
     pub window: usize,
     /// The horizontal axis of the curves.
@@ -35,7 +40,8 @@ pub struct Analysis {
     pub bootstrap_seed: u64,
     /// Whether scores count runs that did not come to their end.
     pub unfinished: bool,
-    /// What was trained on and what was evaluated, apart; one that has no records is not there.
+    /// What was trained on and what was evaluated, apart, the one that the figure is of first; one that has no records
+    /// is not there.
     pub sources: Vec<SourceAnalysis>,
     /// What a reader must know of how the numbers came about.
     pub notes: Vec<String>,
@@ -63,7 +69,7 @@ pub struct SourceAnalysis {
 /// Curves of a panel.
 #[derive(Clone, Debug, Serialize)]
 pub struct Panel {
-    /// Its name: that of a game.
+    /// Its name: that of a game, or what else its runs have in common.
     pub name: String,
     /// A curve a variant; none where nothing has been played to its end.
     pub curves: Vec<VariantCurve>,
@@ -82,11 +88,13 @@ pub struct VariantCurve {
     pub iqm: Band,
 }
 
-/// Scores of one game.
+/// Scores of one game; where panels are not the games, of one game in one panel.
 #[derive(Clone, Debug, Serialize)]
 pub struct Game {
-    /// Its name.
+    /// Its name, with the panel's before it where panels are not the games.
     pub name: String,
+    /// The environment.
+    pub env: String,
     /// By variant.
     pub cells: Vec<Cell>,
 }
@@ -172,9 +180,19 @@ impl Analysis {
         let pairs = pairs(study, options)?;
         let mut notes = Vec::new();
         let work = Work { study, options, window, bootstrap, pairs };
-        let sources = [Source::Training, Source::Evaluation].into_iter();
-        let sources = sources.filter_map(|source| work.source(source, &mut notes)).collect();
+        let order = match study.figure.returns {
+            Returns::Training => [Source::Training, Source::Evaluation],
+            Returns::Evaluation => [Source::Evaluation, Source::Training],
+        };
+        let sources: Vec<SourceAnalysis> =
+            order.into_iter().filter_map(|source| work.source(source, &mut notes)).collect();
+        if sources.first().is_some_and(|first| first.source != order[0]) {
+            notes.push(format!("the figure is of {} returns, and the runs have none", order[0].name()));
+        }
+        let versions = study.versions().into_iter().map(|(version, runs)| (version.to_owned(), runs));
         Ok(Self {
+            kelvin: options.kelvin.clone(),
+            versions: versions.collect(),
             window,
             axis: options.axis,
             smooth: options.smooth.max(1),
@@ -210,8 +228,10 @@ struct Work<'a> {
     pairs: Vec<[usize; 2]>,
 }
 
-/// Scores by game of one variant.
+/// Scores by game of one variant; games as [`Run::game`] has them.
 type ByGame = BTreeMap<String, Vec<(u64, Score)>>;
+/// Environments by game.
+type Envs<'a> = BTreeMap<&'a str, &'a str>;
 
 impl Work<'_> {
     fn source(&self, source: Source, notes: &mut Vec<String>) -> Option<SourceAnalysis> {
@@ -222,19 +242,21 @@ impl Work<'_> {
         if !self.study.runs.iter().any(recorded) {
             return None;
         }
+        let envs = self.envs();
         let by_variant: Vec<ByGame> =
             self.study.variants.iter().map(|variant| self.scores(variant, source)).collect();
-        let counted = self.human_games(&by_variant, source, notes);
+        let counted = self.human_games(&by_variant, &envs, source, notes);
+        notes.extend(self.uneven(&by_variant, &counted, source));
         let last: Vec<Option<Scores>> = by_variant.iter().map(|games| scores(games, None)).collect();
         let normalised: Vec<Option<Scores>> =
-            by_variant.iter().map(|games| normalised(games, &counted)).collect();
+            by_variant.iter().map(|games| normalised(games, &envs, &counted)).collect();
         Some(SourceAnalysis {
             source,
             protocol: self.protocol(source),
             panels: self.panels(source),
-            games: self.games(&by_variant),
+            games: self.games(&by_variant, &envs),
             variants: self.variants(&normalised),
-            efficiency: self.efficiency(source, &counted),
+            efficiency: self.efficiency(source, &envs, &counted),
             pairs: self.pairs.iter().filter_map(|pair| self.comparison(*pair, &last, &normalised)).collect(),
         })
     }
@@ -244,28 +266,36 @@ impl Work<'_> {
         run.state == State::Done || self.options.unfinished
     }
 
+    /// The environment of every game.
+    fn envs(&self) -> Envs<'_> {
+        self.study.runs.iter().map(|run| (&*run.game, &*run.config.env)).collect()
+    }
+
     fn scores(&self, variant: &str, source: Source) -> ByGame {
         let mut games = ByGame::new();
         for run in self.study.runs.iter().filter(|run| run.variant == variant && self.counts(run)) {
             if let Some(score) = score(run, source, self.window) {
-                games.entry(run.config.env.clone()).or_default().push((run.config.seed, score));
+                games.entry(run.game.clone()).or_default().push((run.config.seed, score));
             }
         }
         games
     }
 
     /// Games that all variants were scored on and that a human has played; notes which were left out.
-    fn human_games(&self, variants: &[ByGame], source: Source, notes: &mut Vec<String>) -> BTreeSet<String> {
+    fn human_games(
+        &self,
+        variants: &[ByGame],
+        envs: &Envs<'_>,
+        source: Source,
+        notes: &mut Vec<String>,
+    ) -> BTreeSet<String> {
         let all: BTreeSet<&String> = variants.iter().flat_map(BTreeMap::keys).collect();
         let scored = variants.iter().filter(|games| !games.is_empty());
         let of_all = |game: &&String| scored.clone().all(|games| games.contains_key(*game));
         let (common, lone): (Vec<&String>, Vec<&String>) = all.into_iter().partition(of_all);
         let (human, other): (Vec<&String>, Vec<&String>) =
-            common.into_iter().partition(|game| human::players(game).is_some());
-        let kind = match source {
-            Source::Training => "training",
-            Source::Evaluation => "evaluation",
-        };
+            common.into_iter().partition(|game| players(envs, game).is_some());
+        let kind = source.name();
         if !lone.is_empty() {
             notes.push(format!(
                 "{kind}: aggregates and profiles leave out {}, which not every variant has finished runs of",
@@ -276,6 +306,27 @@ impl Work<'_> {
             notes.push(format!("{kind}: aggregates leave out {}, which has no human score", list(&other)));
         }
         human.into_iter().cloned().collect()
+    }
+
+    /// What is to be said of variants that have more finished runs of some games than of others.
+    fn uneven(&self, variants: &[ByGame], counted: &BTreeSet<String>, source: Source) -> Option<String> {
+        let counts = |(variant, games): (&String, &ByGame)| {
+            let runs = games.iter().filter(|(game, _)| counted.contains(*game));
+            let runs: Vec<(&String, usize)> = runs.map(|(game, runs)| (game, runs.len())).collect();
+            let uneven = runs.windows(2).any(|pair| pair[0].1 != pair[1].1);
+            let said = runs.iter().map(|(game, count)| format!("{game} {count}")).collect::<Vec<_>>();
+            uneven.then(|| format!("{variant} ({})", said.join(", ")))
+        };
+        let uneven: Vec<String> = self.study.variants.iter().zip(variants).filter_map(counts).collect();
+        (!uneven.is_empty()).then(|| {
+            format!(
+                "{}: not every {unit} has the same number of finished runs: {}. In aggregates each {unit} counts the same, so \
+                 that a run of a {unit} with fewer counts for more",
+                source.name(),
+                uneven.join("; "),
+                unit = self.study.unit()
+            )
+        })
     }
 
     fn panels(&self, source: Source) -> Vec<Panel> {
@@ -302,14 +353,13 @@ impl Work<'_> {
     }
 
     /// Normalised curves of all games together.
-    fn efficiency(&self, source: Source, counted: &BTreeSet<String>) -> Option<Panel> {
+    fn efficiency(&self, source: Source, envs: &Envs<'_>, counted: &BTreeSet<String>) -> Option<Panel> {
         if counted.len() < 2 {
             return None;
         }
         let of = |variant: &String| {
             let game = |name: &String| {
-                let runs =
-                    self.study.runs.iter().filter(|run| run.variant == *variant && run.config.env == *name);
+                let runs = self.study.runs.iter().filter(|run| run.variant == *variant && run.game == *name);
                 let curves = runs.filter(|run| self.counts(run));
                 curves.map(|run| Curve::new(run, source, self.window, self.options.axis)).collect::<Vec<_>>()
             };
@@ -327,7 +377,7 @@ impl Work<'_> {
             variants.iter().enumerate().filter(|(_, games)| games.iter().all(|runs| !runs.is_empty()));
         let curves = curves.map(|(variant, games)| {
             let on = |(runs, name): (&Vec<Curve>, &String)| {
-                let players = human::players(name);
+                let players = players(envs, name);
                 let normalise = |value: f64| players.map_or(f64::NAN, |players| players.normalise(value));
                 runs.iter()
                     .map(|curve| curve.on(&x).into_iter().map(normalise).collect::<Vec<f64>>())
@@ -338,7 +388,7 @@ impl Work<'_> {
                 games.iter().map(|runs| runs.iter().map(Vec::as_slice).collect()).collect();
             VariantCurve { variant, x: x.clone(), std: None, iqm: self.band(&games) }
         });
-        let name = format!("{} games", counted.len());
+        let name = format!("{} {}s", counted.len(), self.study.unit());
         (x.len() > 1).then(|| Panel { name, curves: curves.collect() })
     }
 
@@ -357,7 +407,7 @@ impl Work<'_> {
         }
     }
 
-    fn games(&self, variants: &[ByGame]) -> Vec<Game> {
+    fn games(&self, variants: &[ByGame], envs: &Envs<'_>) -> Vec<Game> {
         let names: BTreeSet<&String> = variants.iter().flat_map(BTreeMap::keys).collect();
         let cell = |name: &String, variant: usize| {
             let scores = variants[variant].get(name)?.clone();
@@ -372,11 +422,12 @@ impl Work<'_> {
                 std: kelvin_stats::std(&last),
                 iqm: self.bootstrap.iqm(&one),
                 best: kelvin_stats::mean(&best)?,
-                normalised: human::players(name).map(|players| players.normalise(mean)),
+                normalised: players(envs, name).map(|players| players.normalise(mean)),
             })
         };
         let games = names.into_iter().map(|name| Game {
             name: name.clone(),
+            env: envs.get(&**name).copied().unwrap_or_default().to_owned(),
             cells: (0..variants.len()).filter_map(|variant| cell(name, variant)).collect(),
         });
         games.collect()
@@ -446,14 +497,12 @@ impl Work<'_> {
 
     /// How the returns came about, in a sentence.
     fn protocol(&self, source: Source) -> String {
-        let presets: BTreeSet<&str> = self.study.runs.iter().map(|run| &*run.config.preset).collect();
-        let presets =
-            presets.into_iter().filter(|preset| !preset.is_empty()).collect::<Vec<_>>().join(" and ");
         match source {
             Source::Training => format!(
                 "Returns of the episodes that were trained on, exploration included: raw scores of whole games, each \
-                 averaged over the last {} episodes of its run. Preset: {presets}.",
-                self.window
+                 averaged over the last {} episodes of its run. Preset: {}.",
+                self.window,
+                self.presets()
             ),
             Source::Evaluation => {
                 let records = self.study.runs.iter().flat_map(|run| &run.history.evaluations);
@@ -466,6 +515,22 @@ impl Work<'_> {
             }
         }
     }
+
+    /// Presets of the runs, in words.
+    fn presets(&self) -> String {
+        let of = |none: bool| {
+            let runs = self.study.runs.iter().map(|run| &run.config);
+            runs.filter(move |config| config.preset.is_empty() == none)
+        };
+        let presets: BTreeSet<&str> = of(false).map(|config| &*config.preset).collect();
+        let without: BTreeSet<&String> = of(true).map(|config| &config.env).collect();
+        let said = presets.into_iter().collect::<Vec<_>>().join(" and ");
+        match (said.is_empty(), without.is_empty()) {
+            (true, _) => "none, since there is nothing to choose in these environments".to_owned(),
+            (false, true) => said,
+            (false, false) => format!("{said}; none for {}", list(&without.into_iter().collect::<Vec<_>>())),
+        }
+    }
 }
 
 fn scores(games: &ByGame, only: Option<&BTreeSet<String>>) -> Option<Scores> {
@@ -474,10 +539,15 @@ fn scores(games: &ByGame, only: Option<&BTreeSet<String>>) -> Option<Scores> {
     Scores::new(wanted.map(|(name, runs)| (name.clone(), last(runs)))).ok()
 }
 
-fn normalised(games: &ByGame, counted: &BTreeSet<String>) -> Option<Scores> {
+fn normalised(games: &ByGame, envs: &Envs<'_>, counted: &BTreeSet<String>) -> Option<Scores> {
     let normalise =
-        |game: &str, score: f64| human::players(game).map_or(f64::NAN, |players| players.normalise(score));
+        |game: &str, score: f64| players(envs, game).map_or(f64::NAN, |players| players.normalise(score));
     scores(games, Some(counted))?.map(normalise).ok()
+}
+
+/// What random and human players come to on a game.
+fn players(envs: &Envs<'_>, game: &str) -> Option<human::Players> {
+    human::players(envs.get(game)?)
 }
 
 fn list(names: &[&String]) -> String {

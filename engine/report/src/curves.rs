@@ -16,6 +16,16 @@ pub enum Source {
     Evaluation,
 }
 
+impl Source {
+    /// In a word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Evaluation => "evaluation",
+        }
+    }
+}
+
 /// The horizontal axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +56,8 @@ pub(crate) struct Point {
     pub frames: u64,
     /// Agent steps.
     pub agent_steps: u64,
+    /// Optimizer steps, where they are on record: of an evaluation.
+    pub updates: Option<u64>,
     /// The return, or mean return of an evaluation.
     pub value: f64,
     /// The mean with those before it that the window holds; of an evaluation the value itself.
@@ -62,6 +74,7 @@ pub(crate) fn points(run: &Run, source: Source, window: usize) -> Vec<Point> {
             let points = run.history.episodes.iter().zip(means).map(|(episode, mean)| Point {
                 frames: episode.frames,
                 agent_steps: episode.agent_steps,
+                updates: None,
                 value: episode.episode_return,
                 mean,
             });
@@ -71,6 +84,7 @@ pub(crate) fn points(run: &Run, source: Source, window: usize) -> Vec<Point> {
             let points = run.history.evaluations.iter().map(|evaluation| Point {
                 frames: evaluation.frames,
                 agent_steps: evaluation.agent_steps,
+                updates: Some(evaluation.updates),
                 value: evaluation.mean_return,
                 mean: evaluation.mean_return,
             });
@@ -114,6 +128,11 @@ impl Clock {
         Self(marks)
     }
 
+    /// Optimizer steps at a point, if that is what is counted: as recorded, where they are.
+    pub fn updates(&self, point: &Point) -> f64 {
+        point.updates.map_or_else(|| self.at(point.agent_steps), |updates| updates as f64)
+    }
+
     /// Beyond the last mark it stands still.
     pub fn at(&self, agent_steps: u64) -> f64 {
         let after = self.0.partition_point(|(steps, _)| *steps <= agent_steps);
@@ -141,7 +160,8 @@ impl Curve {
         let clock = Clock::new(run, axis);
         let place = |point: &Point| match axis {
             Axis::Frames => point.frames as f64,
-            Axis::Updates | Axis::Wall => clock.at(point.agent_steps),
+            Axis::Updates => clock.updates(point),
+            Axis::Wall => clock.at(point.agent_steps),
         };
         let x: Vec<f64> = points.iter().map(place).collect();
         let last = x.last().copied().unwrap_or(0.0);
@@ -190,11 +210,12 @@ pub(crate) fn grid(curves: &[&Curve], all: &[&Curve], source: Source) -> Vec<f64
     if places.len() > 2 * POINTS { even() } else { places }
 }
 
-/// Means over `width` neighbours, NaN staying NaN: for the eye, after all statistics.
+/// Means over `width` neighbours, of an even number one more before than after, NaN staying NaN: for the eye, after all
+/// statistics.
 pub(crate) fn smooth(values: &[f64], width: usize) -> Vec<f64> {
-    let reach = width.max(1) / 2;
+    let (before, after) = (width.max(1) / 2, (width.max(1) - 1) / 2);
     let mean = |i: usize| {
-        let (from, to) = (i.saturating_sub(reach), (i + reach + 1).min(values.len()));
+        let (from, to) = (i.saturating_sub(before), (i + after + 1).min(values.len()));
         let near: Vec<f64> = values[from..to].iter().copied().filter(|value| !value.is_nan()).collect();
         if values[i].is_nan() { f64::NAN } else { near.iter().sum::<f64>() / near.len() as f64 }
     };
@@ -234,5 +255,13 @@ mod tests {
         assert_eq!((smoothed[0], smoothed[1], smoothed[3]), (1.5, 1.5, 5.0));
         assert!(smoothed[2].is_nan());
         assert_eq!(smooth(&[1.0, 2.0], 1), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn as_many_points_are_averaged_as_were_asked_for() {
+        let one = [0.0, 0.0, 0.0, 12.0, 0.0, 0.0, 0.0];
+        assert_eq!(smooth(&one, 2), [0.0, 0.0, 0.0, 6.0, 6.0, 0.0, 0.0]);
+        assert_eq!(smooth(&one, 3), [0.0, 0.0, 4.0, 4.0, 4.0, 0.0, 0.0]);
+        assert_eq!(smooth(&one, 4)[2..6], [3.0; 4]);
     }
 }

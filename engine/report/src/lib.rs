@@ -18,6 +18,7 @@ mod curves;
 mod error;
 mod html;
 mod markdown;
+mod naming;
 mod page;
 mod points;
 mod records;
@@ -54,11 +55,20 @@ pub struct Options {
     pub compare: Option<(String, String)>,
     /// Whether scores count runs that have not come to their end.
     pub unfinished: bool,
+    /// Version of the program that makes the report.
+    pub kelvin: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { window: None, axis: Axis::Frames, smooth: 1, compare: None, unfinished: false }
+        Self {
+            window: None,
+            axis: Axis::Frames,
+            smooth: 1,
+            compare: None,
+            unfinished: false,
+            kelvin: env!("CARGO_PKG_VERSION").to_owned(),
+        }
     }
 }
 
@@ -119,6 +129,6 @@ pub fn write(
             save("points.parquet", &points.parquet()?)?;
         }
     }
-    save("reproduce.sh", commands::script(study).as_bytes())?;
+    save("reproduce.sh", commands::script(study, &analysis.kelvin).as_bytes())?;
     Ok(written)
 }

@@ -15,9 +15,9 @@ pub(crate) fn table(study: &Study, analysis: &Analysis) -> Table {
     let (mut values, mut means) = (Vec::new(), Vec::new());
     for run in &study.runs {
         let (updates_at, wall_at) = (Clock::new(run, Axis::Updates), Clock::new(run, Axis::Wall));
-        for (source, name) in [(Source::Training, "training"), (Source::Evaluation, "evaluation")] {
+        for source in [Source::Training, Source::Evaluation] {
             let points = points(run, source, analysis.window);
-            let said = [&run.name, &run.variant, &run.panel, &run.config.env, name];
+            let said = [&run.name, &run.variant, &run.panel, &run.config.env, source.name()];
             for (column, word) in words.iter_mut().zip(said) {
                 let word: Arc<str> = word.into();
                 column.extend(std::iter::repeat_n(word, points.len()));
@@ -26,7 +26,7 @@ pub(crate) fn table(study: &Study, analysis: &Analysis) -> Table {
                 seeds.push(run.config.seed);
                 frames.push(point.frames);
                 agent_steps.push(point.agent_steps);
-                updates.push(Some(updates_at.at(point.agent_steps)));
+                updates.push(Some(updates_at.updates(point)));
                 wall.push(Some(wall_at.at(point.agent_steps)));
                 values.push(Some(point.value).filter(|value| value.is_finite()));
                 means.push(Some(point.mean).filter(|mean| mean.is_finite()));

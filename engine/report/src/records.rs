@@ -1,13 +1,19 @@
 //! The records of one run as tables.
 
 use crate::table::{Column, Table};
-use kelvin_run::{History, TrainRecord};
+use kelvin_run::{EvalRecord, History, TrainRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A table a kind of record, by name: `episodes`, `train`, `evaluations`. Training and evaluation stay apart.
-pub fn record_tables(history: &History) -> [(&'static str, Table); 3] {
-    [("episodes", episodes(history)), ("train", train(history)), ("evaluations", evaluations(history))]
+/// A table a kind of record, by name: `episodes`, `train`, `evaluations`, and `evaluation_returns` for each return of
+/// these. Training and evaluation stay apart.
+pub fn record_tables(history: &History) -> [(&'static str, Table); 4] {
+    [
+        ("episodes", episodes(history)),
+        ("train", train(history)),
+        ("evaluations", evaluations(history)),
+        ("evaluation_returns", evaluation_returns(history)),
+    ]
 }
 
 fn whole<T>(records: &[T], of: impl Fn(&T) -> u64) -> Column {
@@ -75,9 +81,30 @@ fn evaluations(history: &History) -> Table {
     table.push("policy", words(records, |record| &record.policy));
     table.push("epsilon", number(records, |record| Some(record.epsilon)));
     table.push("preset", words(records, |record| &record.preset));
+    // As text: a seed may be more than a signed 64-bit number, which is what other programs have for whole ones.
+    let seed = |record: &EvalRecord| record.seed.map_or(String::new(), |seed| seed.to_string());
+    table.push("seed", Column::Words(records.iter().map(|record| seed(record).into()).collect()));
     table.push("episodes", whole(records, |record| record.episodes as u64));
     table.push("mean_return", number(records, |record| Some(record.mean_return)));
     table.push("std_return", number(records, |record| Some(record.std_return)));
     table.push("best_return", number(records, |record| Some(record.best_return)));
+    table
+}
+
+/// A row an episode of an evaluation.
+fn evaluation_returns(history: &History) -> Table {
+    let rows: Vec<(&EvalRecord, usize, f64)> = history
+        .evaluations
+        .iter()
+        .flat_map(|record| {
+            record.returns.iter().enumerate().map(move |(episode, value)| (record, episode, *value))
+        })
+        .collect();
+    let mut table = Table::default();
+    table.push("frames", whole(&rows, |(record, ..)| record.frames));
+    table.push("agent_steps", whole(&rows, |(record, ..)| record.agent_steps));
+    table.push("updates", whole(&rows, |(record, ..)| record.updates));
+    table.push("episode", whole(&rows, |(_, episode, _)| *episode as u64));
+    table.push("episode_return", number(&rows, |(.., value)| Some(*value)));
     table
 }

@@ -44,12 +44,19 @@ pub struct Run {
     pub variant: String,
     /// The panel that its curve is drawn in.
     pub panel: String,
+    /// What its score is one of: the game, with the panel before it where panels are not the games. Runs of one variant
+    /// and `game` have one environment and differ in their seeds.
+    pub game: String,
     /// What was set when it was started.
     pub config: RunConfig,
-    /// Hash of the script at the start; empty where it is not on record.
+    /// The copy of the script that it started with; none where there is no record of it.
+    pub script: Option<PathBuf>,
+    /// Hash of that script; empty where it is not on record.
     pub script_hash: String,
     /// Updates at which another version of the script came into force.
     pub edits: Vec<u64>,
+    /// Versions of Kelvin that trained it, in words; empty of one that is planned and not there.
+    pub kelvin: String,
     /// How far it came.
     pub state: State,
     /// Why it failed, where that is known.
@@ -67,7 +74,7 @@ pub struct RunConfig {
     pub script: String,
     /// The environment.
     pub env: String,
-    /// Protocol.
+    /// Protocol; empty where the environment has none.
     #[serde(default)]
     pub preset: String,
     /// Seed of everything random.
@@ -83,6 +90,9 @@ pub struct RunConfig {
     /// The run whose network is the reference.
     #[serde(default)]
     pub reference: Option<String>,
+    /// The checkpoint that it started from, where that was another run's.
+    #[serde(default)]
+    pub forked_from: Option<ForkedFrom>,
     /// What was set by hand.
     #[serde(default)]
     pub pinned: Vec<String>,
@@ -92,6 +102,15 @@ pub struct RunConfig {
     /// Everything else.
     #[serde(flatten)]
     pub settings: toml::Table,
+}
+
+/// A checkpoint that a run started from.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ForkedFrom {
+    /// The run.
+    pub run: String,
+    /// Updates made by then.
+    pub update: u64,
 }
 
 impl RunConfig {
@@ -118,9 +137,12 @@ impl Run {
             folder: folder.to_path_buf(),
             name,
             variant: String::new(),
-            panel: config.env.clone(),
+            panel: String::new(),
+            game: String::new(),
+            script: versions.first().map(|version| folder.join(&version.script)),
             script_hash: versions.first().map(|version| version.hash.clone()).unwrap_or_default(),
             edits: versions.iter().skip(1).map(|version| version.update).collect(),
+            kelvin: made_by(&history),
             frames: history.frames(),
             config,
             state,
@@ -136,6 +158,7 @@ impl Run {
             name: task.folder.clone(),
             variant: String::new(),
             panel: String::new(),
+            game: String::new(),
             config: RunConfig {
                 script: task.script.clone(),
                 env: task.env.clone(),
@@ -144,8 +167,10 @@ impl Run {
                 frames: task.frames,
                 ..RunConfig::default()
             },
+            script: None,
             script_hash: task.script_hash.clone(),
             edits: Vec::new(),
+            kelvin: String::new(),
             state: State::NotStarted,
             reason: None,
             frames: 0,
@@ -157,6 +182,20 @@ impl Run {
     pub fn wall_s(&self) -> f64 {
         self.history.wall_clock().last().map_or(0.0, |(_, seconds)| *seconds)
     }
+}
+
+/// Words of whoever wrote a plan or a file's name, without the line breaks and other signs that would end a line, or a
+/// comment, in what they are put into.
+pub(crate) fn one_line(text: &str) -> String {
+    let breaks = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    text.split(breaks).map(str::trim).filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Which versions of Kelvin worked on a run, in words.
+fn made_by(history: &History) -> String {
+    let said =
+        history.versions().into_iter().map(|version| version.unwrap_or("a version that is not on record"));
+    said.collect::<Vec<_>>().join(", then ")
 }
 
 /// What the last word of a run is; a mark that it is done outweighs all.

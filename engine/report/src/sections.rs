@@ -8,6 +8,7 @@ use crate::analysis::{Analysis, SourceAnalysis};
 use crate::curves::Source;
 use crate::page::Block;
 use crate::study::Study;
+use kelvin_run::grouped;
 use kelvin_stats::human;
 
 pub(crate) fn blocks(study: &Study, analysis: &Analysis) -> Vec<Block> {
@@ -24,8 +25,8 @@ pub(crate) fn blocks(study: &Study, analysis: &Analysis) -> Vec<Block> {
         blocks.push(Block::Text("No episode of these runs has ended yet.".to_owned()));
     }
     blocks.extend(runs::all(study));
-    blocks.extend(method(analysis));
-    blocks.extend(runs::again(study));
+    blocks.extend(method(study, analysis));
+    blocks.extend(runs::again(study, analysis));
     blocks
 }
 
@@ -39,7 +40,7 @@ fn section(study: &Study, analysis: &Analysis, source: &SourceAnalysis) -> Vec<B
     blocks.push(Block::Heading(3, "Scores".to_owned()));
     blocks.extend(tables::scores(study, analysis, source));
     if !source.variants.is_empty() {
-        blocks.push(Block::Heading(3, "All games together".to_owned()));
+        blocks.push(Block::Heading(3, format!("All {}s together", study.unit())));
         blocks.extend(tables::aggregates(study, source));
         blocks.extend(figures::aggregates(study, analysis, source).into_iter().map(Block::Figure));
     }
@@ -53,7 +54,7 @@ fn section(study: &Study, analysis: &Analysis, source: &SourceAnalysis) -> Vec<B
 }
 
 /// What the numbers mean, and how they were taken.
-fn method(analysis: &Analysis) -> Vec<Block> {
+fn method(study: &Study, analysis: &Analysis) -> Vec<Block> {
     let smoothing = match analysis.smooth {
         1 => String::new(),
         width => format!(" Drawn curves are averaged over {width} neighbouring points; scores are not."),
@@ -71,11 +72,11 @@ fn method(analysis: &Analysis) -> Vec<Block> {
             analysis.window
         ),
         format!(
-            "**IQM** is the interquartile mean: the mean of the middle half of all runs. Intervals hold 95 % of what \
+            "**IQM** is the interquartile mean: the mean of the middle half of all runs, each game weighing the same. Intervals hold 95 % of what \
              {} stratified bootstrap samples came to (seeds drawn within each game; seed {}; 2,000 samples for curves \
              and profiles). With three seeds or fewer they are too narrow to be taken at their word: there are only \
              ten ways to draw three of three.",
-            runs::grouped(analysis.resamples as u64),
+            grouped(analysis.resamples as u64),
             analysis.bootstrap_seed
         ),
         format!(
@@ -91,5 +92,10 @@ fn method(analysis: &Analysis) -> Vec<Block> {
     ];
     let mut blocks = vec![Block::Heading(2, "How this was computed".to_owned())];
     blocks.extend(text.map(Block::Text));
+    if study.unit() != "game" {
+        let panels = "Panels are not the games here: runs are compared with those of the same panel and game, and each \
+                      **panel** stands where a game is spoken of above.";
+        blocks.push(Block::Text(panels.to_owned()));
+    }
     blocks
 }

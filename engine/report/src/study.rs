@@ -4,7 +4,8 @@
 //! the same settings; what tells variants apart is what their settings differ in, and makes their names.
 
 use crate::error::ReportError;
-use crate::run::{Run, State};
+use crate::naming;
+use crate::run::{Run, State, one_line};
 use kelvin_run::{Experiment, Figure, RunError, Task};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,17 +14,6 @@ use std::path::{Path, PathBuf};
 
 /// Folders below the one that is reported on in which runs are looked for.
 const DEPTH: usize = 5;
-/// Settings that change nothing of what is learned.
-const SILENT: [&str; 8] = [
-    "log_every",
-    "checkpoint_every",
-    "eval_every",
-    "eval_episodes",
-    "eval_policy",
-    "eval_epsilon",
-    "eval_preset",
-    "live",
-];
 
 /// Runs, what belongs to what, and what is to be said of them.
 #[derive(Clone, Debug)]
@@ -32,7 +22,7 @@ pub struct Study {
     pub folder: PathBuf,
     /// The plan, where a batch has left one.
     pub plan: Option<Experiment>,
-    /// What the figure is like.
+    /// What the figure is like; panels are called as they are here.
     pub figure: Figure,
     /// The runs, by variant in the order of the plan or the alphabet, panel and seed.
     pub runs: Vec<Run>,
@@ -40,16 +30,18 @@ pub struct Study {
     pub variants: Vec<String>,
     /// Panels, in order.
     pub panels: Vec<String>,
+    /// Runs that are left out because another one is the same variant, game and seed.
+    pub twins: usize,
     /// What a reader must know of how the runs were read.
     pub warnings: Vec<String>,
 }
 
 impl Study {
-    /// Reads all runs in or below a folder.
+    /// Reads all runs in or below a folder. `without_preset` are the environments that have no protocols to choose from.
     ///
     /// # Errors
     /// A folder without runs, or a plan that cannot be read. A run that cannot be read is left out, with a warning.
-    pub fn read(folder: &Path) -> Result<Self, ReportError> {
+    pub fn read(folder: &Path, without_preset: &[&str]) -> Result<Self, ReportError> {
         let plan = Experiment::read(folder)?;
         let (mut runs, mut warnings) = match &plan {
             Some(plan) => planned(folder, plan),
@@ -58,13 +50,24 @@ impl Study {
         if runs.is_empty() && warnings.is_empty() {
             return Err(ReportError::NoRuns(folder.to_path_buf()));
         }
-        for run in &runs {
+        for run in &mut runs {
+            if without_preset.contains(&&*run.config.env) {
+                // Its configuration has one all the same.
+                run.config.preset.clear();
+            }
             warnings.extend(run.history.damage.iter().map(|damage| format!("{}: {damage}", run.name)));
         }
-        match &plan {
-            Some(plan) => name_by_plan(&mut runs, plan),
-            None => name_by_difference(&mut runs),
-        }
+        let figure = match &plan {
+            Some(plan) => {
+                let (figure, told) = naming::by_plan(&mut runs, plan);
+                warnings.extend(told);
+                figure
+            }
+            None => {
+                naming::by_difference(&mut runs);
+                Figure::default()
+            }
+        };
         let order = |values: Vec<&str>| {
             let mut seen = BTreeSet::new();
             values
@@ -83,9 +86,16 @@ impl Study {
         runs.sort_by_key(|run| {
             (place(&variants, &run.variant), place(&panels, &run.panel), run.config.seed, run.name.clone())
         });
+        let all = runs.len();
         drop_twins(&mut runs, &mut warnings);
-        let figure = plan.as_ref().map(|plan| plan.figure.clone()).unwrap_or_default();
-        Ok(Self { folder: folder.to_path_buf(), plan, figure, runs, variants, panels, warnings })
+        let twins = all - runs.len();
+        let folder = folder.to_path_buf();
+        let mut study = Self { folder, plan, figure, runs, variants, panels, twins, warnings };
+        if study.versions().len() > 1 {
+            let said = study.made_by();
+            study.warnings.push(format!("the runs were made by several versions of Kelvin: {said}"));
+        }
+        Ok(study)
     }
 
     /// The runs of a variant in a panel.
@@ -93,27 +103,54 @@ impl Study {
         self.runs.iter().filter(move |run| run.variant == variant && run.panel == panel)
     }
 
+    /// Versions of Kelvin that the runs were made by, with the number of runs of each.
+    pub fn versions(&self) -> BTreeMap<&str, usize> {
+        let mut versions = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| !run.kelvin.is_empty()) {
+            *versions.entry(&*run.kelvin).or_default() += 1;
+        }
+        versions
+    }
+
+    /// The same in words: of one version without the number.
+    pub fn made_by(&self) -> String {
+        let versions = self.versions();
+        let runs = |runs: &usize| if *runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+        let said = versions.iter().map(|(version, count)| match versions.len() {
+            1 => (*version).to_owned(),
+            _ => format!("{version} ({})", runs(count)),
+        });
+        said.collect::<Vec<_>>().join("; ")
+    }
+
     /// How many runs there are, and how far they came, in a line.
     pub fn summary(&self) -> String {
         let done = self.runs.iter().filter(|run| run.state == State::Done).count();
         let s = |count: usize| if count == 1 { "" } else { "s" };
         let (runs, variants, panels) = (self.runs.len(), self.variants.len(), self.panels.len());
+        let twins = if self.twins > 0 { format!(", {} left out", self.twins) } else { String::new() };
         format!(
-            "{done} of {runs} run{} done · {variants} variant{} · {panels} panel{}",
+            "{done} of {runs} run{} done{twins} · {variants} variant{} · {panels} panel{}",
             s(runs),
             s(variants),
             s(panels)
         )
     }
 
+    /// What scores are of: a game, or where panels are not the games, a panel.
+    pub fn unit(&self) -> &'static str {
+        if self.runs.iter().all(|run| run.game == run.config.env) { "game" } else { "panel" }
+    }
+
     /// The title, from the plan or the folder.
     pub fn title(&self) -> String {
         let named = self.plan.as_ref().map(|plan| plan.name.clone()).filter(|_| self.figure.title.is_empty());
         let folder = || self.folder.file_name().map(|name| name.to_string_lossy().into_owned());
-        match self.figure.title.as_str() {
+        let title = match self.figure.title.as_str() {
             "" => named.or_else(folder).unwrap_or_else(|| self.folder.display().to_string()),
             title => title.to_owned(),
-        }
+        };
+        one_line(&title)
     }
 }
 
@@ -163,60 +200,13 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn name_by_plan(runs: &mut [Run], plan: &Experiment) {
-    let (curves, panels) = (&plan.figure.curves, &plan.figure.panels);
-    for (run, task) in runs.iter_mut().zip(&plan.tasks) {
-        run.variant = task.value(curves).unwrap_or_else(|| format!("without {curves}"));
-        run.panel = task.value(panels).unwrap_or_else(|| format!("without {panels}"));
-    }
-}
-
-/// Names every run by its script and by those settings in which runs of that script on the same game differ.
-fn name_by_difference(runs: &mut [Run]) {
-    let settings: Vec<BTreeMap<String, String>> = runs.iter().map(settings).collect();
-    let alike =
-        |a: &Run, b: &Run| a.config.script_name() == b.config.script_name() && a.config.env == b.config.env;
-    let mut telling: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (i, run) in runs.iter().enumerate() {
-        for (j, other) in runs.iter().enumerate().skip(i + 1).filter(|(_, other)| alike(run, other)) {
-            let keys = settings[i].keys().chain(settings[j].keys());
-            let differ = keys.filter(|key| settings[i].get(*key) != settings[j].get(*key)).cloned();
-            telling.entry(other.config.script_name()).or_default().extend(differ);
-        }
-    }
-    for (run, settings) in runs.iter_mut().zip(&settings) {
-        let script = run.config.script_name();
-        let differ = telling.get(&script).into_iter().flatten();
-        let said = differ.filter_map(|key| settings.get(key).map(|value| format!("{key}={value}")));
-        run.variant = std::iter::once(script.clone()).chain(said).collect::<Vec<_>>().join(" ");
-    }
-}
-
-/// What makes a run what it is, seed and game aside.
-fn settings(run: &Run) -> BTreeMap<String, String> {
-    let config = &run.config;
-    let plain = |value: &toml::Value| match value {
-        toml::Value::String(text) => text.clone(),
-        value => value.to_string(),
-    };
-    let loud = config.settings.iter().filter(|(key, _)| !SILENT.contains(&key.as_str()));
-    let all = loud.chain(&config.params).map(|(key, value)| (key.clone(), plain(value)));
-    let mut settings: BTreeMap<String, String> = all.collect();
-    settings.insert("preset".to_owned(), config.preset.clone());
-    settings.insert("frames".to_owned(), config.frames.to_string());
-    settings.insert("full_action_set".to_owned(), config.full_action_set.to_string());
-    settings.insert("script".to_owned(), run.script_hash.chars().take(8).collect());
-    settings.extend(config.reference.clone().map(|reference| ("reference".to_owned(), reference)));
-    settings
-}
-
 /// Two runs of one variant, game and seed would count one draw twice: the one that came further stays.
 fn drop_twins(runs: &mut Vec<Run>, warnings: &mut Vec<String>) {
     let mut kept: Vec<Run> = Vec::with_capacity(runs.len());
     for run in runs.drain(..) {
         let same = |other: &Run| {
-            (&other.variant, &other.panel, &other.config.env, other.config.seed)
-                == (&run.variant, &run.panel, &run.config.env, run.config.seed)
+            (&other.variant, &other.panel, &other.game, other.config.seed)
+                == (&run.variant, &run.panel, &run.game, run.config.seed)
         };
         match kept.iter_mut().find(|other| same(other)) {
             None => kept.push(run),
@@ -271,7 +261,7 @@ mod tests {
             true,
         );
         run(folder.path(), "d", &config("dqn", "pong", 0, "log_every = 5"), "", true);
-        let study = Study::read(folder.path()).unwrap();
+        let study = Study::read(folder.path(), &[]).unwrap();
         assert_eq!(study.variants, ["dqn", "soft tau=0.1", "soft tau=0.5"]);
         assert_eq!(study.panels, ["catch", "pong"]);
         assert_eq!(study.of("soft tau=0.1", "catch").count(), 1);
@@ -292,9 +282,10 @@ mod tests {
         );
         run(folder.path(), "two", &config("dqn", "pong", 0, ""), "", false);
         run(folder.path(), "three", "env = 3", "", false);
-        let study = Study::read(folder.path()).unwrap();
+        let study = Study::read(folder.path(), &[]).unwrap();
         assert_eq!(study.runs.iter().map(|run| &*run.name).collect::<Vec<_>>(), ["one"]);
         let warnings = study.warnings.join("\n");
+        assert!(study.summary().starts_with("0 of 1 run done, 1 left out"), "{}", study.summary());
         for said in ["two is left out", "three is left out", "one: metrics.jsonl, line 2"] {
             assert!(warnings.contains(said), "{warnings}");
         }
@@ -303,6 +294,6 @@ mod tests {
     #[test]
     fn a_folder_without_runs_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(Study::read(folder.path()), Err(ReportError::NoRuns(_))));
+        assert!(matches!(Study::read(folder.path(), &[]), Err(ReportError::NoRuns(_))));
     }
 }

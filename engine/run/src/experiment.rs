@@ -45,6 +45,9 @@ pub struct Experiment {
     pub source_hash: String,
     /// The size that was asked of the script: `paper`, `smoke`, …
     pub size: String,
+    /// What the command line set in every run, over what the script says; each task has it among its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overrides: BTreeMap<String, String>,
     /// How the figure is drawn.
     pub figure: Figure,
     /// The runs. A task's place in this list never changes once it was written.
@@ -95,7 +98,7 @@ pub struct Figure {
     pub panels: String,
     /// What all runs of a curve have in common: a [key](Task::value) of a task.
     pub curves: String,
-    /// Which returns are drawn.
+    /// Which returns are drawn first.
     pub returns: Returns,
     /// Episodes over which a return is averaged; evaluations are means already.
     pub window: usize,
@@ -107,7 +110,7 @@ pub struct Figure {
     pub lines: Vec<ReferenceLine>,
 }
 
-/// Which returns a figure shows; the two are never mixed.
+/// Which returns a figure is of; the two are never mixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Returns {
@@ -186,6 +189,7 @@ impl Experiment {
             source: source.display().to_string(),
             source_hash: source_hash.to_owned(),
             size: size.to_owned(),
+            overrides: BTreeMap::new(),
             figure: Figure::default(),
             tasks: Vec::new(),
         }

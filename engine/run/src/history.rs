@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::plain::read_plain;
 use crate::records::{EpisodeRecord, EvalRecord, Event, Record, TimingRecord, TrainRecord};
@@ -75,18 +76,54 @@ impl History {
         [episode, train, evaluation].into_iter().flatten().max().unwrap_or(0)
     }
 
+    /// Versions of Kelvin that worked on the run, one after another; `None` for one from before they were noted.
+    pub fn versions(&self) -> Vec<Option<&str>> {
+        let begins = |event: &&Event| matches!(&*event.event, "start" | "fork" | "resume");
+        let mut begins = self.events.iter().filter(begins).peekable();
+        // Those that noted nothing did not say that they start either.
+        let early = begins.peek().is_none_or(|first| first.event == "resume");
+        let noted = begins.map(|event| event.detail.get("kelvin").and_then(Value::as_str));
+        let mut versions: Vec<_> = early.then_some(None).into_iter().chain(noted).collect();
+        versions.dedup();
+        versions
+    }
+
     /// For each timing record, agent steps and the seconds that training has taken until then, over all processes
     /// that worked on it: each begins to count anew.
     pub fn wall_clock(&self) -> Vec<(u64, f64)> {
-        let (mut before, mut last) = (0.0, 0.0);
+        let resumed = self.resumed();
+        let (mut before, mut last, mut steps) = (0.0, 0.0, 0);
         let clock = self.timing.iter().map(|timing| {
-            if timing.wall_s < last {
+            let anew = resumed.iter().any(|at| (steps..timing.agent_steps).contains(at));
+            // Where events are lost, a clock that goes backwards still tells.
+            if anew || timing.wall_s < last {
                 before += last;
             }
-            last = timing.wall_s;
+            (last, steps) = (timing.wall_s, timing.agent_steps);
             (timing.agent_steps, before + last)
         });
         clock.collect()
+    }
+
+    /// When the run was begun, seconds since 1970: what the first event says, less the training until then. None where no
+    /// event tells the time.
+    pub fn begun(&self) -> Option<f64> {
+        let first = self.events.first()?;
+        let said = first.detail.get("unix_ms")?.as_f64()? / 1000.0;
+        let clock = self.wall_clock();
+        let until = clock.partition_point(|(steps, _)| *steps <= first.agent_steps);
+        Some(said - until.checked_sub(1).map_or(0.0, |last| clock[last].1))
+    }
+
+    /// Agent steps at which processes took the run up, ascending. What was before a later one that went further back is
+    /// no part of what is on record.
+    fn resumed(&self) -> Vec<u64> {
+        let mut resumed: Vec<u64> = Vec::new();
+        for event in self.events.iter().filter(|event| event.event == "resume") {
+            resumed.retain(|at| *at < event.agent_steps);
+            resumed.push(event.agent_steps);
+        }
+        resumed
     }
 }
 
@@ -181,5 +218,31 @@ mod tests {
         let timing = [line(1, 2.0), line(2, 5.0), line(3, 1.0), line(4, 4.0), line(5, 0.5)].concat();
         let history = history([("metrics.jsonl", ""), ("timing.jsonl", &timing), ("events.jsonl", "")]);
         assert_eq!(history.wall_clock(), [(1, 2.0), (2, 5.0), (3, 6.0), (4, 9.0), (5, 9.5)]);
+    }
+
+    #[test]
+    fn a_process_that_was_gone_sooner_than_the_next_spoke_has_its_time() {
+        let timing = |steps: u64, wall: f64| {
+            format!(
+                "{{\"agent_steps\":{steps},\"frames_per_s\":1.0,\"updates_per_s\":1.0,\"wall_s\":{wall:?}}}\n"
+            )
+        };
+        let event = |name: &str, steps: u64, at: u64| {
+            format!("{{\"event\":\"{name}\",\"update\":0,\"agent_steps\":{steps},\"unix_ms\":{at}}}\n")
+        };
+        let timing =
+            [timing(10, 2.0), timing(20, 3.0), timing(30, 7.0), timing(40, 9.0), timing(50, 12.0)].concat();
+        // The second resume went further back than the first, whose records are gone.
+        let events = [
+            event("checkpoint", 20, 100_000),
+            event("resume", 35, 200_000),
+            event("resume", 20, 300_000),
+            event("resume", 40, 400_000),
+        ];
+        let files = [("metrics.jsonl", ""), ("timing.jsonl", &timing), ("events.jsonl", &events.concat())];
+        let history = history(files);
+        assert_eq!(history.wall_clock(), [(10, 2.0), (20, 3.0), (30, 10.0), (40, 12.0), (50, 24.0)]);
+        assert_eq!(history.begun(), Some(97.0));
+        assert_eq!(History::default().begun(), None);
     }
 }

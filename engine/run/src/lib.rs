@@ -42,6 +42,7 @@ mod objectives;
 mod plain;
 mod records;
 mod tensors;
+mod text;
 
 pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Tensor};
 pub use dir::RunDir;
@@ -56,3 +57,4 @@ pub use objectives::ObjectiveVersion;
 pub use plain::open_plain;
 pub use records::{EpisodeRecord, EvalRecord, Event, Record, TimingRecord, TrainRecord};
 pub use tensors::Elements;
+pub use text::{grouped, quoted};

@@ -1,7 +1,7 @@
 //! Curves over seeds, point by point.
 
 use crate::bootstrap::{Bootstrap, Draws};
-use crate::sample::{iqm_in_place, mean, std};
+use crate::sample::{iqm_in_place, iqm_of_lists, mean, std};
 use serde::Serialize;
 
 /// A line through the middle of several curves, and how far they, or the line, may be off.
@@ -29,14 +29,43 @@ pub enum Center {
     Iqm,
 }
 
-impl Center {
-    /// Of these values, whose order may change; NaN of none.
-    fn of(self, values: &mut [f64]) -> f64 {
-        match self {
-            Self::Mean => mean(values),
-            Self::Iqm => iqm_in_place(values),
+/// The values of all games at one point, `[game][run]`, and room to work in: there are millions of points in a bootstrap.
+#[derive(Default)]
+struct Point {
+    games: Vec<Vec<f64>>,
+    values: Vec<f64>,
+    weighed: Vec<(f64, u64)>,
+}
+
+impl Point {
+    /// What `sample`, whose games have so many runs each, has there.
+    fn take(&mut self, sample: &[&[f64]], runs_of_games: &[usize], point: usize) {
+        self.games.resize_with(runs_of_games.len(), Vec::new);
+        let mut from = 0;
+        for (values, runs) in self.games.iter_mut().zip(runs_of_games) {
+            values.clear();
+            values.extend(present(&sample[from..from + runs], point));
+            from += runs;
         }
-        .unwrap_or(f64::NAN)
+    }
+
+    /// The middle, every game weighing the same; none where there is no value.
+    fn center(&mut self, center: Center) -> Option<f64> {
+        let mut lengths = self.games.iter().map(Vec::len).filter(|length| *length > 0);
+        let first = lengths.next()?;
+        let equal = lengths.all(|length| length == first);
+        self.values.clear();
+        match center {
+            Center::Mean => {
+                self.values.extend(self.games.iter().filter_map(|values| mean(values)));
+                mean(&self.values)
+            }
+            Center::Iqm if equal => {
+                self.values.extend(self.games.iter().flatten());
+                iqm_in_place(&mut self.values)
+            }
+            Center::Iqm => iqm_of_lists(self.games.iter().map(Vec::as_slice), &mut self.weighed),
+        }
     }
 }
 
@@ -52,24 +81,25 @@ impl Band {
     }
 
     /// The middle over the runs of all `games`, `[game][run][point]`, with a bootstrap interval from drawing whole runs
-    /// within each game. One game is the band of one panel; several are a sample efficiency curve.
+    /// within each game. One game is the band of one panel; several are a sample efficiency curve, in which each weighs the
+    /// same at every point, however many of its runs have a value there.
     ///
     /// Runs are drawn once for all points. 500 points of 5 runs and 500 samples take 5 ms.
     pub fn of_interval(games: &[Vec<&[f64]>], center: Center, bootstrap: &Bootstrap) -> Self {
         let all = games.concat();
-        let mut band = Self::collect(&all, |values| (center.of(values), f64::NAN, f64::NAN));
+        let runs_of_games: Vec<usize> = games.iter().map(Vec::len).collect();
+        let mut at = Point::default();
+        let mut band = Self::collect(&all, |_| (f64::NAN, f64::NAN, f64::NAN));
         let samples: Vec<Vec<&[f64]>> = bootstrap.draws().map(|draws| draw(games, draws)).collect();
         let mut results = Vec::with_capacity(samples.len());
-        let mut values = Vec::with_capacity(all.len());
         for point in 0..band.center.len() {
+            at.take(&all, &runs_of_games, point);
+            band.center[point] = at.center(center).unwrap_or(f64::NAN);
             results.clear();
             for sample in &samples {
-                values.clear();
-                values.extend(present(sample, point));
+                at.take(sample, &runs_of_games, point);
                 // Those that were drawn may all have ended here, though others have not.
-                if !values.is_empty() {
-                    results.push(center.of(&mut values));
-                }
+                results.extend(at.center(center));
             }
             (band.low[point], band.high[point]) = bootstrap.ends(&mut results);
         }
@@ -134,6 +164,18 @@ mod tests {
         assert_eq!(band.runs, [4, 4, 2]);
         assert!(band.low[2] <= band.center[2] && band.center[2] <= band.high[2]);
         assert_eq!(band, Band::of_interval(&games, Center::Mean, &bootstrap));
+    }
+
+    #[test]
+    fn games_weigh_the_same_however_many_runs_they_have() {
+        let games = [vec![&[0.0, 0.0][..], &[2.0, NONE], &[4.0, 3.0]], vec![&[10.0, 10.0][..]]];
+        let bootstrap = Bootstrap { resamples: 100, ..Bootstrap::default() };
+        let mean = Band::of_interval(&games, Center::Mean, &bootstrap);
+        assert_eq!(mean.center, [6.0, 5.75]);
+        // 0 | 2 4 10 | 10 10, and then 0 | 3 10 | 10: a quarter, rounded down, goes at either end.
+        let iqm = Band::of_interval(&games, Center::Iqm, &bootstrap);
+        assert_eq!(iqm.center, [6.5, 6.5]);
+        assert!(iqm.low[0] >= 5.0 && iqm.high[0] <= 8.5, "{iqm:?}");
     }
 
     #[test]

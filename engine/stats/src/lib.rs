@@ -7,9 +7,9 @@
 //! Precipice*](https://arxiv.org/abs/2108.13264), say what to report instead, and this crate follows their
 //! definitions, checked against the numbers of their own library, rliable (`tests/rliable.rs`):
 //!
-//! - [`Scores`]: runs by game, and their [`mean`](Scores::mean), [`median`](Scores::median),
-//!   [`iqm`](Scores::iqm) and [`optimality_gap`](Scores::optimality_gap);
-//! - [`Bootstrap`]: intervals from resampling the seeds within each game, the same numbers for the same seed;
+//! - [`Scores`]: runs by game;
+//! - [`Bootstrap`]: their mean, median, interquartile mean and optimality gap, with intervals from resampling the seeds
+//!   within each game, the same numbers for the same seed;
 //! - [`Profile`]: how many runs are better than each score;
 //! - [`Pair`]: how probably one variant beats another, and by how much;
 //! - [`welch`], [`mann_whitney`], [`holm`]: tests of one game, and of many;

@@ -1,6 +1,7 @@
 //! Performance profiles: how many runs are better than each score.
 
 use crate::bootstrap::Bootstrap;
+use crate::sample::mean;
 use crate::scores::Scores;
 use serde::Serialize;
 
@@ -22,7 +23,8 @@ impl Profile {
     /// Takes the profile at these scores.
     pub fn new(scores: &Scores, at: &[f64], bootstrap: &Bootstrap) -> Self {
         let strata = scores.strata();
-        let share: Vec<f64> = at.iter().map(|at| mean(&shares(&strata, *at))).collect();
+        // Scores have a game, whose share is a number.
+        let share = at.iter().map(|at| mean(&shares(&strata, *at)).unwrap_or(f64::NAN)).collect();
         // How many runs of a game are above a score follows from which runs were drawn: count them once, not by score.
         let above: Vec<Vec<Vec<f64>>> = strata
             .iter()
@@ -53,10 +55,6 @@ fn shares(strata: &[&[f64]], at: f64) -> Vec<f64> {
         .iter()
         .map(|runs| runs.iter().filter(|score| **score > at).count() as f64 / runs.len() as f64)
         .collect()
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Runs by game, and what they come to.
 
-use crate::sample::{iqm_in_place, mean, median};
+use crate::sample::{iqm_in_place, iqm_of_lists, mean, median};
 use serde::Serialize;
 
 /// Scores of one game: one a run.
@@ -14,9 +14,8 @@ pub struct Game {
 
 /// Scores of one variant: runs by game. At least one game, each with at least one run, and every score is finite.
 ///
-/// Games may have different numbers of runs. Each game then counts for what it has in [`iqm`](Self::iqm) and
-/// [`optimality_gap`](Self::optimality_gap), which pool runs, and all games count the same in
-/// [`mean`](Self::mean) and [`median`](Self::median).
+/// Games may have different numbers of runs, and count the same all the same: where a game has fewer, each of them counts
+/// for more. With as many runs in every game, all numbers are those of rliable, which asks for that.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scores {
     games: Vec<Game>,
@@ -91,44 +90,36 @@ impl Scores {
     pub(crate) fn strata(&self) -> Vec<&[f64]> {
         self.games.iter().map(|game| &*game.runs).collect()
     }
-
-    /// Mean over games of the mean over runs.
-    pub fn mean(&self) -> f64 {
-        mean_of_games(&self.strata())
-    }
-
-    /// Median over games of the mean over runs.
-    pub fn median(&self) -> f64 {
-        median_of_games(&self.strata())
-    }
-
-    /// Interquartile mean over all runs of all games.
-    pub fn iqm(&self) -> f64 {
-        pooled_iqm(&self.strata())
-    }
-
-    /// How far runs stay below `target` in the mean, those above it counted as on it: 0 is as good as can be.
-    pub fn optimality_gap(&self, target: f64) -> f64 {
-        gap(&self.strata(), target)
-    }
 }
 
-// By the invariants of `Scores`, which resampling keeps, no list here is empty; NaN could come of nothing else.
+// What `Bootstrap` takes intervals of. By the invariants of `Scores`, which resampling keeps, no list here is empty; NaN
+// could come of nothing else.
+
+/// Mean over games of the mean over runs.
 pub(crate) fn mean_of_games(strata: &[&[f64]]) -> f64 {
     mean(&means(strata)).unwrap_or(f64::NAN)
 }
 
+/// Median over games of the mean over runs.
 pub(crate) fn median_of_games(strata: &[&[f64]]) -> f64 {
     median(&means(strata)).unwrap_or(f64::NAN)
 }
 
+/// Interquartile mean over all runs of all games: the mean of the middle half, that of a game with half as many runs as
+/// others having each of its runs twice.
 pub(crate) fn pooled_iqm(strata: &[&[f64]]) -> f64 {
-    iqm_in_place(&mut strata.concat()).unwrap_or(f64::NAN)
+    let equal = strata.windows(2).all(|pair| pair[0].len() == pair[1].len());
+    let iqm = match equal {
+        true => iqm_in_place(&mut strata.concat()),
+        false => iqm_of_lists(strata.iter().copied(), &mut Vec::new()),
+    };
+    iqm.unwrap_or(f64::NAN)
 }
 
+/// How far runs stay below `target` in the mean over games, those above it counted as on it: 0 is as good as can be.
 pub(crate) fn gap(strata: &[&[f64]], target: f64) -> f64 {
-    let clipped: Vec<f64> = strata.iter().copied().flatten().map(|score| score.min(target)).collect();
-    target - mean(&clipped).unwrap_or(f64::NAN)
+    let clipped = |runs: &&[f64]| mean(&runs.iter().map(|score| score.min(target)).collect::<Vec<_>>());
+    target - mean(&strata.iter().filter_map(clipped).collect::<Vec<_>>()).unwrap_or(f64::NAN)
 }
 
 fn means(strata: &[&[f64]]) -> Vec<f64> {
@@ -149,10 +140,12 @@ mod tests {
             scores(&[("qbert", &[4.0, 2.0]), ("pong", &[1.0, 1.0, 1.0, 9.0]), ("breakout", &[0.0])]).unwrap();
         assert_eq!(scores.games()[0].name, "breakout");
         assert_eq!(scores.runs(), 7);
-        assert_eq!(scores.mean(), 2.0, "means 0, 3, 3");
-        assert_eq!(scores.median(), 3.0);
-        assert_eq!(scores.iqm(), 9.0 / 5.0, "of 0 1 1 1 2 4 9, one goes at either end");
-        assert_eq!(scores.optimality_gap(2.0), 2.0 - 9.0 / 7.0);
+        let strata = scores.strata();
+        assert_eq!(mean_of_games(&strata), 2.0, "means 0, 3, 3");
+        assert_eq!(median_of_games(&strata), 3.0);
+        // 0 0 0 | 0 1 1 1 2 2 | 4 4 9: of twelve, three go at either end.
+        assert_eq!(pooled_iqm(&strata), 7.0 / 6.0);
+        assert_eq!(gap(&strata, 2.0), 2.0 - (0.0 + 5.0 / 4.0 + 2.0) / 3.0);
         let doubled = scores.map(|game, score| if game == "pong" { 0.0 } else { 2.0 * score }).unwrap();
         assert_eq!(doubled.games()[2].runs, [8.0, 4.0]);
         assert!(doubled.map(|_, score| 1.0 / score).is_err());

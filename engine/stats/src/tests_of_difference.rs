@@ -45,29 +45,32 @@ pub fn mann_whitney(x: &[f64], y: &[f64]) -> Option<Outcome> {
     }
     let u = wins(x, y);
     let pairs = x.len() * y.len();
-    let larger = u.max(pairs as f64 - u);
+    let smaller = u.min(pairs as f64 - u);
     let mut all = [x, y].concat();
     all.sort_unstable_by(f64::total_cmp);
     let p = if pairs <= EXACT && all.windows(2).all(|pair| pair[0] < pair[1]) {
-        2.0 * upper_tail(x.len(), y.len(), larger as usize)
+        2.0 * lower_tail(x.len(), y.len(), smaller as usize)
     } else {
         let count = all.len() as f64;
         let cubes = |ties: &[f64]| (ties.len() as f64).powi(3) - ties.len() as f64;
         let ties: f64 = all.chunk_by(|a, b| a == b).map(cubes).sum();
         let variance = pairs as f64 / 12.0 * (count + 1.0 - ties / (count * (count - 1.0)));
-        let z = (larger - pairs as f64 / 2.0 - 0.5) / variance.sqrt();
+        let z = (pairs as f64 / 2.0 - smaller - 0.5) / variance.sqrt();
         if variance <= 0.0 {
             return None;
         }
         2.0 * Normal::standard().cdf(-z)
     };
-    Some(Outcome { statistic: u, p: p.min(1.0) })
+    Some(Outcome { statistic: u, p: p.clamp(0.0, 1.0) })
 }
 
-/// How probably U is `least` or more, where all orders of the values are as probable.
-fn upper_tail(x: usize, y: usize, least: usize) -> f64 {
-    // Orders with U = u are the coefficients of the Gaussian binomial Π (1 - q^(y+i)) / (1 - q^i), i from 1 to x.
-    let mut orders = vec![0.0; x * y + 1];
+/// How probably U is `most` or less, `most` being at most half of all pairs, where all orders of the values are as
+/// probable.
+fn lower_tail(x: usize, y: usize, most: usize) -> f64 {
+    // Orders with U = u are the coefficients of the Gaussian binomial Π (1 - q^(y+i)) / (1 - q^i), i from 1 to x. Up to
+    // the middle they grow with u and with i, so that what a difference rounds off is small beside what it leaves;
+    // beyond, it would be larger than the rarest orders are many.
+    let mut orders = vec![0.0; most + 1];
     orders[0] = 1.0;
     for i in 1..=x {
         for u in (y + i..orders.len()).rev() {
@@ -77,7 +80,8 @@ fn upper_tail(x: usize, y: usize, least: usize) -> f64 {
             orders[u] += orders[u - i];
         }
     }
-    orders[least..].iter().sum::<f64>() / orders.iter().sum::<f64>()
+    let all: f64 = (1..=x).map(|i| (y + i) as f64 / i as f64).product();
+    orders.iter().sum::<f64>() / all
 }
 
 /// Holm's correction: p-values of several tests, such that one below 0.05 is wrong in at most 1 of 20 such families.
@@ -97,14 +101,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_u_of_all_orders() {
-        // Three against three: 20 orders, of which one has U = 9, one 8, two 7 and three 6.
-        for (least, orders) in [(9, 1.0), (8, 2.0), (7, 4.0), (6, 7.0), (0, 20.0)] {
-            assert!((upper_tail(3, 3, least) - orders / 20.0).abs() < 1e-15, "{least}");
+    fn the_smallest_u_of_all_orders() {
+        // Three against three: 20 orders, of which one has U = 0, one 1, two 2 and three each 3 and 4.
+        for (most, orders) in [(0, 1.0), (1, 2.0), (2, 4.0), (3, 7.0), (4, 10.0)] {
+            assert!((lower_tail(3, 3, most) - orders / 20.0).abs() < 1e-15, "{most}");
         }
-        // Fifty against fifty: 10²⁹ orders, and half of them, the middle aside, above the middle.
-        let half = upper_tail(50, 50, 1250);
+        // Fifty against fifty: 10²⁹ orders, and half of them, the middle aside, below the middle.
+        let half = lower_tail(50, 50, 1250);
         assert!((0.5..0.51).contains(&half), "{half}");
+    }
+
+    #[test]
+    fn the_rarest_orders_of_large_samples_are_counted_exactly() {
+        // Binomial coefficients of 80 over 40 and 100 over 50.
+        for (count, all) in [(40u32, 107_507_208_733_336_176_461_620.0), (50, 1.008_913_445_455_641_9e29)] {
+            let low: Vec<f64> = (0..count).map(f64::from).collect();
+            let high: Vec<f64> = (count..2 * count).map(f64::from).collect();
+            // The largest of the low ones a place up, and two: one order with U = 0, one 1, two 2.
+            for (place, orders) in [(-0.5, 1.0), (0.5, 2.0), (1.5, 4.0)] {
+                let mut low = low.clone();
+                low[count as usize - 1] = f64::from(count) + place;
+                for (x, y) in [(&low, &high), (&high, &low)] {
+                    let p = mann_whitney(x, y).unwrap().p;
+                    let exact = 2.0 * orders / all;
+                    // The binomial coefficient is a product of 50 factors.
+                    assert!((p - exact).abs() <= 1e-13 * exact, "{count}, {place}: {p}, not {exact}");
+                }
+            }
+        }
     }
 
     #[test]

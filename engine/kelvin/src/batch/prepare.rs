@@ -3,6 +3,7 @@
 use super::BatchRequest;
 use super::check::Checker;
 use super::facts::Facts;
+use crate::VERSION;
 use crate::console::Console;
 use crate::failure::Failure;
 use kelvin_batch::{BatchScript, Refusal, Resources, Run, USUAL_SIZE, go_on, plan};
@@ -74,7 +75,9 @@ impl Prepared {
             draft.runs.iter_mut().for_each(|run| drop(run.set.insert(key.clone(), value.clone())));
         }
         let mut checker = Checker::new(request.roms.as_deref());
-        let fresh = plan(&script, &draft, |run| checker.check(run))?;
+        let mut fresh = plan(&script, &draft, |run| checker.check(run))?;
+        VERSION.clone_into(&mut fresh.kelvin);
+        fresh.overrides = request.sets.iter().cloned().collect();
         let folder = request.out.clone().unwrap_or_else(|| usual_folder(&draft.name, &draft.size));
         let stored = Experiment::read(&folder)?;
         let planned = stored.as_ref().map_or(0, |stored| stored.tasks.len());

@@ -17,7 +17,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let console = Console::new(false);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    console.line(format!("kelvin     {}", env!("CARGO_PKG_VERSION")));
+    console.line(format!("kelvin     {}", crate::VERSION));
     console.line(format!("processor  {threads} threads, memory free: {}", memory::available()));
     let adapters = adapters();
     if adapters.is_empty() {

@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// Probability of a random action [default: that of the policy: 0, of epsilon the run's eval_epsilon, 0.001]
     #[arg(long)]
     epsilon: Option<f64>,
-    /// Protocol to evaluate under [default: the run's]
+    /// Protocol to evaluate under [default: that of the run's evaluations, eval_preset; without, its own]
     #[arg(long, value_parser = super::preset)]
     preset: Option<Preset>,
     /// Seed of the evaluation's environments and exploration

@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// Where files go [default: RUN/export]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// episodes.csv, train.csv and evaluations.csv: all records
+    /// episodes.csv, train.csv, evaluations.csv and evaluation_returns.csv: all records
     #[arg(long)]
     csv: bool,
     /// The same as Parquet

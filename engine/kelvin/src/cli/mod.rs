@@ -29,7 +29,7 @@ use std::process::ExitCode;
 /// Entropy-regularised reinforcement learning on Atari: write the backup target and the loss as a script,
 /// train them at the speed of hand-written kernels, edit them while they train.
 #[derive(Parser)]
-#[command(name = "kelvin", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "kelvin", version = crate::VERSION, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,7 +1,9 @@
 //! `kelvin report`.
 
+use crate::VERSION;
 use crate::console::Console;
 use crate::failure::Failure;
+use kelvin_env::BUILT_INS;
 use kelvin_report::{Analysis, Axis, Format, Options, Study, write};
 use std::path::PathBuf;
 
@@ -53,8 +55,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         smooth: usize::from(args.smooth),
         compare: args.compare.and_then(|pair| <[String; 2]>::try_from(pair).ok()).map(|[a, b]| (a, b)),
         unfinished: args.unfinished,
+        kelvin: VERSION.to_owned(),
     };
-    let study = Study::read(&args.folder)?;
+    let study = Study::read(&args.folder, &BUILT_INS)?;
     for warning in &study.warnings {
         console.line(format!("warning: {warning}"));
     }

@@ -13,12 +13,15 @@ use kelvin_report::{event_file, record_tables};
 use kelvin_run::{RunDir, write_file};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+
+/// TensorBoard takes a file for one of its own by the middle of its name, and reads all of a folder together: there is one
+/// name, so that an export takes the place of the one before it.
+const EVENTS: &str = "events.out.tfevents.kelvin";
 
 /// A format to export to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `episodes.csv`, `train.csv`, `evaluations.csv`.
+    /// `episodes.csv`, `train.csv`, `evaluations.csv`, `evaluation_returns.csv`.
     Csv,
     /// The same as Parquet.
     Parquet,
@@ -46,20 +49,12 @@ pub fn records(run: &Path, formats: &[Format], out: &Path, console: &Console) ->
         }
     }
     if formats.contains(&Format::TensorBoard) {
-        let start = begun(&dir);
-        // TensorBoard takes a file for one of its own by the middle of its name.
-        let name = format!("events.out.tfevents.{start}.kelvin");
+        // Without a calendar time is counted from 1970 on.
+        let start = history.begun().unwrap_or(0.0);
         let said = format!("tensorboard --logdir {}", out.display());
-        save(out, &name, &event_file(&history, start as f64), console, &said)?;
+        save(out, EVENTS, &event_file(&history, start), console, &said)?;
     }
     Ok(())
-}
-
-/// When the run was begun, or last taken up, seconds since 1970: records have no calendar.
-fn begun(dir: &RunDir) -> u64 {
-    let written = fs::metadata(dir.path().join("config.toml")).and_then(|about| about.modified());
-    let since = written.unwrap_or(SystemTime::UNIX_EPOCH).duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }
 
 /// Writes a file and says so.

@@ -94,53 +94,101 @@ impl Indexed {
     }
 }
 
-/// A film as a GIF that repeats: of each picture what has changed, `delay` hundredths of a second long.
-pub(super) fn film(pictures: &[Indexed], palette: &Palette, delay: u16) -> Result<Vec<u8>, Failure> {
-    let failed = |error: gif::EncodingError| Failure::failed(format!("the film cannot be encoded: {error}"));
-    let Some(first) = pictures.first() else {
-        return Err(Failure::failed("there is no picture to make a film of"));
-    };
-    let side =
-        |pixels: usize| u16::try_from(pixels).map_err(|_| Failure::failed("a screen is too large for a GIF"));
-    let size = (side(first.width)?, side(first.height)?);
-    let colours: Vec<u8> = palette.colours.concat();
-    let mut film = Vec::new();
-    {
-        let mut encoder = Encoder::new(&mut film, size.0, size.1, &colours).map_err(failed)?;
-        encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
-        let mut waiting: Option<Frame<'_>> = None;
-        for (place, picture) in pictures.iter().enumerate() {
-            let whole = [0, 0, picture.width, picture.height];
-            let area = match place.checked_sub(1) {
-                None => Some(whole),
-                Some(before) => picture.changed(&pictures[before]),
-            };
-            match (area, &mut waiting) {
-                // Nothing moved: the picture before stays for longer.
-                (None, Some(before)) => before.delay = before.delay.saturating_add(delay),
-                (area, waiting) => {
-                    let area = area.unwrap_or(whole);
-                    let frame = Frame {
-                        delay,
-                        dispose: DisposalMethod::Keep,
-                        left: side(area[0])?,
-                        top: side(area[1])?,
-                        width: side(area[2])?,
-                        height: side(area[3])?,
-                        buffer: Cow::Owned(picture.cut(area)),
-                        ..Frame::default()
-                    };
-                    if let Some(before) = waiting.replace(frame) {
-                        encoder.write_frame(&before).map_err(failed)?;
-                    }
-                }
+/// A film as a GIF that repeats: of each picture what has changed. Pictures are encoded as they come, so that a film takes
+/// the memory of its file.
+pub(super) struct Film {
+    /// Hundredths of a second that a picture stays.
+    delay: u16,
+    pictures: usize,
+    /// Once there is a picture, whose size is the film's.
+    begun: Option<Begun>,
+}
+
+struct Begun {
+    encoder: Encoder<Vec<u8>>,
+    /// The last picture that was shown.
+    shown: Indexed,
+    /// What of it is new; not written yet, since it stays if nothing moves.
+    waiting: Frame<'static>,
+}
+
+/// Where the colours stand in a GIF: behind its signature and the description of the screen.
+const COLOURS_AT: usize = 13;
+
+impl Film {
+    /// A film without pictures; each stays for `delay` hundredths of a second.
+    pub fn new(delay: u16) -> Self {
+        Self { delay, pictures: 0, begun: None }
+    }
+
+    /// Pictures so far.
+    pub fn pictures(&self) -> usize {
+        self.pictures
+    }
+
+    /// Adds a picture, of the size of the first.
+    pub fn push(&mut self, picture: Indexed) -> Result<(), Failure> {
+        self.pictures += 1;
+        let Some(begun) = &mut self.begun else {
+            self.begun = Some(Begun::new(picture, self.delay)?);
+            return Ok(());
+        };
+        match picture.changed(&begun.shown) {
+            None => begun.waiting.delay = begun.waiting.delay.saturating_add(self.delay),
+            Some(area) => {
+                let next = frame(&picture, area, self.delay)?;
+                begun.encoder.write_frame(&begun.waiting).map_err(failed)?;
+                (begun.waiting, begun.shown) = (next, picture);
             }
         }
-        if let Some(last) = &waiting {
-            encoder.write_frame(last).map_err(failed)?;
-        }
+        Ok(())
     }
-    Ok(film)
+
+    /// The file. The colours are only known now that all pictures are.
+    pub fn finish(self, palette: &Palette) -> Result<Vec<u8>, Failure> {
+        let Some(mut begun) = self.begun else {
+            return Err(Failure::failed("there is no picture to make a film of"));
+        };
+        begun.encoder.write_frame(&begun.waiting).map_err(failed)?;
+        let mut film = begun.encoder.into_inner().map_err(failed)?;
+        let colours = palette.colours.concat();
+        film[COLOURS_AT..COLOURS_AT + colours.len()].copy_from_slice(&colours);
+        Ok(film)
+    }
+}
+
+impl Begun {
+    fn new(picture: Indexed, delay: u16) -> Result<Self, Failure> {
+        let (width, height) = (side(picture.width)?, side(picture.height)?);
+        // Room for every colour that there may be.
+        let mut encoder = Encoder::new(Vec::new(), width, height, &[0; 3 * COLOURS]).map_err(failed)?;
+        encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
+        let waiting = frame(&picture, [0, 0, picture.width, picture.height], delay)?;
+        Ok(Self { encoder, shown: picture, waiting })
+    }
+}
+
+/// A part of a picture.
+fn frame(picture: &Indexed, area: [usize; 4], delay: u16) -> Result<Frame<'static>, Failure> {
+    let [left, top, width, height] = area;
+    Ok(Frame {
+        delay,
+        dispose: DisposalMethod::Keep,
+        left: side(left)?,
+        top: side(top)?,
+        width: side(width)?,
+        height: side(height)?,
+        buffer: Cow::Owned(picture.cut(area)),
+        ..Frame::default()
+    })
+}
+
+fn side(pixels: usize) -> Result<u16, Failure> {
+    u16::try_from(pixels).map_err(|_| Failure::failed("a screen is too large for a GIF"))
+}
+
+fn failed(error: gif::EncodingError) -> Failure {
+    Failure::failed(format!("the film cannot be encoded: {error}"))
 }
 
 #[cfg(test)]
@@ -161,11 +209,16 @@ mod tests {
         ];
         let mut palette = Palette::default();
         let pictures: Vec<Indexed> = screens.iter().map(|screen| palette.index(screen, 3)).collect();
-        let film = film(&pictures, &palette, 7).unwrap();
+        let mut film = Film::new(7);
+        pictures.iter().for_each(|picture| film.push(picture.clone()).unwrap());
+        assert_eq!(film.pictures(), 3);
+        let film = film.finish(&palette).unwrap();
         let mut options = gif::DecodeOptions::new();
         options.set_color_output(gif::ColorOutput::Indexed);
         let mut decoder = options.read_info(&*film).unwrap();
         assert_eq!((decoder.width(), decoder.height()), (6, 6));
+        let colours = decoder.global_palette().unwrap().to_vec();
+        assert!(colours[..9] == [black, red, blue].concat() && colours.len() == 3 * COLOURS, "{colours:?}");
         let first = decoder.read_next_frame().unwrap().unwrap();
         assert_eq!((first.delay, &*first.buffer), (14, &*pictures[0].pixels), "it stands for two");
         let second = decoder.read_next_frame().unwrap().unwrap();

@@ -1,9 +1,9 @@
 //! A policy at play, as a GIF.
 
-use super::picture::{Indexed, Palette, film};
+use super::picture::{Film, Indexed, Palette};
 use super::save;
 use crate::console::{Console, grouped};
-use crate::evaluate::{EvalRequest, Look, Player};
+use crate::evaluate::{EvalRequest, Look, Played, Player};
 use crate::failure::Failure;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -29,46 +29,52 @@ pub struct Filming {
 /// Plays the episodes that are asked for, one after another, and writes `policy.gif`.
 ///
 /// # Errors
-/// A run that cannot be evaluated, an environment without a screen, or a disk that does not take the file.
+/// A run that cannot be evaluated, an environment without a screen, or a disk that does not take the file. A user who
+/// stops it, too; the film then holds what was played until then.
 pub fn video(request: &EvalRequest, filming: Filming, out: &Path, console: &Console) -> Result<(), Failure> {
     let mut player = Player::open(request, 1, console)?;
     let per_step = player.envs.spec().frames_per_step;
     let mut palette = Palette::default();
     // White, grey and orange for the bars, whatever the game's colours are.
     let colours = [[20, 23, 28], [146, 153, 163], [255, 138, 76]].map(|colour| palette.place(colour));
-    let mut pictures: Vec<Indexed> = Vec::new();
-    let mut missing = false;
-    let returns = player.play(request, &mut |look: Look<'_>| {
-        let Some(screen) = look.envs.screen(0) else {
-            missing = true;
-            return ControlFlow::Break(());
-        };
-        let mut picture = palette.index(&screen, HEIGHT.div_ceil(screen.height.max(1)).min(32));
-        if filming.bars {
-            bars(&mut picture, look.weights, look.action, colours);
-        }
-        pictures.push(picture);
-        if pictures.len() < filming.most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    if missing {
-        return Err(Failure::failed(format!("{} has no screen to film", player.config.env)));
-    }
     // Decoders take less than two hundredths for ten.
     let delay = (100 * per_step).div_euclid(FRAMES_PER_S).max(if per_step == 1 { 12 } else { 2 });
-    let said = match returns {
-        Some(returns) => {
-            let list = returns.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
-            format!("{} pictures, return {list} ({})", grouped(pictures.len() as u64), player.protocol)
+    let mut film = Film::new(u16::try_from(delay).unwrap_or(10));
+    let mut filmed = Ok(());
+    let played = player.play(request, &mut |look: Look<'_>| {
+        let picture = look.envs.screen(0).map(|screen| {
+            let mut picture = palette.index(&screen, HEIGHT.div_ceil(screen.height.max(1)).min(32));
+            if filming.bars {
+                bars(&mut picture, look.weights, look.action, colours);
+            }
+            picture
+        });
+        filmed = match picture {
+            Some(picture) => film.push(picture),
+            None => Err(Failure::failed("the environment has no screen to film")),
+        };
+        match filmed.is_ok() && film.pictures() < filming.most {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
         }
-        None => format!(
-            "{} pictures, cut off there (--max-pictures), {}",
-            grouped(pictures.len() as u64),
-            player.protocol
-        ),
+    })?;
+    filmed?;
+    let end = match &played {
+        Played::All(returns) => {
+            let list = returns.iter().map(|value| format!("{value:.2}")).collect::<Vec<_>>().join(", ");
+            format!("return {list} ")
+        }
+        Played::Enough => "cut off there (--max-pictures) ".to_owned(),
+        Played::Stopped if film.pictures() == 0 => return Err(stopped()),
+        Played::Stopped => "stopped there ".to_owned(),
     };
-    let film = film(&pictures, &palette, u16::try_from(delay).unwrap_or(10))?;
-    save(out, "policy.gif", &film, console, &said)?;
-    Ok(())
+    let said = format!("{} pictures, {end}({})", grouped(film.pictures() as u64), player.protocol);
+    save(out, "policy.gif", &film.finish(&palette)?, console, &said)?;
+    if played == Played::Stopped { Err(stopped()) } else { Ok(()) }
+}
+
+fn stopped() -> Failure {
+    Failure::failed("stopped before all episodes were filmed").hint("ask for less with --max-pictures")
 }
 
 /// Bars below the picture, one an action.

@@ -31,7 +31,8 @@ pub fn weights(request: &EvalRequest, out: &Path, console: &Console) -> Result<(
     let online = player.weights()?;
     let spec = player.envs.spec().clone();
     let images = [spec.stack, spec.height, spec.width];
-    let tensors = for_pytorch(&online, images);
+    let strides = player.model.spec().net.strides();
+    let tensors = for_pytorch(&online, images, &strides);
     let heads = player.config.heads.iter().scan(0, |column, head| {
         let columns = head.columns(spec.actions.len());
         let said = format!("{}:{}:{}", format!("{head:?}").to_lowercase(), column, *column + columns);
@@ -39,13 +40,13 @@ pub fn weights(request: &EvalRequest, out: &Path, console: &Console) -> Result<(
         Some(said)
     });
     let about = HashMap::from([
-        ("kelvin".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("kelvin".to_owned(), crate::VERSION.to_owned()),
         ("env".to_owned(), player.config.env.clone()),
         ("actions".to_owned(), spec.actions.join(",")),
         ("heads".to_owned(), heads.collect::<Vec<_>>().join(",")),
         ("input".to_owned(), "[batch, stack, height, width] bytes / 255, the oldest frame first".to_owned()),
         ("stack".to_owned(), spec.stack.to_string()),
-        ("strides".to_owned(), strides(&tensors)),
+        ("strides".to_owned(), strides.iter().map(usize::to_string).collect::<Vec<_>>().join(",")),
         ("frames".to_owned(), player.frames_trained.to_string()),
         ("updates".to_owned(), player.updates.to_string()),
     ]);
@@ -70,24 +71,18 @@ pub fn weights(request: &EvalRequest, out: &Path, console: &Console) -> Result<(
     Ok(())
 }
 
-/// Strides of the convolutions, which their weights do not tell.
-fn strides(tensors: &[Tensor]) -> String {
-    let of = |tensor: &&Tensor| tensor.shape.len() == 4;
-    // The Nature network's, the only one with convolutions.
-    let strides = ["4", "2", "1"].into_iter().zip(tensors.iter().filter(of));
-    strides.map(|(stride, _)| stride).collect::<Vec<_>>().join(",")
-}
-
 /// Parameters of the online network in the order of its layers, in PyTorch's layout.
-fn for_pytorch(online: &[Tensor], [stack, height, width]: [usize; 3]) -> Vec<Tensor> {
+fn for_pytorch(online: &[Tensor], [stack, height, width]: [usize; 3], strides: &[usize]) -> Vec<Tensor> {
     // What a dense layer's inputs are, if they are a flattened image: positions and channels.
     let mut image = Some((height * width, stack));
     let mut last = (height, width);
+    let mut strides = strides.iter();
     let convert = |tensor: &Tensor| {
         let Tensor { name, shape, data } = tensor;
         match *shape.as_slice() {
             [kernel, _, c_in, c_out] => {
-                last = shrunk(last, kernel, name);
+                // A stride for each of the convolutions.
+                last = shrunk(last, kernel, strides.next().copied().unwrap_or(1));
                 image = Some((last.0 * last.1, c_out));
                 Tensor {
                     name: name.clone(),
@@ -110,12 +105,7 @@ fn for_pytorch(online: &[Tensor], [stack, height, width]: [usize; 3]) -> Vec<Ten
 }
 
 /// Height and width after a convolution.
-fn shrunk((height, width): (usize, usize), kernel: usize, name: &str) -> (usize, usize) {
-    let stride = match name {
-        "conv1.weight" => 4,
-        "conv2.weight" => 2,
-        _ => 1,
-    };
+fn shrunk((height, width): (usize, usize), kernel: usize, stride: usize) -> (usize, usize) {
     ((height - kernel) / stride + 1, (width - kernel) / stride + 1)
 }
 
@@ -211,7 +201,7 @@ mod tests {
         };
         let online =
             [tensor("dense1.weight", &[4, 1]), tensor("dense1.bias", &[1]), tensor("output.weight", &[4, 1])];
-        let turned = for_pytorch(&online, [2, 1, 2]);
+        let turned = for_pytorch(&online, [2, 1, 2], &[]);
         assert_eq!(turned[0].data, [0.0, 2.0, 1.0, 3.0], "channels first");
         assert_eq!((&turned[0].shape[..], &turned[1].data[..]), (&[1, 4][..], &[0.0][..]));
         assert_eq!(turned[2].data, [0.0, 1.0, 2.0, 3.0]);

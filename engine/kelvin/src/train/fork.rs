@@ -4,6 +4,7 @@ use super::checkpoint;
 use super::request::TrainRequest;
 use super::resume::{adjust, done, recorded_script, same_game};
 use super::session::{Parts, Session};
+use crate::VERSION;
 use crate::config::{Config, ForkedFrom};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
@@ -93,7 +94,7 @@ impl Session {
         let past = origin.past(from)?;
         let mut session = Self::begin(&out, config, parts, learner, control.as_deref())?;
         session.recorder.recall(&past);
-        session.recorder.event("fork", &session.learner, json!({ "run": run }))?;
+        session.recorder.event("fork", &session.learner, json!({ "run": run, "kelvin": VERSION }))?;
         let frames = grouped(session.learner.frames().0);
         console.line(format!("starting from update {update} of {run}: {frames} frames, with new episodes"));
         session.introduce(console);

@@ -4,6 +4,7 @@ use super::checkpoint;
 use super::fork::{self, Origin};
 use super::request::TrainRequest;
 use super::session::{Parts, Session};
+use crate::VERSION;
 use crate::config::{Config, DecayName};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
@@ -57,7 +58,7 @@ impl Session {
         dir.write_config(&config.to_toml()?)?;
         let mut session = Self::assemble(config, dir, lock, parts, learner)?;
         session.recorder.recall(&past);
-        session.recorder.event("resume", &session.learner, json!({}))?;
+        session.recorder.event("resume", &session.learner, json!({ "kelvin": VERSION }))?;
         let frames = grouped(session.learner.frames().0);
         console.line(format!("resuming at {frames} frames, with new episodes"));
         session.introduce(console);

@@ -3,6 +3,7 @@
 
 use super::request::TrainRequest;
 use super::session::{Parts, Session};
+use crate::VERSION;
 use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -10,6 +11,7 @@ use crate::learner::Learner;
 use crate::params::Steered;
 use crate::units::AgentSteps;
 use kelvin_run::RunDir;
+use serde_json::json;
 use std::path::Path;
 
 impl Session {
@@ -25,7 +27,8 @@ impl Session {
             wanted.sets.iter().any(|(key, _)| key == "overlap") || script.config().contains_key("overlap");
         config.overlap = config.overlap && (asked || !parts.on_cpu());
         let learner = parts.learner(&config, script, AgentSteps(0), Steered::default(), console)?;
-        let session = Self::begin(&out, config, parts, learner, None)?;
+        let mut session = Self::begin(&out, config, parts, learner, None)?;
+        session.recorder.event("start", &session.learner, json!({ "kelvin": VERSION }))?;
         session.introduce(console);
         Ok(session)
     }

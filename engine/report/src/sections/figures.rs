@@ -149,8 +149,9 @@ pub(super) fn aggregates(study: &Study, analysis: &Analysis, source: &SourceAnal
     let width = plots.iter().map(Intervals::names_width).max().unwrap_or(0) + 230;
     let (games, runs) = source.variants.first().map_or((0, 0), |variant| (variant.games, variant.runs));
     let caption = format!(
-        "Human-normalised scores over {games} game{} ({runs} runs of {}), with 95 % bootstrap intervals. Of the \
+        "Human-normalised scores over {games} {}{} ({runs} runs of {}), with 95 % bootstrap intervals. Of the \
          optimality gap, less is better.",
+        study.unit(),
         if games == 1 { "" } else { "s" },
         source.variants.first().map_or("", |variant| &study.variants[variant.variant])
     );
@@ -179,7 +180,7 @@ pub(super) fn aggregates(study: &Study, analysis: &Analysis, source: &SourceAnal
             levels: Vec::new(),
             empty: String::new(),
         }));
-        caption += " Beside it the interquartile mean of all games as training goes on.";
+        caption += " Beside it the interquartile mean of all of them as training goes on.";
     }
     let legend = source.variants.iter().map(|variant| {
         let place = variant.variant;
@@ -240,8 +241,11 @@ pub(super) fn improvement(study: &Study, source: &SourceAnalysis) -> Option<Figu
         Source::Training => "training-improvement",
         Source::Evaluation => "evaluation-improvement",
     };
-    let caption = "How probably a run of the first scores more than a run of the second on the same game, with 95 % bootstrap \
-         intervals; left of the middle the second is better.";
+    let caption = format!(
+        "How probably a run of the first scores more than a run of the second on the same {}, with 95 % bootstrap \
+         intervals; left of the middle the second is better.",
+        study.unit()
+    );
     let intervals = Intervals {
         title: "Probability of improvement".to_owned(),
         x: Scale { name: String::new(), from: 0.0, to: 1.0, numbers: Numbers::Shares },
@@ -252,8 +256,8 @@ pub(super) fn improvement(study: &Study, source: &SourceAnalysis) -> Option<Figu
     let each = (intervals.names_width() + 420, intervals.height());
     (!intervals.rows.is_empty()).then(|| Figure {
         name,
-        title: caption.to_owned(),
-        caption: caption.to_owned(),
+        title: caption.clone(),
+        caption,
         legend: Vec::new(),
         plots: vec![Small::Intervals(intervals)],
         columns: 1,

@@ -4,9 +4,10 @@ use super::figures::pretty;
 use super::tables::number;
 use crate::analysis::Analysis;
 use crate::commands;
-use crate::page::{Block, Cell, Table};
+use crate::page::{Block, Cell, Head, Table};
 use crate::run::{Run, State};
 use crate::study::Study;
+use kelvin_run::grouped;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The runs that did not come to their end, if there are any.
@@ -55,12 +56,10 @@ fn progress(run: &Run) -> String {
     }
 }
 
-/// A large number, its digits in threes.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let pieces: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|piece| std::str::from_utf8(piece).ok()).collect();
-    pieces.join(",")
+/// Seeds of a run's evaluations: one, if nobody has changed that.
+fn evaluation_seeds(run: &Run) -> String {
+    let seeds: BTreeSet<u64> = run.history.evaluations.iter().filter_map(|record| record.seed).collect();
+    seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Every run, folded away.
@@ -76,21 +75,29 @@ pub(super) fn all(study: &Study) -> Vec<Block> {
         ("hours", true),
         ("script", false),
         ("edits", true),
+        ("kelvin", false),
     ]);
+    let evaluated = study.runs.iter().any(|run| !run.history.evaluations.is_empty());
+    if evaluated {
+        table.head.push(Head { name: "evaluation seed".to_owned(), number: true });
+    }
     for run in &study.runs {
         let hash: String = run.script_hash.chars().take(8).collect();
-        table.rows.push(vec![
+        let mut row = vec![
             run.name.clone().into(),
             named(study, run),
             pretty(&run.config.env).into(),
-            run.config.preset.clone().into(),
+            if run.config.preset.is_empty() { "none" } else { &run.config.preset }.into(),
             run.config.seed.to_string().into(),
             run.state.word().into(),
             grouped(run.frames).into(),
             number(run.wall_s() / 3600.0).into(),
             format!("{}@{hash}", run.config.script_name()).into(),
             if run.edits.is_empty() { String::new() } else { run.edits.len().to_string() }.into(),
-        ]);
+            run.kelvin.clone().into(),
+        ];
+        row.extend(evaluated.then(|| evaluation_seeds(run).into()));
+        table.rows.push(row);
     }
     let mut blocks = vec![Block::Heading(2, "Runs".to_owned())];
     let edited: Vec<&str> =
@@ -115,12 +122,15 @@ pub(super) fn all(study: &Study) -> Vec<Block> {
 }
 
 /// Versions, hashes and commands.
-pub(super) fn again(study: &Study) -> Vec<Block> {
+pub(super) fn again(study: &Study, analysis: &Analysis) -> Vec<Block> {
     let mut blocks = vec![Block::Heading(2, "To do it again".to_owned())];
-    let mut facts = vec![format!("This report was made by kelvin {}.", env!("CARGO_PKG_VERSION"))];
+    let mut facts = vec![format!("This report was made by kelvin `{}`.", analysis.kelvin)];
+    if !analysis.versions.is_empty() {
+        facts.push(format!("The runs were made by kelvin {}.", study.made_by()));
+    }
     if let Some(plan) = &study.plan {
         facts.push(format!(
-            "The runs were planned by kelvin {} from `{}` (blake3 `{}`), size `{}`.",
+            "They were planned by kelvin `{}` from `{}` (blake3 `{}`), size `{}`.",
             plan.kelvin, plan.source, plan.source_hash, plan.size
         ));
     }
@@ -145,24 +155,15 @@ pub(super) fn again(study: &Study) -> Vec<Block> {
     }
     const SHOWN: usize = 3;
     let more = commands.len().saturating_sub(SHOWN);
-    let all = commands.join("\n");
+    let block = |commands: &[String]| Block::Code([&[commands::place(study)], commands].concat().join("\n"));
+    let all = block(&commands);
     commands.truncate(SHOWN);
     if study.plan.is_none() {
-        blocks.push(Block::Code(commands.join("\n")));
+        blocks.push(block(&commands));
     }
     if more > 0 || study.plan.is_some() {
         let title = format!("The command of every run ({}; also in reproduce.sh)", more + commands.len());
-        blocks.push(Block::Details(title, vec![Block::Code(all)]));
+        blocks.push(Block::Details(title, vec![all]));
     }
     blocks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!([0, 999, 1000, 40_000_000].map(grouped), ["0", "999", "1,000", "40,000,000"]);
-    }
 }

@@ -78,15 +78,20 @@ pub(super) fn scores(study: &Study, analysis: &Analysis, source: &SourceAnalysis
             .flat_map(|cell| &cell.scores)
             .any(|(_, score)| score.episodes < analysis.window);
     let mean = format!("{last}: mean ± std");
-    let mut head =
-        vec![("game", false), ("variant", false), ("seeds", true), (&*mean, true), ("IQM [95 %]", true)];
+    let mut head = vec![
+        (study.unit(), false),
+        ("variant", false),
+        ("seeds", true),
+        (&*mean, true),
+        ("IQM [95 %]", true),
+    ];
     let human = source.games.iter().flat_map(|game| &game.cells).any(|cell| cell.normalised.is_some());
     if human {
         head.push(("human-normalised", true));
     }
     head.push(("best: mean", true));
     let mut table = Table::new(&head);
-    for Game { name, cells } in &source.games {
+    for Game { name, cells, .. } in &source.games {
         let best = cells.iter().map(|cell| cell.mean).fold(f64::NEG_INFINITY, f64::max);
         for (place, cell) in cells.iter().enumerate() {
             let first = if place == 0 { pretty(name) } else { String::new() };
@@ -120,9 +125,10 @@ pub(super) fn scores(study: &Study, analysis: &Analysis, source: &SourceAnalysis
 
 /// Human-normalised aggregates, a row a variant.
 pub(super) fn aggregates(study: &Study, source: &SourceAnalysis) -> Vec<Block> {
+    let units = format!("{}s", study.unit());
     let head = [
         ("variant", false),
-        ("games", true),
+        (&*units, true),
         ("runs", true),
         ("IQM [95 %]", true),
         ("median [95 %]", true),
@@ -146,10 +152,11 @@ pub(super) fn aggregates(study: &Study, source: &SourceAnalysis) -> Vec<Block> {
 
 /// Pairs of variants.
 pub(super) fn pairs(study: &Study, source: &SourceAnalysis) -> Vec<Block> {
+    let units = format!("{}s", study.unit());
     let mut table = Table::new(&[
         ("first", false),
         ("second", false),
-        ("games", true),
+        (&*units, true),
         ("probability of improvement [95 %]", true),
     ]);
     let normalised = source.pairs.iter().any(|pair| pair.difference.is_some());
@@ -177,7 +184,7 @@ pub(super) fn tests(study: &Study, source: &SourceAnalysis) -> Block {
     let mut table = Table::new(&[
         ("first", false),
         ("second", false),
-        ("game", false),
+        (study.unit(), false),
         ("runs", true),
         ("difference of means", true),
         ("Welch: p", true),
@@ -205,7 +212,7 @@ pub(super) fn tests(study: &Study, source: &SourceAnalysis) -> Block {
             ]);
         }
     }
-    Block::Details("Tests, game by game".to_owned(), vec![Block::Table(table)])
+    Block::Details(format!("Tests, {unit} by {unit}", unit = study.unit()), vec![Block::Table(table)])
 }
 
 #[cfg(test)]
