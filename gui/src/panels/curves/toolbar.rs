@@ -1,13 +1,13 @@
 //! What all plots have in common: what a curve is, its axis, and how it is smoothed.
 
-use eframe::egui::{Button, Role, Slider, Ui, WidgetInfo};
+use eframe::egui::{Button, ComboBox, Role, Slider, Ui, WidgetInfo};
 
 use super::drawing::Spread;
 use super::series::Grouping;
 use super::{CurvesPanel, PlotSettings};
 use crate::data::XAxis;
 use crate::theme::{Icon, Palette, icon};
-use crate::widgets::segmented;
+use crate::widgets::{named, segmented};
 
 /// The widest smoothing, as a share of the axis.
 const WIDEST: f64 = 0.15;
@@ -22,12 +22,7 @@ impl CurvesPanel {
             ];
             segmented(ui, "Curves of", &mut settings.grouping, &groups);
             if settings.grouping == Grouping::Variants {
-                let spreads = [
-                    (Spread::Std, "± std", "Mean and one standard deviation over seeds"),
-                    (Spread::Interval, "95 %", "Mean and its 95 % bootstrap interval over seeds"),
-                    (Spread::Iqm, "IQM", "Interquartile mean and its 95 % bootstrap interval over seeds"),
-                ];
-                segmented(ui, "Band", &mut settings.spread, &spreads);
+                band(ui, &mut settings.spread);
             }
             let axes = [
                 (XAxis::Frames, "Frames", "Over frames trained"),
@@ -40,7 +35,7 @@ impl CurvesPanel {
                 self.cursor = None;
             }
             smoothing(ui, &mut settings.smoothing);
-            let show = ui.menu_button(format!("{} Show", icon(Icon::Eye)), |ui| {
+            let show = ui.menu_button(icon(Icon::Eye).to_string(), |ui| {
                 let mut item = |on: &mut bool, word: &str, explains: &str| {
                     ui.checkbox(on, word).on_hover_text(explains);
                 };
@@ -59,10 +54,9 @@ impl CurvesPanel {
                 settings.ignore_outliers = !outliers;
             });
             let name = "What is shown beside the curves";
-            show.response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+            named(show.response, Role::Button, name).on_hover_text(name);
             let add = ui.button(format!("{} Plot", icon(Icon::Plus)));
-            add.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Add a plot"));
-            if add.clicked() {
+            if named(add, Role::Button, "Add a plot").clicked() {
                 let taken = |name: &str| settings.plots.iter().any(|plot| &*plot.metric == name);
                 let next =
                     self.arranged.names.iter().find(|name| !taken(name)).or(self.arranged.names.first());
@@ -70,6 +64,25 @@ impl CurvesPanel {
             }
         });
     }
+}
+
+/// What the band around a variant's curve is: one of a menu, so that the bar has room in one row.
+fn band(ui: &mut Ui, spread: &mut Spread) {
+    let spreads = [
+        (Spread::Std, "± std", "Mean, and one standard deviation over seeds"),
+        (Spread::Interval, "95 %", "Mean, and its 95 % bootstrap interval over seeds"),
+        (Spread::Iqm, "IQM", "Interquartile mean, and its 95 % bootstrap interval over seeds"),
+    ];
+    let (shown, explained) =
+        spreads.iter().find(|(one, ..)| one == spread).map_or(("", ""), |(_, word, text)| (word, text));
+    let combo = ComboBox::from_id_salt("band").selected_text(shown).width(58.0);
+    let response = combo.show_ui(ui, |ui| {
+        for (one, word, text) in spreads {
+            ui.selectable_value(spread, one, format!("{word}  {text}"));
+        }
+    });
+    let name = format!("Band: {shown}");
+    named(response.response, Role::ComboBox, &name).on_hover_text(explained);
 }
 
 /// The slider's square is the width, so that there is room for fine steps where they are seen.
