@@ -53,7 +53,7 @@ pub fn empty(ui: &mut Ui, title: &str, hint: &str) {
         ui.add_space((ui.available_height() * 0.3).max(space::L));
         ui.label(RichText::new(title).size(size::TITLE));
         ui.add_space(space::XS);
-        ui.set_max_width(360.0);
+        ui.set_max_width((ui.available_width() - 2.0 * space::S).min(360.0));
         ui.label(RichText::new(hint).color(palette.weak));
     });
 }

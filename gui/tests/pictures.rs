@@ -4,8 +4,8 @@ mod support;
 
 use std::process::ExitCode;
 
-use eframe::egui::Theme;
 use eframe::egui::accesskit::Role;
+use eframe::egui::{Event, Theme, ViewportEvent, ViewportId};
 use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, SnapshotOptions};
 use kelvin_monitor::data::RunId;
@@ -16,10 +16,13 @@ use libtest_mimic::Arguments;
 use support::drawing::{compare, pictures};
 use support::{
     MOMENTS, Recorded, bench, build, laboratory, laboratory_with, nothing, save_plot, settle, thin, until,
+    with_script,
 };
 
 const LAPTOP: [f32; 2] = [1280.0, 800.0];
 const DESK: [f32; 2] = [2560.0, 1440.0];
+/// Half of it, in points, is a small window: that of somebody who needs large letters.
+const TWICE: [f32; 2] = [1760.0, 1100.0];
 
 fn main() -> ExitCode {
     let args = Arguments::from_args();
@@ -34,10 +37,10 @@ fn main() -> ExitCode {
         ("runs_light", || picture("runs_light", laboratory(), LAPTOP, Theme::Light, 1.0, single_runs)),
         ("compare_dark", || picture("compare_dark", laboratory(), LAPTOP, Theme::Dark, 1.0, difference)),
         ("desk_dark", || {
-            picture("desk_dark", thin(laboratory_with(TRAINS), 40), DESK, Theme::Dark, 1.0, four_plots)
+            picture("desk_dark", thin(laboratory_with(TRAINS), 20), DESK, Theme::Dark, 1.0, four_plots)
         }),
         ("twice_light", || {
-            picture("twice_light", thin(laboratory_with(TRAINS), 40), DESK, Theme::Light, 2.0, variants)
+            picture("twice_light", laboratory_with(TRAINS), TWICE, Theme::Light, 2.0, variants)
         }),
         ("help_light", || picture("help_light", laboratory(), LAPTOP, Theme::Light, 1.0, help)),
         ("live_dark", || panel("live_dark", PanelKind::Live, TRAINS, [420.0, 640.0], Theme::Dark)),
@@ -55,8 +58,32 @@ fn main() -> ExitCode {
         ("events_dark", || panel("events_dark", PanelKind::Events, FAILED, [640.0, 520.0], Theme::Dark)),
         ("events_light", || panel("events_light", PanelKind::Events, TRAINS, [460.0, 420.0], Theme::Light)),
     ];
-    let trials = trials.into_iter().chain([("a_picture_of_a_plot_is_saved", saves as fn())]);
+    let trials = trials
+        .into_iter()
+        .chain([("leaving_dark", leaving as fn())])
+        .chain([("a_picture_of_a_plot_is_saved", saves as fn())]);
     libtest_mimic::run(&args, pictures(trials.collect())).exit_code()
+}
+
+/// Somebody closes the window while a script is edited.
+fn leaving() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut source = laboratory_with(TRAINS);
+    with_script(&mut source, folder.path());
+    picture("leaving_dark", source, [1000.0, 640.0], Theme::Dark, 1.0, |harness| {
+        harness.state_mut().selection_mut().select(TRAINS);
+        harness.state_mut().layout().open(PanelKind::Script);
+        harness.run_steps(3);
+        until(harness, "the script", |harness| harness.state_mut().panels().script.panel().is_settled());
+        harness.get_by_role_and_label(Role::MultilineTextInput, "Script").focus();
+        harness.step();
+        harness.event(Event::Text("nonsense(\n".to_owned()));
+        harness.step();
+        until(harness, "the mistake", |harness| harness.query_by_label("It does not compile").is_some());
+        let viewports = &mut harness.input_mut().viewports;
+        viewports.get_mut(&ViewportId::ROOT).expect("a window").events.push(ViewportEvent::Close);
+        harness.run_steps(MOMENTS as usize);
+    });
 }
 
 /// A plot that is saved as a picture is, pixel by pixel, what is on the screen, without the dialog that asked where to.
@@ -211,6 +238,7 @@ fn four_plots(harness: &mut Harness<'_, Monitor>) {
     }
     click(harness, "Add a plot");
     click(harness, "Add a plot");
+    click(harness, "Group soft_kl, 10 runs, open");
     look(harness);
     let plot = harness.get_by_label("Plot of mean_return 0").rect();
     harness.hover_at(plot.left_top() + plot.size() * 0.6);
