@@ -98,7 +98,6 @@ fn saves() {
     save_plot(&mut harness, "PNG", &path);
     until(&mut harness, "the file", |harness| harness.query_by_label_contains("saved ").is_some());
     let saved = image::open(&path).expect("a picture").to_rgb8();
-    harness.get_by_label("Close this notice").click();
     harness.remove_cursor();
     settle(&mut harness);
     let screen = image::DynamicImage::from(harness.render().expect("a screen")).to_rgb8();

@@ -68,9 +68,6 @@ impl ParamsPanel {
         let asked = self.asked.get(name).map(|(value, _)| *value);
         let mut value = unsent.or(asked).unwrap_or(in_force);
         ui.horizontal(|ui| {
-            ui.label(RichText::new(name).monospace().strong());
-            let source = if pinned { "set by hand" } else { "as the script says" };
-            ui.label(RichText::new(source).size(size::SMALL).color(palette.weak));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let label = format!("Leave {name} to the script");
                 let button = egui::Button::new("Reset").small();
@@ -80,6 +77,12 @@ impl ParamsPanel {
                     self.unsent = None;
                     commands.push(Command::ReleaseParam(name.clone()));
                 }
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    ui.label(RichText::new(name).monospace().strong());
+                    let source = if pinned { "set by hand" } else { "as the script says" };
+                    let source = RichText::new(source).size(size::SMALL).color(palette.weak);
+                    ui.add(egui::Label::new(source).truncate());
+                });
             });
         });
         let response = editor(ui, param, &mut value);

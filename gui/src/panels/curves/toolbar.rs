@@ -1,12 +1,12 @@
 //! What all plots have in common: what a curve is, its axis, and how it is smoothed.
 
-use eframe::egui::{Button, ComboBox, Role, Slider, Ui, WidgetInfo};
+use eframe::egui::{Align, Button, ComboBox, Label, Layout, RichText, Role, Slider, Ui, WidgetInfo, vec2};
 
 use super::drawing::Spread;
 use super::series::Grouping;
 use super::{CurvesPanel, PlotSettings};
 use crate::data::XAxis;
-use crate::theme::{Icon, Palette, icon};
+use crate::theme::{Icon, Palette, icon, space};
 use crate::widgets::{named, segmented};
 
 /// The widest smoothing, as a share of the axis.
@@ -85,22 +85,27 @@ fn band(ui: &mut Ui, spread: &mut Spread) {
     named(response.response, Role::ComboBox, &name).on_hover_text(explained);
 }
 
-/// The slider's square is the width, so that there is room for fine steps where they are seen.
+/// The slider's square is the width, so that there is room for fine steps where they are seen. The slider and what it says
+/// go to the next row together, if there is no room for both.
 fn smoothing(ui: &mut Ui, share: &mut f64) {
-    let mut place = (*share / WIDEST).max(0.0).sqrt();
-    let slider = Slider::new(&mut place, 0.0..=1.0).show_value(false).step_by(0.02);
-    ui.spacing_mut().slider_width = 90.0;
-    let response = ui.add(slider);
-    response.widget_info(|| WidgetInfo::slider(true, place, "Smoothing"));
-    if response.changed() {
-        *share = place * place * WIDEST;
-    }
-    let text = if *share > 0.0 { format!("{:.1} %", 100.0 * *share) } else { "raw".to_owned() };
-    let palette = Palette::of(ui);
-    let label = eframe::egui::Label::new(eframe::egui::RichText::new(text).color(palette.weak));
-    ui.add_sized([40.0, 20.0], label).on_hover_text(
-        "Smoothing: width of the exponential mean over what came before, as a share of the axis; what was recorded stays faint behind",
-    );
+    const SLIDER: f32 = 90.0;
+    const TEXT: f32 = 40.0;
+    let size = vec2(SLIDER + space::S + TEXT, ui.spacing().interact_size.y);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        let mut place = (*share / WIDEST).max(0.0).sqrt();
+        let slider = Slider::new(&mut place, 0.0..=1.0).show_value(false).step_by(0.02);
+        ui.spacing_mut().slider_width = SLIDER;
+        let response = ui.add(slider);
+        response.widget_info(|| WidgetInfo::slider(true, place, "Smoothing"));
+        if response.changed() {
+            *share = place * place * WIDEST;
+        }
+        let text = if *share > 0.0 { format!("{:.1} %", 100.0 * *share) } else { "raw".to_owned() };
+        let label = Label::new(RichText::new(text).color(Palette::of(ui).weak));
+        ui.add_sized([TEXT, 20.0], label).on_hover_text(
+            "Smoothing: width of the exponential mean over what came before, as a share of the axis; what was recorded stays faint behind",
+        );
+    });
 }
 
 /// A switch with a word; whether it was changed.
