@@ -1,30 +1,50 @@
 //! Numbers with their names, and how numbers are written.
 
-use eframe::egui::{Align, FontId, Layout, RichText, Role, Ui, vec2};
+use eframe::egui::{Align, FontId, Label, Layout, ProgressBar, RichText, Role, Ui, vec2};
 
 use crate::theme::{Palette, size, space};
 use crate::widgets::named;
 
-/// Points that a number and its name take.
-const CELL: [f32; 2] = [92.0, 38.0];
+/// Points that a number and its name take, at least and at most.
+const CELL: [f32; 2] = [84.0, 132.0];
+const HEIGHT: f32 = 36.0;
 
-/// Numbers side by side, as many in a row as fit.
-pub fn figures(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(space::S, space::XS);
-        add(ui);
-    });
+/// A number: its name, as it is written, and what it means.
+pub type Figure<'a> = (&'a str, String, &'a str);
+
+/// Numbers side by side in rows of the same length. All are of one width, so that nothing moves while values change.
+pub fn figures(ui: &mut Ui, all: &[Figure<'_>]) {
+    let (gap, room) = (space::S, ui.available_width());
+    let fitting = ((room + gap) / (CELL[0] + gap)).max(1.0) as usize;
+    let rows = all.len().div_ceil(fitting).max(1);
+    let columns = all.len().div_ceil(rows).max(1);
+    let width = ((room + gap) / columns as f32 - gap).clamp(CELL[0], CELL[1]);
+    for row in all.chunks(columns) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = gap;
+            for (name, value, hint) in row {
+                figure(ui, width, name, value, hint);
+            }
+        });
+    }
 }
 
-/// One of [`figures`]. All are of one width, so that nothing moves while values change.
-pub fn figure(ui: &mut Ui, name: &str, value: &str, hint: &str) {
-    let cell = ui.allocate_ui_with_layout(CELL.into(), Layout::top_down(Align::Min), |ui| {
-        ui.set_min_size(CELL.into());
+fn figure(ui: &mut Ui, width: f32, name: &str, value: &str, hint: &str) {
+    let size = vec2(width, HEIGHT);
+    let cell = ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
+        ui.set_min_size(size);
+        ui.set_max_width(width);
         ui.spacing_mut().item_spacing.y = 0.0;
-        ui.label(RichText::new(value).font(FontId::monospace(16.0)));
+        ui.add(Label::new(RichText::new(value).font(FontId::monospace(15.0))).truncate());
         ui.label(RichText::new(name).size(size::SMALL).color(Palette::of(ui).weak));
     });
     named(cell.response, Role::Label, &format!("{name}: {value}")).on_hover_text(hint);
+}
+
+/// How much of a whole there is, with words in it.
+pub fn share(ui: &mut Ui, part: f32, text: String) {
+    let text = RichText::new(text).color(Palette::of(ui).text);
+    ui.add(ProgressBar::new(part).text(text).desired_height(20.0).corner_radius(5));
 }
 
 /// What the part of a panel below is about.
@@ -34,9 +54,9 @@ pub fn heading(ui: &mut Ui, text: &str) {
     ui.add_space(space::XS);
 }
 
-/// A number with so many decimals, or a dash.
+/// A number with so many decimals and a true minus sign, or a dash.
 pub fn optional(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}").replace('-', "−"))
 }
 
 /// A whole number in groups of three digits.
@@ -73,7 +93,7 @@ mod tests {
         for (number, text) in cases {
             assert_eq!(grouped(number), text);
         }
-        assert_eq!(optional(Some(-0.5), 2), "-0.50");
+        assert_eq!(optional(Some(-0.5), 2), "−0.50");
         assert_eq!(optional(None, 2), "–");
     }
 

@@ -2,20 +2,49 @@
 
 use eframe::egui::{
     Color32, CornerRadius, CursorIcon, Frame, Id, Margin, Rect, Response, RichText, Sense, Stroke, Style, Ui,
-    Visuals, WidgetText, vec2,
+    Visuals, WidgetText, pos2, vec2,
 };
 use egui_tiles::{
     Behavior, Container, Linear, LinearDir, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree,
     UiResponse,
 };
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 use crate::panels::{PanelKind, Panels, Place, Shared};
 use crate::theme::{Palette, space};
 
 /// The tree of tiles.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Layout(Tree<PanelKind>);
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Layout {
+    /// The panels that there were when it was saved: those that came later are opened, and one that was closed stays so.
+    known: Vec<PanelKind>,
+    tree: Tree<PanelKind>,
+}
+
+impl<'de> Deserialize<'de> for Layout {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Saved {
+            known: Vec<PanelKind>,
+            tree: Tree<PanelKind>,
+        }
+        let value = serde_json::Value::deserialize(from)?;
+        // The first versions saved the tree alone, and did not say which panels they knew.
+        let saved = match value.get("tree") {
+            Some(_) => serde_json::from_value(value),
+            None => serde_json::from_value(value).map(|tree| Saved { known: Vec::new(), tree }),
+        };
+        let Saved { known, tree } = saved.map_err(D::Error::custom)?;
+        let mut layout = Self { known: PanelKind::ALL.to_vec(), tree };
+        for kind in PanelKind::ALL {
+            if !known.contains(kind) && !layout.is_open(*kind) {
+                layout.bring_back(*kind);
+            }
+        }
+        Ok(layout)
+    }
+}
 
 impl Default for Layout {
     /// Runs at the left, the one in focus at the right, and everything else as tabs between them.
@@ -55,13 +84,13 @@ impl Default for Layout {
             row.shares.set_share(*id, *share);
         }
         let root = tiles.insert_container(row);
-        Self(Tree::new(Id::unique("panels"), root, tiles))
+        Self { known: PanelKind::ALL.to_vec(), tree: Tree::new(Id::unique("panels"), root, tiles) }
     }
 }
 
 impl Layout {
     fn tile(&self, kind: PanelKind) -> Option<TileId> {
-        self.0.tiles.find_pane(&kind)
+        self.tree.tiles.find_pane(&kind)
     }
 
     /// Whether a panel is somewhere, though perhaps behind another.
@@ -74,27 +103,27 @@ impl Layout {
         if !self.is_open(kind) {
             self.bring_back(kind);
         }
-        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(other) if *other == kind));
+        self.tree.make_active(|_, tile| matches!(tile, Tile::Pane(other) if *other == kind));
     }
 
     fn bring_back(&mut self, kind: PanelKind) {
-        let pane = self.0.tiles.insert_pane(kind);
+        let pane = self.tree.tiles.insert_pane(kind);
         let neighbour = PanelKind::ALL
             .iter()
             .filter(|other| **other != kind && other.place() == kind.place())
             .find_map(|other| self.tile(*other));
-        let tabs = neighbour.and_then(|tile| self.0.tiles.parent_of(tile));
-        if let Some(Tile::Container(container)) = tabs.and_then(|tabs| self.0.tiles.get_mut(tabs)) {
+        let tabs = neighbour.and_then(|tile| self.tree.tiles.parent_of(tile));
+        if let Some(Tile::Container(container)) = tabs.and_then(|tabs| self.tree.tiles.get_mut(tabs)) {
             container.add_child(pane);
             return;
         }
-        let tabs = self.0.tiles.insert_tab_tile(vec![pane]);
-        let Some(root) = self.0.root else {
-            self.0.root = Some(tabs);
+        let tabs = self.tree.tiles.insert_tab_tile(vec![pane]);
+        let Some(root) = self.tree.root else {
+            self.tree.root = Some(tabs);
             return;
         };
         let at_left = kind.place() == Place::Left;
-        if let Some(Tile::Container(Container::Linear(row))) = self.0.tiles.get_mut(root)
+        if let Some(Tile::Container(Container::Linear(row))) = self.tree.tiles.get_mut(root)
             && row.dir == LinearDir::Horizontal
         {
             let at = if at_left { 0 } else { row.children.len() };
@@ -102,24 +131,24 @@ impl Layout {
             return;
         }
         let children = if at_left { vec![tabs, root] } else { vec![root, tabs] };
-        self.0.root = Some(self.0.tiles.insert_horizontal_tile(children));
+        self.tree.root = Some(self.tree.tiles.insert_horizontal_tile(children));
     }
 
     /// Takes a panel out.
     pub fn close(&mut self, kind: PanelKind) {
         if let Some(tile) = self.tile(kind) {
-            self.0.remove_recursively(tile);
+            self.tree.remove_recursively(tile);
         }
     }
 
     /// Draws all panels that are in front.
     pub fn show(&mut self, ui: &mut Ui, panels: &mut Panels, shared: &mut Shared<'_>) {
-        self.0.ui(&mut Desk { panels, shared }, ui);
+        self.tree.ui(&mut Desk { panels, shared }, ui);
     }
 
     /// Whether there is no panel at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.tree.is_empty()
     }
 }
 
@@ -201,6 +230,8 @@ fn tab(
     let palette = Palette::of(ui);
     let title = desk.tab_title_for_tile(tiles, tile);
     let name = title.text().to_owned();
+    let is_unsaved = matches!(tiles.get(tile), Some(Tile::Pane(PanelKind::Script)))
+        && desk.panels.script.panel().has_unsaved();
     let color = if state.active { palette.text } else { palette.weak };
     let font = eframe::egui::TextStyle::Button.resolve(ui.style());
     let galley = ui.painter().layout_no_wrap(name.clone(), font, color);
@@ -208,7 +239,8 @@ fn tab(
     let (_, rect) = ui.allocate_space(vec2(width, ui.available_height()));
     let response = ui.interact(rect, id, Sense::click_and_drag());
     response.widget_info(|| {
-        eframe::egui::WidgetInfo::selected(eframe::egui::Role::Tab, true, state.active, name.clone())
+        let told = if is_unsaved { format!("{name}, edits not applied") } else { name.clone() };
+        eframe::egui::WidgetInfo::selected(eframe::egui::Role::Tab, true, state.active, told)
     });
     if ui.is_rect_visible(rect) && !state.is_being_dragged {
         if state.active {
@@ -217,7 +249,12 @@ fn tab(
             ui.painter().rect_filled(line, 1, palette.accent);
         }
         let text = rect.left_center() + vec2(space::M, -galley.size().y / 2.0);
+        let end = text.x + galley.size().x;
         ui.painter().galley(text, galley, color);
+        if is_unsaved {
+            let at = pos2(end + space::XS + 1.0, rect.center().y - 4.0);
+            ui.painter().circle_filled(at, 2.5, palette.warn);
+        }
         if state.closable {
             let cross = Rect::from_center_size(rect.right_center() - vec2(space::M, 0.0), vec2(16.0, 16.0));
             let close = ui.interact(cross, id.with("close"), Sense::click());
@@ -277,10 +314,32 @@ mod tests {
         }
     }
 
+    fn again(layout: &Layout, change: impl FnOnce(&mut serde_json::Value)) -> Layout {
+        let mut value: serde_json::Value = serde_json::to_value(layout).unwrap();
+        change(&mut value);
+        serde_json::from_str(&value.to_string()).unwrap()
+    }
+
     #[test]
     fn a_layout_survives_a_file() {
-        let layout = Layout::default();
-        let text = serde_json::to_string(&layout).unwrap();
-        assert_eq!(serde_json::from_str::<Layout>(&text).unwrap(), layout);
+        let mut layout = Layout::default();
+        assert_eq!(again(&layout, |_| {}), layout);
+        layout.close(PanelKind::Health);
+        assert_eq!(again(&layout, |_| {}), layout, "what was closed stays closed");
+    }
+
+    #[test]
+    fn panels_that_came_later_are_added_to_a_saved_layout() {
+        let mut layout = Layout::default();
+        layout.close(PanelKind::Health);
+        layout.close(PanelKind::Live);
+        let later = again(&layout, |value| {
+            value["known"].as_array_mut().unwrap().retain(|kind| kind != "Live");
+        });
+        assert!(later.is_open(PanelKind::Live) && !later.is_open(PanelKind::Health));
+        assert!(PanelKind::ALL.iter().all(|kind| later.known.contains(kind)));
+        // The first versions saved the tree alone.
+        let oldest = again(&layout, |value| *value = value["tree"].take());
+        assert!(PanelKind::ALL.iter().all(|kind| oldest.is_open(*kind)));
     }
 }

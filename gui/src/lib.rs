@@ -9,6 +9,7 @@ pub mod data;
 pub mod figures;
 pub mod format;
 pub mod layout;
+pub mod leaving;
 pub mod monitor;
 pub mod notices;
 pub mod panels;

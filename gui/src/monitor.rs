@@ -11,6 +11,7 @@ use eframe::egui::{
 use crate::colors::Colors;
 use crate::data::{Command, RunId, RunState};
 use crate::layout::Layout;
+use crate::leaving::Leaving;
 use crate::notices::Notices;
 use crate::panels::{PanelKind, Panels, Shared};
 use crate::selection::Selection;
@@ -37,6 +38,7 @@ pub struct Monitor {
     selection: Selection,
     notices: Notices,
     starting: Starting,
+    leaving: Leaving,
     colors: Colors,
     /// Grows whenever the source has something new.
     version: u64,
@@ -80,6 +82,7 @@ impl Monitor {
             selection: Selection::default(),
             notices: Notices::default(),
             starting: Starting::default(),
+            leaving: Leaving::default(),
             colors: Colors::default(),
             version: 0,
             help: false,
@@ -140,6 +143,7 @@ impl Monitor {
             self.help = false;
         }
         self.starting.show(ui.ctx(), &*self.source, &mut self.notices);
+        self.leaving.show(ui.ctx(), self.panels.script.panel());
         self.notices.show_errors(ui.ctx());
         self.tell();
         self.remember(ui.ctx());

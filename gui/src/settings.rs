@@ -7,7 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use eframe::egui::ThemePreference;
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::layout::Layout;
 use crate::panels::{CurvesSettings, RunsSettings};
@@ -23,7 +24,8 @@ pub struct Settings {
     pub theme: ThemePreference,
     /// The scale of everything, 1 to 2.
     pub zoom: Option<f32>,
-    /// Where which panel is.
+    /// Where which panel is; as usual if it was saved by a version that has other panels.
+    #[serde(deserialize_with = "if_known")]
     pub layout: Option<Layout>,
     /// How the runs are listed.
     pub runs: RunsSettings,
@@ -31,6 +33,11 @@ pub struct Settings {
     pub curves: CurvesSettings,
     /// What was chosen, by the folder that was looked at.
     pub selections: BTreeMap<PathBuf, SavedSelection>,
+}
+
+/// What can be read, or nothing of it: one part that is of another version leaves the others alone.
+fn if_known<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).unwrap_or(None))
 }
 
 /// Chosen runs, by their folders.
@@ -120,6 +127,13 @@ mod tests {
         let path = folder.path().join("monitor.json");
         fs::write(&path, r#"{"zoom": 1.25, "of another version": 1}"#).unwrap();
         assert_eq!(Settings::load(&path).zoom, Some(1.25));
+        // A layout with a panel that this version has not.
+        let mut settings =
+            Settings { zoom: Some(1.5), layout: Some(Layout::default()), ..Settings::default() };
+        let text = settings.to_text().replace("\"Health\"", "\"Weather\"");
+        fs::write(&path, text).unwrap();
+        settings.layout = None;
+        assert_eq!(Settings::load(&path), settings);
     }
 
     #[test]

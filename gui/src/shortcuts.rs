@@ -1,9 +1,17 @@
-//! Keys, and the sheet that lists them. The table is the only place where a key is named.
+//! Keys of the window, and the sheet that lists all keys: these, and those of the script's panel.
 
-use eframe::egui::{Context, Grid, Key, KeyboardShortcut, Modifiers, RichText, Ui};
+use eframe::egui::{
+    Align, Context, Key, KeyboardShortcut, Layout, Modifiers, RichText, ScrollArea, Ui, vec2,
+};
 
+use crate::script;
 use crate::theme::{Palette, space};
 use crate::widgets;
+
+/// Points that a column of the sheet takes.
+const COLUMN: f32 = 460.0;
+/// And those that names of keys take of it.
+const KEYS: f32 = 142.0;
 
 /// What a key asks the window for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,34 +180,74 @@ pub fn shown(action: Action) -> &'static str {
     ROWS.iter().find(|row| row.action == action).map_or("", |row| row.shown)
 }
 
+/// The panels, which have digits.
+const PANELS: (&str, &str) = ("Ctrl 1 to Ctrl 8", "The panels, in the order of the menu");
+
 /// Shows the sheet; whether it should be closed.
 pub fn sheet(ctx: &Context) -> bool {
-    widgets::sheet(ctx, "shortcuts", 480.0, |ui| {
+    let room = ctx.content_rect().size();
+    let is_wide = room.x >= 2.0 * COLUMN + 120.0;
+    let width = if is_wide { 2.0 * COLUMN + space::L } else { COLUMN.min(room.x - 80.0) };
+    widgets::sheet(ctx, "shortcuts", width, |ui| {
         ui.heading("Keys and mouse");
-        ui.add_space(space::S);
-        let panels = std::iter::once(("Ctrl 1, Ctrl 2, …", "The panels, in the order of the menu"));
-        table(ui, "keys", ROWS.iter().map(|row| (row.shown, row.does)).chain(panels));
-        ui.add_space(space::M);
-        table(ui, "mouse", MOUSE.iter().copied());
+        ScrollArea::vertical().max_height((room.y - 150.0).max(100.0)).show(ui, |ui| {
+            let everywhere = |ui: &mut Ui| {
+                let rows = ROWS.iter().map(|row| (row.shown, row.does));
+                table(ui, "Everywhere", rows.chain([PANELS]));
+            };
+            let there = |ui: &mut Ui| {
+                table(ui, "In the script", script::KEYS.iter().copied());
+                table(ui, "Mouse", MOUSE.iter().copied());
+            };
+            if is_wide {
+                ui.spacing_mut().item_spacing.x = space::L;
+                ui.columns_const(|[left, right]| {
+                    everywhere(left);
+                    there(right);
+                });
+            } else {
+                everywhere(ui);
+                there(ui);
+            }
+        });
         ui.add_space(space::M);
         ui.button("Close").clicked()
     })
 }
 
-fn table(ui: &mut Ui, id: &str, rows: impl Iterator<Item = (&'static str, &'static str)>) {
+fn table(ui: &mut Ui, title: &str, rows: impl Iterator<Item = (&'static str, &'static str)>) {
     let palette = Palette::of(ui);
-    Grid::new(id).num_columns(2).min_col_width(150.0).spacing([space::L, 2.0]).show(ui, |ui| {
-        for (keys, does) in rows {
-            ui.label(RichText::new(keys).color(palette.accent));
+    ui.add_space(space::M);
+    ui.label(RichText::new(title).strong());
+    ui.add_space(space::XS);
+    // No grid: that would know its size one frame too late, and the sheet would jump.
+    ui.spacing_mut().item_spacing.y = 2.0;
+    for (keys, does) in rows {
+        ui.horizontal(|ui| {
+            let cell = vec2(KEYS, ui.spacing().interact_size.y);
+            ui.allocate_ui_with_layout(cell, Layout::left_to_right(Align::Center), |ui| {
+                ui.set_min_width(KEYS);
+                ui.label(RichText::new(keys).color(palette.accent));
+            });
             ui.label(does);
-            ui.end_row();
-        }
-    });
+        });
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::panels::PanelKind;
+
+    #[test]
+    fn the_sheet_names_every_key_once() {
+        let rows = ROWS.iter().map(|row| (row.shown, row.does)).chain([PANELS]);
+        let all: Vec<_> = rows.chain(script::KEYS.iter().copied()).chain(MOUSE.iter().copied()).collect();
+        for (index, (keys, does)) in all.iter().enumerate() {
+            assert!(!all[..index].iter().any(|(other, text)| other == keys || text == does), "{keys}");
+        }
+        assert_eq!(PANELS.0, format!("Ctrl 1 to Ctrl {}", PanelKind::ALL.len()));
+    }
 
     #[test]
     fn no_key_means_two_things() {

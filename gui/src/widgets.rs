@@ -53,7 +53,7 @@ pub fn empty(ui: &mut Ui, title: &str, hint: &str) {
         ui.add_space((ui.available_height() * 0.3).max(space::L));
         ui.label(RichText::new(title).size(size::TITLE));
         ui.add_space(space::XS);
-        ui.set_max_width(360.0);
+        ui.set_max_width((ui.available_width() - 2.0 * space::S).min(360.0));
         ui.label(RichText::new(hint).color(palette.weak));
     });
 }
@@ -64,10 +64,11 @@ pub fn command(ui: &mut Ui, text: &str) {
     let frame = eframe::egui::Frame::new().fill(palette.raised).corner_radius(6).inner_margin(8);
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
+            // All commands of a list are of one width, with their buttons below each other.
             let room = ui.available_width() - 40.0;
             let text_label = eframe::egui::Label::new(RichText::new(text).monospace()).wrap();
             ui.scope(|ui| {
-                ui.set_max_width(room);
+                ui.set_width(room);
                 ui.add(text_label);
             });
             if icon_button(ui, Icon::Copy, "Copy the command").clicked() {

@@ -230,6 +230,10 @@ fn type_text(harness: &mut Harness<'_, Bench>, text: &str) {
     harness.step();
 }
 
+fn unsaved<'a>(harness: &'a Harness<'_, Bench>) -> Vec<&'a std::path::Path> {
+    harness.state().panel.unsaved().into_iter().map(|unsaved| unsaved.path).collect()
+}
+
 fn edits() {
     let mut harness = plain(soft_kl());
     seen(&mut harness, "in force since update 1,500");
@@ -241,7 +245,7 @@ fn edits() {
     seen(&mut harness, "goes on, since update 1,500");
     seen(&mut harness, "not applied");
     assert_eq!(harness.state().on_disk(), SOFT_KL);
-    assert_eq!(harness.state().panel.unsaved(), [harness.state().script.as_path()]);
+    assert_eq!(unsaved(&harness), [harness.state().script.as_path()]);
     // It goes, with the keys that it came with.
     harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     harness.step();
@@ -364,7 +368,7 @@ fn waits() {
     settle(&mut harness);
     seen(&mut harness, "other.rhai");
     assert!(harness.query_by_label("not applied").is_none());
-    assert_eq!(harness.state().panel.unsaved(), [harness.state().script.as_path()]);
+    assert_eq!(unsaved(&harness), [harness.state().script.as_path()]);
     harness.state_mut().other = None;
     settle(&mut harness);
     seen(&mut harness, "not applied");
@@ -424,9 +428,7 @@ fn picture(
     settle(&mut harness);
     prepare(&mut harness);
     settle(&mut harness);
-    if let Err(error) = harness.try_snapshot(name) {
-        panic!("{error}");
-    }
+    support::drawing::compare(&mut harness, name);
 }
 
 fn wrong(harness: &mut Harness<'_, Bench>) {

@@ -244,6 +244,7 @@ fn info(entry: &Entry, now: Instant) -> RunInfo {
         path: Arc::clone(&entry.path),
         experiment: Arc::clone(&entry.experiment),
         label: entry.label.clone().unwrap_or_else(|| script.into()),
+        script: entry.summary.script().into(),
         env: env.into(),
         seed,
         state: entry.summary.state(now),
@@ -317,6 +318,7 @@ mod tests {
             assert_eq!(&*run.experiment, "a");
             if run.warning.is_none() {
                 assert_eq!((&*run.label, &*run.env, run.seed), ("soft_kl", "pong", seed as u64));
+                assert_eq!(&*run.script, "/data/kelvin/scripts/soft_kl.rhai");
                 assert!(run.progress.frames > 90_000 && run.progress.mean_return.is_some(), "{run:?}");
                 assert_eq!(run.progress.frames_per_s.is_some(), run.state == RunState::Running);
             }

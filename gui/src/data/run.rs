@@ -63,6 +63,8 @@ pub struct RunInfo {
     pub experiment: Arc<str>,
     /// The variant: a batch's label, else the script's name.
     pub label: Arc<str>,
+    /// The file of its script, as `config.toml` names it; empty if that cannot be read.
+    pub script: Arc<str>,
     /// The game.
     pub env: Arc<str>,
     /// The seed.

@@ -251,6 +251,11 @@ impl Summary {
         (!self.problems.is_empty()).then(|| self.problems.join("; ").into())
     }
 
+    /// The file of the script, on the machine that the run was started on; empty where the configuration cannot be read.
+    pub fn script(&self) -> &str {
+        self.config.as_ref().map_or("", |config| &config.script)
+    }
+
     /// The script's name, the game and the seed; empty and 0 where the configuration cannot be read.
     pub fn what(&self) -> (&str, &str, u64) {
         self.config.as_ref().map_or(("", "", 0), |config| {

@@ -4,10 +4,9 @@ use eframe::egui::{self, Modal, RichText, Ui, Vec2};
 
 use super::Shared;
 use crate::data::{Command, Focus, RunId, RunInfo, RunState};
-use crate::figures::{duration, figure, figures, grouped, heading, optional};
+use crate::figures::{self, duration, figures, grouped, heading, optional};
 use crate::starting::Wish;
 use crate::theme::{size, space};
-use crate::widgets::empty;
 
 /// What is kept from frame to frame.
 #[derive(Default)]
@@ -30,7 +29,6 @@ impl ControlPanel {
     pub fn show(&mut self, ui: &mut Ui, shared: &mut Shared<'_>) {
         let focus = shared.source.focused();
         let (Some(run), Some(focus)) = (focus.and_then(|focus| shared.source.run(focus.id)), focus) else {
-            empty(ui, "No run is selected", "Select a run in the list to steer it.");
             return;
         };
         if self.run != Some(run.id) {
@@ -59,8 +57,12 @@ impl ControlPanel {
     fn buttons(&mut self, ui: &mut Ui, state: RunState, asked: &mut Vec<Asked>) {
         let lives = state.lives();
         let paused = state == RunState::Paused;
+        // Three in a row wherever the longest word fits.
+        let width = ((ui.available_width() - 2.0 * space::S) / 3.0).clamp(84.0, 132.0);
         ui.horizontal_wrapped(|ui| {
-            let size = Vec2::new(108.0, 28.0);
+            ui.spacing_mut().item_spacing = Vec2::splat(space::S);
+            ui.set_max_width(3.0 * width + 2.0 * space::S + 0.5);
+            let size = Vec2::new(width, 28.0);
             let button = |ui: &mut Ui, enabled: bool, text: &str, hint: &str| {
                 let button = egui::Button::new(text).min_size(size);
                 ui.add_enabled(enabled, button).on_hover_text(hint).on_disabled_hover_text(hint).clicked()
@@ -130,20 +132,24 @@ fn place(ui: &mut Ui, run: &RunInfo, focus: &Focus) {
         grouped(progress.frames),
         grouped(progress.total_frames)
     );
-    ui.add(egui::ProgressBar::new(share).text(text).desired_height(20.0));
+    figures::share(ui, share, text);
     ui.add_space(space::S);
     let status = focus.live.status.as_deref();
-    figures(ui, |ui| {
-        figure(ui, "return", &optional(progress.mean_return, 2), "Mean of the last hundred episodes");
-        let speed = progress.frames_per_s.map_or_else(|| "–".to_owned(), |speed| grouped(speed as u64));
-        figure(ui, "frames/s", &speed, "Over the last seconds");
-        let left = progress.total_frames.saturating_sub(progress.frames) as f64;
-        let eta = progress.frames_per_s.filter(|speed| *speed > 0.0).map(|speed| left / speed);
-        figure(ui, "to go", &eta.map_or_else(|| "–".to_owned(), duration), "At the present speed");
-        let updates = status.map_or_else(|| "–".to_owned(), |status| grouped(status.updates));
-        figure(ui, "updates", &updates, "Optimizer steps");
-        figure(ui, "ε", &optional(status.map(|status| status.epsilon), 3), "Probability of a random action");
-    });
+    let dash = || "–".to_owned();
+    let left = progress.total_frames.saturating_sub(progress.frames) as f64;
+    let eta = progress.frames_per_s.filter(|speed| *speed > 0.0).map(|speed| left / speed);
+    let speed = progress.frames_per_s.map_or_else(dash, |speed| grouped(speed as u64));
+    let epsilon = optional(status.map(|status| status.epsilon), 3);
+    figures(
+        ui,
+        &[
+            ("return", optional(progress.mean_return, 2), "Mean of the last hundred episodes"),
+            ("frames/s", speed, "Over the last seconds"),
+            ("to go", eta.map_or_else(dash, duration), "At the present speed"),
+            ("updates", status.map_or_else(dash, |status| grouped(status.updates)), "Optimizer steps"),
+            ("ε", epsilon, "Probability of a random action"),
+        ],
+    );
 }
 
 /// Where it is kept, and what it runs on.
@@ -174,8 +180,7 @@ fn details(ui: &mut Ui, run: &RunInfo, focus: &Focus) {
 fn listed(updates: &[u64]) -> String {
     match updates {
         [] => "none yet".to_owned(),
-        _ => {
-            updates.iter().map(|update| format!("update {}", grouped(*update))).collect::<Vec<_>>().join(", ")
-        }
+        [only] => format!("update {}", grouped(*only)),
+        [.., newest] => format!("{}, the newest of update {}", updates.len(), grouped(*newest)),
     }
 }

@@ -5,8 +5,8 @@ use kelvin_run::Event;
 
 use crate::data::{Focus, RunId};
 use crate::figures::grouped;
-use crate::theme::{Palette, size, space};
-use crate::widgets::{empty, named};
+use crate::theme::{Icon, Palette, size, space};
+use crate::widgets::{empty, icon_button, named};
 
 /// What is kept from frame to frame.
 #[derive(Default)]
@@ -37,7 +37,6 @@ pub(super) fn weight(event: &Event) -> Weight {
 /// An event in one line.
 pub(super) fn summary(event: &Event) -> String {
     let text = |key: &str| event.detail.get(key).and_then(serde_json::Value::as_str);
-    let first_line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
     match event.event.as_str() {
         "params" => {
             let values = event.detail.get("params").and_then(serde_json::Value::as_object);
@@ -59,24 +58,29 @@ pub(super) fn summary(event: &Event) -> String {
             Some(seconds) => format!("saved in {seconds:.1} s"),
             None => "saved".to_owned(),
         },
-        _ => text("diagnostic").or_else(|| text("message")).map(first_line).unwrap_or_default(),
+        _ => {
+            let said = text("diagnostic").or_else(|| text("message")).unwrap_or_default();
+            // The name of the event says that already.
+            said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
     }
 }
 
 impl EventsPanel {
     /// Shows the events of the run in focus.
-    pub fn show(&mut self, ui: &mut Ui, focus: Option<&Focus>) {
-        let Some(focus) = focus else {
-            empty(ui, "No run is selected", "Select a run in the list to read what happened to it.");
-            return;
-        };
+    pub fn show(&mut self, ui: &mut Ui, focus: &Focus) {
         if self.run != Some(focus.id) {
             *self = Self { run: Some(focus.id), filter: std::mem::take(&mut self.filter), open: None };
         }
         ui.horizontal(|ui| {
-            let filter =
-                egui::TextEdit::singleline(&mut self.filter).hint_text("filter").desired_width(180.0);
-            named(ui.add(filter), egui::Role::TextInput, "Filter events");
+            let filter = egui::TextEdit::singleline(&mut self.filter)
+                .hint_text("Filter: params, fault, tau")
+                .desired_width(200.0)
+                .margin(egui::Margin::symmetric(8, 4));
+            named(ui.add(filter), egui::Role::SearchInput, "Filter the events");
+            if !self.filter.is_empty() && icon_button(ui, Icon::X, "Clear the filter").clicked() {
+                self.filter.clear();
+            }
             ui.label(RichText::new(format!("{} events", grouped(focus.events.len() as u64))).weak());
         });
         ui.separator();
@@ -89,8 +93,14 @@ impl EventsPanel {
         let shown: Vec<usize> =
             (0..focus.events.len()).rev().filter(|index| matches(&focus.events[*index])).collect();
         if shown.is_empty() {
-            let hint = "Reloads, parameter edits, checkpoints, evaluations and faults are listed here.";
-            empty(ui, "Nothing to show", hint);
+            let (title, hint) = match focus.events.is_empty() {
+                true => (
+                    "No events yet",
+                    "Reloads, parameter edits, checkpoints, evaluations and faults are listed here.",
+                ),
+                false => ("No event fits the filter", "Clear it to see all of them."),
+            };
+            empty(ui, title, hint);
             return;
         }
         if let Some(event) = self.open.and_then(|index| focus.events.get(index)) {
@@ -130,20 +140,18 @@ impl EventsPanel {
                 .max_rect(rect.shrink2(Vec2::new(space::XS, 0.0)))
                 .layout(Layout::left_to_right(Align::Center)),
         );
-        let cell = |ui: &mut Ui, width: f32, text: RichText| {
-            ui.allocate_ui_with_layout(
-                Vec2::new(width, height),
-                Layout::left_to_right(Align::Center),
-                |ui| {
-                    ui.set_min_width(width);
-                    ui.add(egui::Label::new(text).truncate().selectable(false));
-                },
-            );
+        let cell = |ui: &mut Ui, width: f32, layout: Layout, text: RichText| {
+            ui.allocate_ui_with_layout(Vec2::new(width, height), layout, |ui| {
+                ui.set_min_width(width);
+                ui.add(egui::Label::new(text).truncate().selectable(false));
+            });
         };
-        cell(&mut line, 86.0, RichText::new(grouped(event.update)).monospace().color(palette.weak));
-        cell(&mut line, 130.0, RichText::new(&event.event).color(color));
+        let (left, right) = (Layout::left_to_right(Align::Center), Layout::right_to_left(Align::Center));
+        cell(&mut line, 76.0, right, RichText::new(grouped(event.update)).monospace().color(palette.weak));
+        line.add_space(space::S);
+        cell(&mut line, 118.0, left, RichText::new(&event.event).color(color));
         let rest = line.available_width();
-        cell(&mut line, rest, RichText::new(text));
+        cell(&mut line, rest, left, RichText::new(text));
         if response.clicked() {
             self.open = if self.open == Some(index) { None } else { Some(index) };
         }
@@ -191,7 +199,7 @@ mod tests {
                 "version 01234567 in force after 54 ms",
             ),
             ("checkpoint", json!({"seconds": 0.25}), "saved in 0.2 s"),
-            ("reload_refused", json!({"diagnostic": "error: no `x`\n --> a:1"}), "error: no `x`"),
+            ("reload_refused", json!({"diagnostic": "error: no `x`\n --> a:1"}), "no `x`"),
             ("done", json!({}), ""),
         ];
         for (name, detail, text) in cases {

@@ -1,20 +1,22 @@
 //! Whether the run is well: numbers that are not finite, norms of every layer, the memory, and where the time goes.
 
-use eframe::egui::{self, Color32, Rect, RichText, Sense, Ui, Vec2};
+use std::collections::{BTreeMap, BTreeSet};
+
+use eframe::egui::{self, Align, Color32, Layout, Rect, RichText, Sense, Ui, Vec2};
 use kelvin_run::{Event, Status, TrainRecord};
 
 use super::events::{Weight, summary, weight};
 use crate::data::Focus;
-use crate::figures::{figure, figures, grouped, heading, optional};
+use crate::figures::{figures, grouped, heading, share};
+use crate::format::number;
 use crate::theme::{Palette, size, space, stroke};
-use crate::widgets::{empty, named};
+use crate::widgets::named;
+
+/// Points that a number of the table takes.
+const NUMBER: f32 = 66.0;
 
 /// Shows the health of the run in focus.
-pub fn show(ui: &mut Ui, focus: Option<&Focus>) {
-    let Some(focus) = focus else {
-        empty(ui, "No run is selected", "Select a run in the list to see how it is.");
-        return;
-    };
+pub fn show(ui: &mut Ui, focus: &Focus) {
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         troubles(ui, focus);
         if let Some(status) = &focus.live.status {
@@ -64,16 +66,19 @@ fn troubles(ui: &mut Ui, focus: &Focus) {
 /// How fast it is, and what the time is spent on.
 fn speed(ui: &mut Ui, status: &Status) {
     heading(ui, "Speed and memory");
-    figures(ui, |ui| {
-        figure(ui, "frames/s", &grouped(status.frames_per_s.max(0.0) as u64), "Over the last seconds");
-        figure(ui, "updates/s", &grouped(status.updates_per_s.max(0.0) as u64), "Over the last seconds");
-        figure(ui, "loss", &optional(status.loss, 4), "Mean of the last record");
-        figure(ui, "step size", &format!("{:.1e}", status.learning_rate), "Learning rate as it is now");
-    });
+    let whole = |number: f64| grouped(number.max(0.0) as u64);
+    figures(
+        ui,
+        &[
+            ("frames/s", whole(status.frames_per_s), "Over the last seconds"),
+            ("updates/s", whole(status.updates_per_s), "Over the last seconds"),
+            ("loss", status.loss.map_or_else(|| "–".to_owned(), number), "Mean of the last record"),
+            ("step size", number(status.learning_rate), "Learning rate as it is now"),
+        ],
+    );
     if status.replay_capacity > 0 {
-        let share = status.replay as f32 / status.replay_capacity as f32;
         let text = format!("memory {} of {}", grouped(status.replay), grouped(status.replay_capacity));
-        ui.add(egui::ProgressBar::new(share).text(text).desired_height(18.0));
+        share(ui, status.replay as f32 / status.replay_capacity as f32, text);
     }
     if status.phases.is_empty() {
         return;
@@ -127,34 +132,44 @@ fn norms(ui: &mut Ui, record: &TrainRecord) {
     }
     let palette = Palette::of(ui);
     heading(ui, "Norms by layer");
-    let names: std::collections::BTreeSet<&String> =
-        record.grad_norms.keys().chain(record.weight_norms.keys()).collect();
+    let names: BTreeSet<&String> = record.grad_norms.keys().chain(record.weight_norms.keys()).collect();
     let largest = record.grad_norms.values().flatten().fold(0.0, |largest: f64, norm| largest.max(*norm));
-    egui::Grid::new("norms").num_columns(4).striped(true).spacing([14.0, 3.0]).show(ui, |ui| {
-        for title in ["tensor", "gradient", "", "weights"] {
-            ui.label(RichText::new(title).small().weak());
-        }
+    egui::Grid::new("norms").num_columns(4).striped(true).spacing([space::M, 3.0]).show(ui, |ui| {
+        let title = |text: &str| RichText::new(text).small().color(palette.weak);
+        ui.label(title("tensor"));
+        at_right(ui, title("gradient"));
+        ui.label("");
+        at_right(ui, title("weights"));
         ui.end_row();
         for name in names {
-            let gradient = record.grad_norms.get(name).copied().flatten();
-            let weights = record.weight_norms.get(name).copied().flatten();
-            let number = |norm: Option<f64>| {
-                norm.map_or_else(|| "not finite".to_owned(), |norm| format!("{norm:9.2e}"))
+            let norm = |norms: &BTreeMap<String, Option<f64>>| match norms.get(name) {
+                Some(Some(norm)) => RichText::new(number(*norm)).monospace(),
+                Some(None) => RichText::new("not finite").color(palette.bad),
+                None => RichText::new("–").color(palette.weak),
             };
             ui.label(name.as_str());
-            ui.monospace(number(gradient));
+            at_right(ui, norm(&record.grad_norms));
+            let gradient = record.grad_norms.get(name).copied().flatten();
             let (rect, _) = ui.allocate_exact_size(Vec2::new(90.0, 10.0), Sense::hover());
-            ui.painter().rect_filled(rect, 2.0, palette.raised);
-            let filled = rect.with_max_x(rect.left() + rect.width() * share(gradient, largest));
+            ui.painter().rect_filled(rect, 2.0, palette.hover);
+            let filled = rect.with_max_x(rect.left() + rect.width() * magnitude(gradient, largest));
             ui.painter().rect_filled(filled, 2.0, palette.accent);
-            ui.monospace(number(weights));
+            at_right(ui, norm(&record.weight_norms));
             ui.end_row();
         }
     });
 }
 
+/// A cell whose text ends where those above and below it end.
+fn at_right(ui: &mut Ui, text: RichText) {
+    ui.allocate_ui_with_layout(Vec2::new(NUMBER, 18.0), Layout::right_to_left(Align::Center), |ui| {
+        ui.set_min_width(NUMBER);
+        ui.label(text);
+    });
+}
+
 /// Length of a bar over six powers of ten below the largest.
-fn share(norm: Option<f64>, largest: f64) -> f32 {
+fn magnitude(norm: Option<f64>, largest: f64) -> f32 {
     match norm {
         Some(norm) if norm > 0.0 && largest > 0.0 => {
             (1.0 + (norm / largest).log10() / 6.0).clamp(0.0, 1.0) as f32
@@ -169,10 +184,10 @@ mod tests {
 
     #[test]
     fn bars_of_norms_go_by_magnitude() {
-        assert_eq!(share(Some(2.0), 2.0), 1.0);
-        assert!((share(Some(2e-3), 2.0) - 0.5).abs() < 1e-6);
+        assert_eq!(magnitude(Some(2.0), 2.0), 1.0);
+        assert!((magnitude(Some(2e-3), 2.0) - 0.5).abs() < 1e-6);
         for nothing in [None, Some(0.0), Some(f64::NAN), Some(1e-12)] {
-            assert_eq!(share(nothing, 2.0), 0.0, "{nothing:?}");
+            assert_eq!(magnitude(nothing, 2.0), 0.0, "{nothing:?}");
         }
     }
 }

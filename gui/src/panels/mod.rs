@@ -100,6 +100,19 @@ impl PanelKind {
         }
     }
 
+    /// What a run has to be selected for, where the panel shows one run.
+    fn purpose(self) -> Option<&'static str> {
+        match self {
+            Self::Runs | Self::Curves => None,
+            Self::Script => Some("to edit its script"),
+            Self::Events => Some("to read what happened to it"),
+            Self::Health => Some("to see how it is"),
+            Self::Live => Some("to watch it play"),
+            Self::Params => Some("to turn its parameters"),
+            Self::Control => Some("to steer it"),
+        }
+    }
+
     /// The digit that, with Ctrl, brings it to the front.
     pub fn key(self) -> Option<Key> {
         const KEYS: [Key; 9] = [
@@ -156,15 +169,35 @@ pub struct Panels {
 impl Panels {
     /// Draws one.
     pub fn show(&mut self, kind: PanelKind, ui: &mut Ui, shared: &mut Shared<'_>) {
-        match kind {
-            PanelKind::Runs => self.runs.show(ui, shared),
-            PanelKind::Curves => self.curves.show(ui, shared),
-            PanelKind::Script => script(&mut self.script, ui, shared),
-            PanelKind::Events => self.events.show(ui, shared.source.focused()),
-            PanelKind::Health => health::show(ui, shared.source.focused()),
-            PanelKind::Live => self.live.show(ui, shared.source.focused()),
-            PanelKind::Params => self.params.show(ui, shared),
-            PanelKind::Control => self.control.show(ui, shared),
+        let focus = shared.source.focused();
+        match (kind, focus) {
+            (PanelKind::Runs, _) => self.runs.show(ui, shared),
+            (PanelKind::Curves, _) => self.curves.show(ui, shared),
+            (_, None) => unfocused(ui, kind, shared),
+            (PanelKind::Script, Some(_)) => script(&mut self.script, ui, shared),
+            (PanelKind::Events, Some(focus)) => self.events.show(ui, focus),
+            (PanelKind::Health, Some(focus)) => health::show(ui, focus),
+            (PanelKind::Live, Some(focus)) => self.live.show(ui, focus),
+            (PanelKind::Params, Some(_)) => self.params.show(ui, shared),
+            (PanelKind::Control, Some(_)) => self.control.show(ui, shared),
+        }
+    }
+}
+
+/// What a panel of one run says while there is none to show.
+fn unfocused(ui: &mut Ui, kind: PanelKind, shared: &Shared<'_>) {
+    let chosen = shared.selection.focus().and_then(|run| shared.source.run(run));
+    match (chosen, kind.purpose()) {
+        (Some(run), _) => {
+            let name = format!("{} on {}, seed {}", run.label, run.env, run.seed);
+            empty(ui, "Reading the run …", &name);
+        }
+        (None, _) if shared.source.listed() && shared.source.runs().is_empty() => {
+            empty(ui, "No run yet", "New run… starts one; it appears in the list by itself.");
+        }
+        (None, purpose) => {
+            let hint = format!("Select a run in the list {}.", purpose.unwrap_or_default());
+            empty(ui, "No run is selected", &hint);
         }
     }
 }
@@ -173,9 +206,9 @@ impl Panels {
 fn script(panel: &mut FocusedScript, ui: &mut Ui, shared: &mut Shared<'_>) {
     let focus = shared.source.focused();
     let (Some(run), Some(focus)) = (focus.and_then(|focus| shared.source.run(focus.id)), focus) else {
-        return empty(ui, "No run is selected", "Select a run in the list to edit its script.");
+        return;
     };
-    for action in panel.show(ui, run, focus) {
+    for action in panel.show(ui, run, focus, shared.source.runs()) {
         match action {
             ScriptAction::Applied { path } => {
                 shared.notices.info(format!("{} is written; runs that live take it up", path.display()));

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use eframe::egui::{self, RichText, Slider, Ui};
+use eframe::egui::{self, DragValue, RichText, Slider, Ui};
 use kelvin_objective::{Param, ParamKind};
 
 use super::Shared;
 use crate::data::{Command, Focus, RunId};
+use crate::format::number;
 use crate::theme::{Palette, size, space};
 use crate::widgets::{empty, named};
 
+/// Points that the field of a number takes, and digits that fit.
+const NUMBER: f32 = 72.0;
+const DIGITS: usize = 8;
 /// Seconds between two values that are sent while a slider is dragged.
 const SEND_EVERY: f64 = 0.1;
 /// Seconds after which a value that the run did not take is no longer shown.
@@ -28,10 +32,7 @@ pub struct ParamsPanel {
 impl ParamsPanel {
     /// Shows the parameters of the run in focus, and passes on what is asked of it.
     pub fn show(&mut self, ui: &mut Ui, shared: &mut Shared<'_>) {
-        let Some(focus) = shared.source.focused() else {
-            empty(ui, "No run is selected", "Select a run in the list to turn its parameters.");
-            return;
-        };
+        let Some(focus) = shared.source.focused() else { return };
         if self.run != Some(focus.id) {
             *self = Self { run: Some(focus.id), ..Self::default() };
         }
@@ -67,9 +68,6 @@ impl ParamsPanel {
         let asked = self.asked.get(name).map(|(value, _)| *value);
         let mut value = unsent.or(asked).unwrap_or(in_force);
         ui.horizontal(|ui| {
-            ui.label(RichText::new(name).monospace().strong());
-            let source = if pinned { "set by hand" } else { "as the script says" };
-            ui.label(RichText::new(source).size(size::SMALL).color(palette.weak));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let label = format!("Leave {name} to the script");
                 let button = egui::Button::new("Reset").small();
@@ -79,6 +77,12 @@ impl ParamsPanel {
                     self.unsent = None;
                     commands.push(Command::ReleaseParam(name.clone()));
                 }
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    ui.label(RichText::new(name).monospace().strong());
+                    let source = if pinned { "set by hand" } else { "as the script says" };
+                    let source = RichText::new(source).size(size::SMALL).color(palette.weak);
+                    ui.add(egui::Label::new(source).truncate());
+                });
             });
         });
         let response = editor(ui, param, &mut value);
@@ -127,19 +131,46 @@ fn editor(ui: &mut Ui, param: &Param, value: &mut f64) -> egui::Response {
             response
         }
         ParamKind::StaticInt | ParamKind::Live { .. } => {
-            ui.spacing_mut().slider_width = (ui.available_width() - 92.0).max(80.0);
-            let mut slider = Slider::new(value, param.min..=param.max)
-                .logarithmic(is_logarithmic(param))
-                .smallest_positive(if param.min > 0.0 { param.min } else { 1e-6 })
-                .trailing_fill(true);
-            if param.kind == ParamKind::StaticInt {
-                slider = slider.integer();
-            }
-            let response = ui.add(slider);
-            response.widget_info(|| egui::WidgetInfo::slider(true, *value, &label));
-            response
+            let is_whole = param.kind == ParamKind::StaticInt;
+            ui.horizontal(|ui| {
+                ui.spacing_mut().slider_width = (ui.available_width() - NUMBER - space::S).max(80.0);
+                let mut slider = Slider::new(value, param.min..=param.max)
+                    .logarithmic(is_logarithmic(param))
+                    .smallest_positive(if param.min > 0.0 { param.min } else { 1e-6 })
+                    .trailing_fill(true)
+                    .show_value(false);
+                if is_whole {
+                    slider = slider.integer();
+                }
+                let slider = ui.add(slider);
+                slider.widget_info(|| egui::WidgetInfo::slider(true, *value, &label));
+                // As fine as the range is, and always as wide.
+                let speed = match (is_whole, is_logarithmic(param)) {
+                    (true, _) => 0.1,
+                    (false, true) => 0.01 * *value,
+                    (false, false) => 0.002 * (param.max - param.min),
+                };
+                let field = DragValue::new(value).range(param.min..=param.max).speed(speed);
+                // A value that is half typed is none to train with.
+                let field = field.update_while_editing(false).custom_formatter(|value, _| written(value));
+                let field = ui.add_sized([NUMBER, 22.0], field);
+                let name = format!("Value of {}", param.name);
+                field.widget_info(|| {
+                    let mut info = egui::WidgetInfo::labeled(egui::Role::SpinButton, true, &name);
+                    info.value = Some(*value);
+                    info
+                });
+                slider | field
+            })
+            .inner
         }
     }
+}
+
+/// All digits of a value where there is room for them.
+fn written(value: f64) -> String {
+    let exact = value.to_string();
+    if exact.len() <= DIGITS { exact } else { number(value) }
 }
 
 /// Whether a range is one of magnitudes.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use eframe::egui::text::{CCursor, CCursorRange};
 use eframe::egui::text_edit::TextEditState;
 use eframe::egui::{
-    Align, Align2, Color32, Frame, Galley, Id, Key, Modifiers, Pos2, Rect, ScrollArea, Sense, Shape, Stroke,
-    TextBuffer, TextEdit, TextStyle, Ui, UiBuilder, Vec2, pos2, vec2,
+    Align, Align2, Color32, Frame, Galley, Id, Key, Modifiers, Pos2, Rect, Role, ScrollArea, Sense, Shape,
+    Stroke, TextBuffer, TextEdit, TextStyle, Ui, UiBuilder, Vec2, WidgetInfo, pos2, vec2,
 };
 
 use super::bars::{Asked, FindBar, LineBar};
@@ -331,6 +331,9 @@ impl Code {
         let font = TextStyle::Monospace.resolve(ui.style());
         let current = shown.cursor.map(|place| place.line);
         let response = ui.interact(rect, self.id.with("gutter"), Sense::click());
+        response.widget_info(|| {
+            WidgetInfo::labeled(Role::Button, true, format!("Line numbers of {}", look.name))
+        });
         for line in laid.visible(origin.y, rect.y_range()) {
             let row = laid.line(line, origin);
             let mark = look.marks.iter().find(|mark| mark.place.line == line);

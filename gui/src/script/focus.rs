@@ -25,8 +25,14 @@ impl FocusedScript {
         &mut self.panel
     }
 
-    /// Draws the script of a run, and says what was done.
-    pub fn show(&mut self, ui: &mut Ui, run: &RunInfo, focus: &Focus) -> Vec<ScriptAction> {
+    /// Draws the script of a run, one of `runs`, and says what was done.
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        run: &RunInfo,
+        focus: &Focus,
+        runs: &[Arc<RunInfo>],
+    ) -> Vec<ScriptAction> {
         let shape = shape(&mut self.shape, focus);
         let script = focus.config.get("script").and_then(toml::Value::as_str);
         let name = format!("{} · {} · seed {}", run.label, run.env, run.seed);
@@ -35,13 +41,22 @@ impl FocusedScript {
             run_dir: &run.path,
             script: script.map(Path::new),
             lives: run.state.lives(),
-            shared_by: 0,
+            shared_by: shared_by(run, runs),
             versions: &focus.versions,
             shape,
             events: &focus.events,
         };
         self.panel.show(ui, &context)
     }
+}
+
+/// How many other runs would take up an edit of this run's script. A path that is the same is the same file, where the
+/// runs are of one machine or of one shared disk.
+fn shared_by(run: &RunInfo, runs: &[Arc<RunInfo>]) -> usize {
+    let takes_it_up = |other: &&Arc<RunInfo>| {
+        other.id != run.id && other.state.lives() && !other.script.is_empty() && other.script == run.script
+    };
+    runs.iter().filter(takes_it_up).count()
 }
 
 /// What the script of this run is compiled for, read anew only if something has changed.
@@ -67,7 +82,7 @@ fn shape<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Live, RunId};
+    use crate::data::{Live, Progress, RunId, RunState};
     use kelvin_run::AgentView;
 
     fn focus(actions: usize) -> Focus {
@@ -84,6 +99,35 @@ mod tests {
             control: "".into(),
             problems: Vec::new().into(),
         }
+    }
+
+    #[test]
+    fn runs_that_live_and_have_the_same_script_are_counted() {
+        let run = |id: u32, script: &str, state: RunState| {
+            Arc::new(RunInfo {
+                id: RunId(id),
+                path: Path::new("/runs/a").into(),
+                experiment: "".into(),
+                label: "soft_kl".into(),
+                script: script.into(),
+                env: "pong".into(),
+                seed: 0,
+                state,
+                progress: Progress::default(),
+                silent: None,
+                warning: None,
+            })
+        };
+        let runs = [
+            run(0, "/s/soft_kl.rhai", RunState::Running),
+            run(1, "/s/soft_kl.rhai", RunState::Paused),
+            run(2, "/s/soft_kl.rhai", RunState::Done),
+            run(3, "/other/soft_kl.rhai", RunState::Running),
+            run(4, "", RunState::Running),
+            run(5, "", RunState::Running),
+        ];
+        let counts: Vec<usize> = runs.iter().map(|run| shared_by(run, &runs)).collect();
+        assert_eq!(counts, [1, 1, 2, 0, 0, 0]);
     }
 
     #[test]

@@ -94,15 +94,15 @@ fn buttons(ui: &mut Ui, session: &Session, context: &ScriptContext<'_>, asked: &
         true => Button::new(text.color(palette.panel)).fill(palette.accent),
         false => Button::new("Apply"),
     };
-    let shared = match context.shared_by {
-        0 => String::new(),
-        1 => " One other run has the same script.".to_owned(),
-        many => format!(" {many} other runs have the same script."),
+    let taken_up = match (context.lives, others(context.shared_by)) {
+        (true, None) => "the run takes it up between two updates".to_owned(),
+        (true, Some(others)) => format!("the run and {others} take it up between two updates"),
+        (false, None) => "no run that trains at the moment takes it up".to_owned(),
+        (false, Some(others)) => {
+            format!("this run does not train at the moment, but {others} with this script")
+        }
     };
-    let hint = match context.lives {
-        true => format!("Write the file; the run takes it up between two updates (Ctrl S).{shared}"),
-        false => format!("Write the file; no process trains here at the moment (Ctrl S).{shared}"),
-    };
+    let hint = format!("Write the file; {taken_up} (Ctrl S)");
     let response = ui.add_enabled(can, button).on_hover_text(hint);
     let response = response
         .on_disabled_hover_text("Nothing to write: the file holds this text, or has to be decided on");
@@ -128,6 +128,15 @@ fn buttons(ui: &mut Ui, session: &Session, context: &ScriptContext<'_>, asked: &
         }
     });
     named(menu.response, Role::Button, "Revert the script");
+}
+
+/// Other runs with the same script, counted.
+fn others(count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 other run".to_owned()),
+        many => Some(format!("{} other runs", grouped(many as u64))),
+    }
 }
 
 /// A button's name where it may be out of use.
@@ -164,6 +173,10 @@ fn title(ui: &mut Ui, session: &Session, context: &ScriptContext<'_>) {
             label.on_hover_text(path.display().to_string());
         }
         ui.label(RichText::new(context.run_name).color(palette.weak));
+        if let Some(others) = others(context.shared_by) {
+            ui.label(RichText::new(format!("and {others}")).color(palette.weak))
+                .on_hover_text("They train now and have the same script: what is applied, they take up too");
+        }
         let document = session.document();
         if session.is_saving {
             chip(ui, "writing", palette.weak);

@@ -43,7 +43,8 @@ use std::path::Path;
 use kelvin_run::{Event, ObjectiveVersion};
 
 pub use focus::FocusedScript;
-pub use panel::{KEYS, ScriptPanel, Tab};
+pub use panel::{KEYS, ScriptPanel, Tab, Unsaved};
+pub use session::Objection;
 pub use shape::Shape;
 
 /// What the panel is told in each frame about the run in focus. Nothing of it is read from a disk here.

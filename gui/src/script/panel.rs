@@ -9,9 +9,10 @@ use kelvin_run::ObjectiveVersion;
 
 use super::code::{Buffer, Look, Mark, Shown};
 use super::compare::{Compare, Side};
+use super::files::WriteError;
 use super::graph::GraphView;
 use super::places::Place;
-use super::session::{Holding, Recorded, Session};
+use super::session::{Holding, Objection, Recorded, Session};
 use super::shape::Shape;
 use super::tokens::Language;
 use super::worker::{News, Wish, Worker};
@@ -69,6 +70,17 @@ pub struct ScriptPanel {
     /// Where the cursor is.
     cursor: Option<Place>,
     actions: Vec<ScriptAction>,
+    /// What the worker has found out and nobody has looked at yet.
+    news: Vec<News>,
+}
+
+/// A script with edits that were not applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsaved<'a> {
+    /// Its file.
+    pub path: &'a Path,
+    /// What stands against writing it.
+    pub objection: Option<Objection>,
 }
 
 impl ScriptPanel {
@@ -87,13 +99,43 @@ impl ScriptPanel {
         self.tab
     }
 
-    /// Files with edits that were not applied: what would be lost if the window closed.
-    pub fn unsaved(&self) -> Vec<&Path> {
+    /// Scripts with edits that were not applied: what would be lost if the window closed.
+    pub fn unsaved(&self) -> Vec<Unsaved<'_>> {
         let sessions = self.session.iter().chain(self.aside.values());
-        sessions
-            .filter(|session| session.is_needed())
-            .filter_map(|session| session.script.as_deref())
+        let needed = sessions.filter(|session| session.is_needed());
+        needed
+            .filter_map(|session| {
+                Some(Unsaved { path: session.script.as_deref()?, objection: session.objection() })
+            })
             .collect()
+    }
+
+    /// Whether there are any.
+    pub fn has_unsaved(&self) -> bool {
+        self.session.iter().chain(self.aside.values()).any(Session::is_needed)
+    }
+
+    /// Writes all scripts with edits, of other runs too, unless somebody has to decide first; [`Self::saved`] tells what
+    /// came of it.
+    pub fn apply_all(&mut self) {
+        let Some(Ok(worker)) = &self.worker else { return };
+        for session in self.session.iter_mut().chain(self.aside.values_mut()) {
+            session.save(worker);
+        }
+    }
+
+    /// Takes in what came of writing, while the panel itself may be out of sight; whether nothing is being written any more.
+    pub fn saved(&mut self) -> bool {
+        self.receive();
+        let mut others = Vec::new();
+        for news in std::mem::take(&mut self.news) {
+            match news {
+                News::Saved { path, text, result } => self.take_saved(&path, &text, result),
+                news => others.push(news),
+            }
+        }
+        self.news = others;
+        !self.session.iter().chain(self.aside.values()).any(|session| session.is_saving)
     }
 
     /// Whether nothing is on its way: what is seen is what there is.
@@ -171,9 +213,8 @@ impl ScriptPanel {
     }
 
     fn take_news(&mut self, ui: &Ui, context: &ScriptContext<'_>) {
-        let Some(Ok(worker)) = &self.worker else { return };
-        let news: Vec<News> = worker.news().collect();
-        for news in news {
+        self.receive();
+        for news in std::mem::take(&mut self.news) {
             match news {
                 News::Found { path, file } => {
                     if let Some(session) = self.session_of(&path)
@@ -187,16 +228,23 @@ impl ScriptPanel {
                         session.checked(*verdict);
                     }
                 }
-                News::Saved { path, text, result } => {
-                    let done = self.session_of(&path).map(|session| session.saved(&text, result));
-                    match done {
-                        Some(Ok(())) => self.actions.push(ScriptAction::Applied { path: path.to_path_buf() }),
-                        Some(Err(Some(why))) => self.actions.push(ScriptAction::Failed(why)),
-                        Some(Err(None)) | None => {}
-                    }
-                }
+                News::Saved { path, text, result } => self.take_saved(&path, &text, result),
                 News::Read { path, text } => self.read(ui, context, path, text),
             }
+        }
+    }
+
+    fn receive(&mut self) {
+        if let Some(Ok(worker)) = &self.worker {
+            self.news.extend(worker.news());
+        }
+    }
+
+    fn take_saved(&mut self, path: &Path, text: &str, result: Result<(), WriteError>) {
+        match self.session_of(path).map(|session| session.saved(text, result)) {
+            Some(Ok(())) => self.actions.push(ScriptAction::Applied { path: path.to_path_buf() }),
+            Some(Err(Some(why))) => self.actions.push(ScriptAction::Failed(why)),
+            Some(Err(None)) | None => {}
         }
     }
 
@@ -330,19 +378,9 @@ impl ScriptPanel {
 
     /// Writes what is edited, unless somebody has to decide first.
     pub(super) fn apply(&mut self) {
-        let (Some(Ok(worker)), Some(session)) = (&self.worker, &mut self.session) else { return };
-        let (Holding::Editing(document), Some(path)) = (&session.holding, &session.script) else { return };
-        let is_gone = session.failure.is_some();
-        if document.conflict().is_some() || session.is_saving || !(document.is_edited() || is_gone) {
-            return;
+        if let (Some(Ok(worker)), Some(session)) = (&self.worker, &mut self.session) {
+            session.save(worker);
         }
-        worker.wish(Wish::Save {
-            path: path.clone(),
-            text: document.text.as_str().into(),
-            format: document.format(),
-            base: Some(document.base().into()),
-        });
-        session.is_saving = true;
     }
 
     /// Puts a text into the editor, in the place of what is there; Ctrl Z brings that back.

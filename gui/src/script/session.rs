@@ -10,6 +10,7 @@ use super::check::{Compiled, Problem, Verdict};
 use super::code::Code;
 use super::document::Document;
 use super::files::{FileText, ReadError, WriteError};
+use super::worker::{Wish, Worker};
 
 /// What there is to show.
 pub enum Holding {
@@ -30,6 +31,15 @@ pub enum Recorded {
     Waiting,
     /// It is here, or cannot be read.
     Read(Result<Arc<str>, String>),
+}
+
+/// Why a text may not be what should be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// In words for the user.
+    pub text: String,
+    /// Whether it cannot be written before somebody decides.
+    pub forbids: bool,
 }
 
 /// A script in the panel.
@@ -99,6 +109,22 @@ impl Session {
         self.is_saving || self.document().is_some_and(Document::is_edited)
     }
 
+    /// What stands against writing it, or should be known before, in words for the user.
+    pub fn objection(&self) -> Option<Objection> {
+        if self.document().is_some_and(|document| document.conflict().is_some()) {
+            return Some(Objection {
+                text: "The file was changed by somebody else meanwhile: compare the two in the panel Script."
+                    .to_owned(),
+                forbids: true,
+            });
+        }
+        let broken = self.problem.as_ref().map(|problem| {
+            format!("It does not compile, and a run would not take it up: {}", problem.diagnostic.message)
+        });
+        let text = self.failure.clone().or(broken)?;
+        Some(Objection { text, forbids: false })
+    }
+
     /// What the file was found to hold. Whether the text in the editor is another one now.
     pub fn found(&mut self, file: Result<FileText, ReadError>) -> bool {
         let name = self.script.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
@@ -150,6 +176,22 @@ impl Session {
             }
             Err(problem) => self.problem = Some(problem),
         }
+    }
+
+    /// Wishes for it to be written, unless somebody has to decide first or there is nothing to write.
+    pub fn save(&mut self, worker: &Worker) {
+        let (Holding::Editing(document), Some(path)) = (&self.holding, &self.script) else { return };
+        let is_gone = self.failure.is_some();
+        if document.conflict().is_some() || self.is_saving || !(document.is_edited() || is_gone) {
+            return;
+        }
+        worker.wish(Wish::Save {
+            path: path.clone(),
+            text: document.text.as_str().into(),
+            format: document.format(),
+            base: Some(document.base().into()),
+        });
+        self.is_saving = true;
     }
 
     /// What came of a wish to write `text`; why it was not written, if somebody should be told.

@@ -8,6 +8,7 @@ use eframe::egui::{self, Modal, RichText, Ui};
 use super::launch::shown;
 use crate::figures::grouped;
 use crate::theme::{Palette, size, space};
+use crate::widgets::named;
 
 /// What a run is forked from.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,17 +129,20 @@ impl StartDialog {
                     Some(update) => format!("update {}", grouped(update)),
                     None => "the newest checkpoint".to_owned(),
                 };
-                egui::ComboBox::from_id_salt("checkpoint").selected_text(told(self.at)).show_ui(ui, |ui| {
+                let combo = egui::ComboBox::from_id_salt("checkpoint").selected_text(told(self.at));
+                let response = combo.show_ui(ui, |ui| {
                     ui.selectable_value(&mut self.at, None, told(None));
                     for update in parent.checkpoints.iter().rev() {
                         ui.selectable_value(&mut self.at, Some(*update), told(Some(*update)));
                     }
                 });
+                named(response.response, egui::Role::ComboBox, "Checkpoint");
             });
         }
         row(ui, "script", |ui| {
             text(ui, &mut self.script, "path of a .rhai file", "Script", 320.0);
-            egui::ComboBox::from_id_salt("scripts").selected_text("choose").width(90.0).show_ui(ui, |ui| {
+            let combo = egui::ComboBox::from_id_salt("scripts").selected_text("choose").width(90.0);
+            let response = combo.show_ui(ui, |ui| {
                 for script in scripts {
                     let name = script.file_name().unwrap_or_default().to_string_lossy();
                     if ui.selectable_label(false, name).clicked() {
@@ -146,6 +150,7 @@ impl StartDialog {
                     }
                 }
             });
+            named(response.response, egui::Role::ComboBox, "Choose a script");
         });
         if self.parent.is_none() {
             row(ui, "game", |ui| text(ui, &mut self.env, "pong, breakout, …, or catch", "Game", 200.0));

@@ -2,17 +2,20 @@
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
+pub mod bench;
 pub mod drawing;
+pub mod focused;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use eframe::egui;
+use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
 use kelvin_monitor::data::{
-    Bucket, Command, Curves, Focus, Notice, Progress, RunId, RunInfo, RunState, Series,
+    Bucket, Command, Curves, Focus, Live, Notice, Progress, RunId, RunInfo, RunState, Series,
 };
 use kelvin_monitor::monitor::Monitor;
 use kelvin_monitor::source::Source;
@@ -29,6 +32,10 @@ pub struct Recorded {
     pub focus: Option<RunId>,
     pub sent: Vec<(RunId, Command)>,
     pub notices: Vec<Notice>,
+    /// What is known of one run, which is all that can be in focus.
+    pub details: Option<Focus>,
+    /// What that run shows of itself from now on, by looks.
+    pub film: VecDeque<Live>,
     /// Snapshots of a run that it has by turns, a new one with every look.
     pub goes_on: Option<(RunId, [Arc<Curves>; 2])>,
 }
@@ -41,6 +48,12 @@ impl Source for Recorded {
         if let Some((run, snapshots)) = &mut self.goes_on {
             snapshots.swap(0, 1);
             self.curves.insert(*run, snapshots[0].clone());
+            return true;
+        }
+        if let Some(details) = self.details.as_mut().filter(|details| Some(details.id) == self.focus)
+            && let Some(live) = self.film.pop_front()
+        {
+            details.live = live;
             return true;
         }
         std::mem::take(&mut self.fresh)
@@ -65,7 +78,7 @@ impl Source for Recorded {
         self.focus = run;
     }
     fn focused(&self) -> Option<&Focus> {
-        None
+        self.details.as_ref().filter(|details| Some(details.id) == self.focus)
     }
     fn send(&mut self, run: RunId, command: Command) {
         self.sent.push((run, command));
@@ -74,6 +87,9 @@ impl Source for Recorded {
         std::mem::take(&mut self.notices)
     }
 }
+
+/// What a run shows while it is looked at in a test: twelve seconds at four frames a second.
+pub const MOMENTS: u64 = 50;
 
 /// A source of random numbers that is the same everywhere.
 pub struct Noise(u64);
@@ -134,12 +150,14 @@ pub fn curves(seed: u64, points: usize, total_frames: f64, from: f64, to: f64, s
 fn info(id: u32, names: (&str, &str, &str), seed: u64, state: RunState, share: f64, mean: f64) -> RunInfo {
     let lives = matches!(state, RunState::Running | RunState::Evaluating);
     let [experiment, label, env] = [names.0, names.1, names.2];
-    let folder = format!("/data/runs/{experiment}/{label}-{env}-s{seed}");
+    let experiment_folder = if experiment.is_empty() { String::new() } else { format!("{experiment}/") };
+    let folder = format!("/data/runs/{experiment_folder}{label}-{env}-s{seed}");
     RunInfo {
         id: RunId(id),
         path: Path::new(&folder).into(),
         experiment: experiment.into(),
         label: label.into(),
+        script: format!("/data/kelvin/scripts/{label}.rhai").into(),
         env: env.into(),
         seed,
         state,
@@ -167,6 +185,8 @@ pub fn laboratory() -> Recorded {
         focus: None,
         sent: Vec::new(),
         notices: Vec::new(),
+        details: None,
+        film: VecDeque::new(),
         goes_on: None,
     };
     let mut add = |names: (&str, &str, &str),
@@ -228,6 +248,29 @@ pub fn laboratory() -> Recorded {
     if let Some(damaged) = recorded.runs.last_mut() {
         let warning = "metrics.jsonl, line 1204: not a record: expected `,` or `}` at column 87";
         Arc::make_mut(damaged).warning = Some(warning.into());
+    }
+    recorded
+}
+
+/// The same, and everything is known of one of its runs, which plays for some seconds.
+pub fn laboratory_with(run: RunId) -> Recorded {
+    let mut recorded = laboratory();
+    let info = recorded.runs.iter().find(|info| info.id == run).expect("a run of the laboratory").clone();
+    recorded.details = Some(focused::focus(&info, 0));
+    recorded.film = (1..MOMENTS).map(|moment| focused::live(&info, moment)).collect();
+    recorded
+}
+
+/// Every so many points of all curves alone: large pictures of them are small files.
+pub fn thin(mut recorded: Recorded, every: usize) -> Recorded {
+    for curves in recorded.curves.values_mut() {
+        for series in Arc::make_mut(curves).series.values_mut() {
+            let mut place = 0;
+            series.buckets.retain(|_| {
+                place += 1;
+                place % every == 0
+            });
+        }
     }
     recorded
 }
@@ -296,4 +339,47 @@ pub fn settle(harness: &mut Harness<'_, Monitor>) {
         std::thread::sleep(Duration::from_millis(5));
     }
     panic!("the monitor is still busy");
+}
+
+/// Draws until something is so, which a thread has to bring about.
+#[track_caller]
+pub fn until<State>(
+    harness: &mut Harness<'_, State>,
+    what: &str,
+    mut done: impl FnMut(&mut Harness<'_, State>) -> bool,
+) {
+    let start = Instant::now();
+    while !done(harness) {
+        assert!(start.elapsed() < Duration::from_secs(60), "it never came: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+        harness.step();
+    }
+}
+
+/// Gives the run that everything is known of a script of its own, in a folder; where it is.
+pub fn with_script(recorded: &mut Recorded, folder: &Path) -> PathBuf {
+    let script = folder.join("soft_kl.rhai");
+    std::fs::write(&script, focused::SCRIPT).expect("a writable folder");
+    let path: Arc<str> = script.display().to_string().into();
+    let details = recorded.details.as_mut().expect("a run that is known");
+    let run = recorded.runs.iter_mut().find(|run| run.id == details.id).expect("a run of the list");
+    Arc::make_mut(run).script = path;
+    *details = focused::focus(run, 0);
+    script
+}
+
+/// Saves the first plot as a file, by its menu and the dialog.
+pub fn save_plot(harness: &mut Harness<'_, Monitor>, format: &str, path: &Path) {
+    harness.get_by_label("Menu of plot 1").click();
+    settle(harness);
+    harness.get_by_label_contains(&format!("Save as {format}")).click();
+    settle(harness);
+    harness.get_by_label("File").focus();
+    harness.run();
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    harness.run();
+    harness.get_by_label("File").type_text(&path.display().to_string());
+    settle(harness);
+    harness.get_by_label("Save").click();
+    harness.step();
 }

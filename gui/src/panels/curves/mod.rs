@@ -335,7 +335,6 @@ impl CurvesPanel {
             let plot = &mut self.settings.plots[index];
             if plot.versus.is_some() {
                 versus(ui, plot, &self.arranged.series);
-                verdict(ui, drawing, self.settings.axis);
             }
             ui.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
                 ui.spacing_mut().item_spacing.x = 2.0;
@@ -360,6 +359,12 @@ impl CurvesPanel {
                 }
             });
         });
+        if self.settings.plots[index].versus.is_some() {
+            ui.horizontal(|ui| {
+                ui.add_space(space::S);
+                verdict(ui, drawing, self.settings.axis);
+            });
+        }
         removed
     }
 

@@ -211,7 +211,7 @@ fn draw_references(
     let font = FontId::proportional(size::SMALL - 0.5);
     let mut above: Vec<String> = Vec::new();
     let mut below: Vec<String> = Vec::new();
-    let mut taken: Vec<Rect> = Vec::new();
+    let mut named: Vec<(f32, String)> = Vec::new();
     for reference in references {
         let value = if log && reference.value <= 0.0 { continue } else { reference.value };
         let y = transform.position_from_point_y(if log { value.log10() } else { value });
@@ -222,27 +222,27 @@ fn draw_references(
             below.push(text);
         } else {
             let line = [pos2(frame.left(), y), pos2(frame.right(), y)];
-            painter.extend(Shape::dashed_line(
-                &line,
-                Pen::new(1.0, palette.weak.gamma_multiply(0.8)),
-                4.0,
-                4.0,
-            ));
-            let galley = painter.layout_no_wrap(text, font.clone(), palette.weak);
-            // Above its line or below it, and further on where another name stands already.
-            let places = (0..4).flat_map(|column| {
-                let left = frame.left() + 6.0 + 104.0 * column as f32;
-                [y - 1.0 - galley.size().y, y + 2.0]
-                    .map(|top| Rect::from_min_size(pos2(left, top), galley.size()))
-            });
-            let free = |place: &Rect| {
-                frame.contains_rect(*place) && !taken.iter().any(|other| other.intersects(*place))
-            };
-            let Some(place) = places.into_iter().find(free) else { continue };
-            painter.rect_filled(place.expand2(vec2(2.0, 0.0)), 2, palette.panel.gamma_multiply(0.75));
-            taken.push(place);
-            painter.galley(place.min, galley, palette.weak);
+            let pen = Pen::new(1.0, palette.weak.gamma_multiply(0.8));
+            painter.extend(Shape::dashed_line(&line, pen, 4.0, 4.0));
+            named.push((y, text));
         }
+    }
+    // After all the lines, so that none goes through a name.
+    let mut taken: Vec<Rect> = Vec::new();
+    for (y, text) in named {
+        let galley = painter.layout_no_wrap(text, font.clone(), palette.weak);
+        // Above its line or below it, and further on where another name stands already.
+        let places = (0..4).flat_map(|column| {
+            let left = frame.left() + 6.0 + 104.0 * column as f32;
+            [y - 1.0 - galley.size().y, y + 2.0]
+                .map(|top| Rect::from_min_size(pos2(left, top), galley.size()))
+        });
+        let free =
+            |place: &Rect| frame.contains_rect(*place) && !taken.iter().any(|other| other.intersects(*place));
+        let Some(place) = places.into_iter().find(free) else { continue };
+        painter.rect_filled(place.expand2(vec2(2.0, 0.0)), 2, palette.panel.gamma_multiply(0.85));
+        taken.push(place);
+        painter.galley(place.min, galley, palette.weak);
     }
     let edge = |at: egui::Pos2, align: Align2, texts: Vec<String>, arrow: &str| {
         if !texts.is_empty() {

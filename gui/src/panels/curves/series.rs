@@ -102,6 +102,7 @@ mod tests {
             path: Path::new(&format!("/runs/folder{id}")).into(),
             experiment: experiment.into(),
             label: label.into(),
+            script: "".into(),
             env: env.into(),
             seed,
             state: RunState::Done,

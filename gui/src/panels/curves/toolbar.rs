@@ -1,13 +1,13 @@
 //! What all plots have in common: what a curve is, its axis, and how it is smoothed.
 
-use eframe::egui::{Button, Role, Slider, Ui, WidgetInfo};
+use eframe::egui::{Align, Button, ComboBox, Label, Layout, RichText, Role, Slider, Ui, WidgetInfo, vec2};
 
 use super::drawing::Spread;
 use super::series::Grouping;
 use super::{CurvesPanel, PlotSettings};
 use crate::data::XAxis;
-use crate::theme::{Icon, Palette, icon};
-use crate::widgets::segmented;
+use crate::theme::{Icon, Palette, icon, space};
+use crate::widgets::{named, segmented};
 
 /// The widest smoothing, as a share of the axis.
 const WIDEST: f64 = 0.15;
@@ -22,12 +22,7 @@ impl CurvesPanel {
             ];
             segmented(ui, "Curves of", &mut settings.grouping, &groups);
             if settings.grouping == Grouping::Variants {
-                let spreads = [
-                    (Spread::Std, "± std", "Mean and one standard deviation over seeds"),
-                    (Spread::Interval, "95 %", "Mean and its 95 % bootstrap interval over seeds"),
-                    (Spread::Iqm, "IQM", "Interquartile mean and its 95 % bootstrap interval over seeds"),
-                ];
-                segmented(ui, "Band", &mut settings.spread, &spreads);
+                band(ui, &mut settings.spread);
             }
             let axes = [
                 (XAxis::Frames, "Frames", "Over frames trained"),
@@ -40,7 +35,7 @@ impl CurvesPanel {
                 self.cursor = None;
             }
             smoothing(ui, &mut settings.smoothing);
-            let show = ui.menu_button(format!("{} Show", icon(Icon::Eye)), |ui| {
+            let show = ui.menu_button(icon(Icon::Eye).to_string(), |ui| {
                 let mut item = |on: &mut bool, word: &str, explains: &str| {
                     ui.checkbox(on, word).on_hover_text(explains);
                 };
@@ -59,10 +54,9 @@ impl CurvesPanel {
                 settings.ignore_outliers = !outliers;
             });
             let name = "What is shown beside the curves";
-            show.response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+            named(show.response, Role::Button, name).on_hover_text(name);
             let add = ui.button(format!("{} Plot", icon(Icon::Plus)));
-            add.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Add a plot"));
-            if add.clicked() {
+            if named(add, Role::Button, "Add a plot").clicked() {
                 let taken = |name: &str| settings.plots.iter().any(|plot| &*plot.metric == name);
                 let next =
                     self.arranged.names.iter().find(|name| !taken(name)).or(self.arranged.names.first());
@@ -72,22 +66,46 @@ impl CurvesPanel {
     }
 }
 
-/// The slider's square is the width, so that there is room for fine steps where they are seen.
+/// What the band around a variant's curve is: one of a menu, so that the bar has room in one row.
+fn band(ui: &mut Ui, spread: &mut Spread) {
+    let spreads = [
+        (Spread::Std, "± std", "Mean, and one standard deviation over seeds"),
+        (Spread::Interval, "95 %", "Mean, and its 95 % bootstrap interval over seeds"),
+        (Spread::Iqm, "IQM", "Interquartile mean, and its 95 % bootstrap interval over seeds"),
+    ];
+    let (shown, explained) =
+        spreads.iter().find(|(one, ..)| one == spread).map_or(("", ""), |(_, word, text)| (word, text));
+    let combo = ComboBox::from_id_salt("band").selected_text(shown).width(58.0);
+    let response = combo.show_ui(ui, |ui| {
+        for (one, word, text) in spreads {
+            ui.selectable_value(spread, one, format!("{word}  {text}"));
+        }
+    });
+    let name = format!("Band: {shown}");
+    named(response.response, Role::ComboBox, &name).on_hover_text(explained);
+}
+
+/// The slider's square is the width, so that there is room for fine steps where they are seen. The slider and what it says
+/// go to the next row together, if there is no room for both.
 fn smoothing(ui: &mut Ui, share: &mut f64) {
-    let mut place = (*share / WIDEST).max(0.0).sqrt();
-    let slider = Slider::new(&mut place, 0.0..=1.0).show_value(false).step_by(0.02);
-    ui.spacing_mut().slider_width = 90.0;
-    let response = ui.add(slider);
-    response.widget_info(|| WidgetInfo::slider(true, place, "Smoothing"));
-    if response.changed() {
-        *share = place * place * WIDEST;
-    }
-    let text = if *share > 0.0 { format!("{:.1} %", 100.0 * *share) } else { "raw".to_owned() };
-    let palette = Palette::of(ui);
-    let label = eframe::egui::Label::new(eframe::egui::RichText::new(text).color(palette.weak));
-    ui.add_sized([40.0, 20.0], label).on_hover_text(
-        "Smoothing: width of the exponential mean over what came before, as a share of the axis; what was recorded stays faint behind",
-    );
+    const SLIDER: f32 = 90.0;
+    const TEXT: f32 = 40.0;
+    let size = vec2(SLIDER + space::S + TEXT, ui.spacing().interact_size.y);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        let mut place = (*share / WIDEST).max(0.0).sqrt();
+        let slider = Slider::new(&mut place, 0.0..=1.0).show_value(false).step_by(0.02);
+        ui.spacing_mut().slider_width = SLIDER;
+        let response = ui.add(slider);
+        response.widget_info(|| WidgetInfo::slider(true, place, "Smoothing"));
+        if response.changed() {
+            *share = place * place * WIDEST;
+        }
+        let text = if *share > 0.0 { format!("{:.1} %", 100.0 * *share) } else { "raw".to_owned() };
+        let label = Label::new(RichText::new(text).color(Palette::of(ui).weak));
+        ui.add_sized([TEXT, 20.0], label).on_hover_text(
+            "Smoothing: width of the exponential mean over what came before, as a share of the axis; what was recorded stays faint behind",
+        );
+    });
 }
 
 /// A switch with a word; whether it was changed.

@@ -9,7 +9,7 @@ use eframe::egui::{self, Ui};
 use kelvin_run::AgentView;
 
 use crate::data::{Focus, RunId};
-use crate::figures::{figure, figures, grouped, optional};
+use crate::figures::{figures, grouped, optional};
 use crate::theme::space;
 use crate::widgets::empty;
 use history::History;
@@ -27,11 +27,7 @@ pub struct LivePanel {
 
 impl LivePanel {
     /// Shows the run in focus.
-    pub fn show(&mut self, ui: &mut Ui, focus: Option<&Focus>) {
-        let Some(focus) = focus else {
-            empty(ui, "No run is selected", "Select a run in the list to watch it play.");
-            return;
-        };
+    pub fn show(&mut self, ui: &mut Ui, focus: &Focus) {
         if self.run != Some(focus.id) {
             *self = Self { run: Some(focus.id), ..Self::default() };
         }
@@ -58,17 +54,23 @@ impl LivePanel {
 
 /// V, entropy and whatever else is one number.
 fn numbers(ui: &mut Ui, agent: &AgentView) {
-    figures(ui, |ui| {
-        figure(ui, "V", &optional(agent.v.map(f64::from), 3), "State value at this frame");
-        figure(ui, "entropy", &format!("{:.3}", agent.entropy), "Of the policy it acts by, in nats");
-        let hint = "Divergence of that policy from the uniform one, in nats";
-        figure(ui, "KL to uniform", &format!("{:.3}", agent.kl_uniform), hint);
-        figure(ui, "τ", &optional(agent.tau, 4), "Temperature: the script's parameter tau");
-        figure(ui, "ε", &format!("{:.3}", agent.epsilon), "Probability of a random action");
-        let hint = "Raw reward of this episode so far";
-        figure(ui, "return so far", &format!("{:.1}", agent.episode_return), hint);
-        figure(ui, "steps", &grouped(agent.episode_agent_steps), "Agent steps of this episode so far");
-        let last = agent.last_returns.last().copied();
-        figure(ui, "last return", &optional(last, 1), "Return of this environment's last episode");
-    });
+    let last = agent.last_returns.last().copied();
+    let (steps, uniform) = (grouped(agent.episode_agent_steps), f64::from(agent.kl_uniform));
+    figures(
+        ui,
+        &[
+            ("V", optional(agent.v.map(f64::from), 3), "State value at this frame"),
+            ("entropy", optional(Some(f64::from(agent.entropy)), 3), "Of the policy it acts by, in nats"),
+            (
+                "KL to uniform",
+                optional(Some(uniform), 3),
+                "Divergence of that policy from the uniform one, in nats",
+            ),
+            ("τ", optional(agent.tau, 4), "Temperature: the script's parameter tau"),
+            ("ε", optional(Some(agent.epsilon), 3), "Probability of a random action"),
+            ("return so far", optional(Some(agent.episode_return), 1), "Raw reward of this episode so far"),
+            ("steps", steps, "Agent steps of this episode so far"),
+            ("last return", optional(last, 1), "Return of this environment's last episode"),
+        ],
+    );
 }

@@ -6,11 +6,12 @@
 use eframe::egui::{self, Align2, Color32, FontId, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 use kelvin_run::AgentView;
 
+use crate::figures::optional;
 use crate::theme::{Palette, size, stroke};
 
 const ROW: f32 = 20.0;
-/// Of the mono font's digits and signs: `-12.345`.
-const NUMBER: f32 = 62.0;
+/// Of the mono font's digits and signs: `−12.345`.
+const NUMBER: f32 = 56.0;
 
 /// The largest advantage of the last seconds, so that bars do not jump with every frame.
 #[derive(Default)]
@@ -41,7 +42,8 @@ pub(super) fn show(ui: &mut Ui, agent: &AgentView, scale: &mut Scale) {
         None => (&agent.policy, "policy"),
     };
     let columns = Columns::new(ui, agent);
-    columns.titles(ui, title, if agent.q.is_some() { "q − V" } else { "logits" });
+    let values_are = if agent.q.is_some() { ["q", "q − V"] } else { ["logit", "− mean"] };
+    columns.titles(ui, title, values_are);
     for (action, name) in agent.actions.iter().enumerate() {
         let row = Row {
             name,
@@ -84,21 +86,24 @@ impl Columns {
         [first, first + self.bar + NUMBER + 12.0]
     }
 
-    fn titles(&self, ui: &mut Ui, policy: &str, value: &str) {
+    /// A number has its name over it, and its bar what it is a share of.
+    fn titles(&self, ui: &mut Ui, policy: &str, [value, bar]: [&str; 2]) {
         let (rect, _) = ui.allocate_exact_size(Vec2::new(self.width, ROW), Sense::hover());
         let (font, color) = (FontId::proportional(size::SMALL), Palette::of(ui).weak);
         let [policy_at, value_at] = self.edges(rect);
-        let text = |x: f32, text: &str| {
-            ui.painter().text(egui::pos2(x, rect.center().y), Align2::LEFT_CENTER, text, font.clone(), color);
+        let text = |x: f32, align: Align2, text: &str| {
+            ui.painter().text(egui::pos2(x, rect.center().y), align, text, font.clone(), color);
         };
-        text(rect.left(), "action");
-        text(policy_at, policy);
-        text(value_at, value);
+        text(rect.left() + 5.0, Align2::LEFT_CENTER, "action");
+        // Its number and its bar are the same: the name may begin over the number.
+        text(policy_at + self.bar.min(60.0), Align2::RIGHT_CENTER, policy);
+        text(value_at - 6.0, Align2::RIGHT_CENTER, value);
+        text(value_at, Align2::LEFT_CENTER, bar);
     }
 
     fn row(&self, ui: &mut Ui, row: &Row<'_>) {
         let (rect, response) = ui.allocate_exact_size(Vec2::new(self.width, ROW), Sense::hover());
-        let number = |value: Option<f32>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
+        let number = |value: Option<f32>| optional(value.map(f64::from), 3);
         let (probability, value) = (number(row.probability), number(row.value));
         response.widget_info(|| {
             let taken = if row.taken { ", taken" } else { "" };

@@ -8,10 +8,13 @@ use eframe::egui::{
 };
 
 use super::history::{History, Moment, SECONDS};
-use crate::theme::{Palette, space, stroke};
+use crate::figures::optional;
+use crate::theme::{Palette, size, space, stroke};
 use crate::widgets::named;
 
-const LANE: f32 = 46.0;
+/// Points: of a curve, and of the line of text over it.
+const LANE: f32 = 34.0;
+const TITLE: f32 = 16.0;
 
 /// The frames of the strip as the renderer has them.
 #[derive(Default)]
@@ -31,9 +34,11 @@ impl Strip {
         ];
         let lanes: Vec<_> = lanes.into_iter().filter(|(_, points)| !points.is_empty()).collect();
         let gap = space::XS;
-        let height = side + lanes.len() as f32 * (LANE + gap);
+        let height = side + lanes.len() as f32 * (TITLE + LANE + gap);
         let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::hover());
-        named(response, egui::Role::Image, &format!("The last {SECONDS} seconds: frames, value and entropy"));
+        let name = format!("The last {SECONDS} seconds: frames, value and entropy");
+        named(response, egui::Role::Image, &name)
+            .on_hover_text(format!("{name}. A line across: a new episode"));
         let Some(now) = history.moments().back().map(|moment| moment.time) else { return };
         let x = |time: f64| rect.right() - ((now - time) / SECONDS) as f32 * rect.width();
         let painter = ui.painter().with_clip_rect(rect);
@@ -44,9 +49,10 @@ impl Strip {
         }
         let mut top = rect.top() + side + gap;
         for (name, points) in &lanes {
-            let lane = Rect::from_min_max(Pos2::new(rect.left(), top), Pos2::new(rect.right(), top + LANE));
+            let from = Pos2::new(rect.left(), top + TITLE);
+            let lane = Rect::from_min_size(from, Vec2::new(rect.width(), LANE));
             draw(ui, &painter, lane, name, points, x);
-            top += LANE + gap;
+            top += TITLE + LANE + gap;
         }
         let new_episodes = history.moments().iter().filter(|moment| moment.new_episode);
         for moment in new_episodes {
@@ -73,7 +79,7 @@ fn points(history: &History, value: impl Fn(&Moment) -> Option<f32>) -> Vec<(f64
     history.moments().iter().filter_map(finite).collect()
 }
 
-/// A curve between its smallest and its largest value, with both written beside it.
+/// A curve between its smallest and its largest value, with both written over it.
 fn draw(
     ui: &Ui,
     painter: &egui::Painter,
@@ -91,10 +97,10 @@ fn draw(
     let y = |value: f32| lane.bottom() - 5.0 - (value - low) / span * (lane.height() - 10.0);
     let line: Vec<Pos2> = points.iter().map(|(time, value)| Pos2::new(x(*time), y(*value))).collect();
     painter.line(line, Stroke::new(1.5, stroke(0, palette.dark).0));
-    let (font, weak) = (FontId::monospace(10.0), palette.weak);
-    let corner = |at: Pos2, align: Align2, text: String| {
-        painter.text(at, align, text, font.clone(), weak);
-    };
-    corner(lane.left_top() + Vec2::new(5.0, 3.0), Align2::LEFT_TOP, format!("{name} {high:.3}"));
-    corner(lane.left_bottom() + Vec2::new(5.0, -3.0), Align2::LEFT_BOTTOM, format!("{low:.3}"));
+    let (middle, weak) = (lane.top() - TITLE / 2.0, palette.weak);
+    let font = FontId::proportional(size::SMALL);
+    painter.text(Pos2::new(lane.left(), middle), Align2::LEFT_CENTER, name, font, weak);
+    let ends = [low, high].map(|end| optional(Some(f64::from(end)), 3));
+    let (ends, font) = (ends.join(" to "), FontId::monospace(size::SMALL - 0.5));
+    painter.text(Pos2::new(lane.right(), middle), Align2::RIGHT_CENTER, ends, font, weak);
 }

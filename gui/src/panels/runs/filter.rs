@@ -112,6 +112,7 @@ mod tests {
             path: Path::new("/runs/Some-Folder").into(),
             experiment: experiment.into(),
             label: label.into(),
+            script: "".into(),
             env: env.into(),
             seed,
             state,

@@ -220,7 +220,7 @@ impl RunsPanel {
             let text = if listed == all { format!("{all} runs") } else { format!("{listed} of {all} runs") };
             let plotted = shared.selection.plotted().len();
             let text = if plotted > 0 { format!("{text} · {plotted} ticked") } else { text };
-            ui.label(RichText::new(text).color(palette.weak).size(size::SMALL));
+            let text = RichText::new(text).color(palette.weak).size(size::SMALL);
             ui.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
                 if icon_button(ui, Icon::ChevronsUpDown, "Open all groups").clicked() {
                     deeds.push(Deed::ToggleAll(true));
@@ -233,6 +233,9 @@ impl RunsPanel {
                 if plotted > 0 && ui.add(untick.min_size(vec2(0.0, 20.0))).clicked() {
                     deeds.push(Deed::PlotOnly(Vec::new()));
                 }
+                ui.with_layout(egui::Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(egui::Label::new(text).truncate());
+                });
             });
         });
     }

@@ -241,6 +241,7 @@ mod tests {
             path: Path::new(&format!("/runs/{id}")).into(),
             experiment: names.0.into(),
             label: names.1.into(),
+            script: "".into(),
             env: names.2.into(),
             seed,
             state: if id == 3 { RunState::Failed } else { RunState::Running },
