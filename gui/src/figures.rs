@@ -59,19 +59,6 @@ pub fn optional(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}").replace('-', "−"))
 }
 
-/// A whole number in groups of three digits.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A time for people: `52 s`, `3 min`, `2 h 05`, `3 d 4 h`.
 pub fn duration(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
@@ -88,11 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_and_may_be_missing() {
-        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")];
-        for (number, text) in cases {
-            assert_eq!(grouped(number), text);
-        }
+    fn a_number_may_be_missing() {
         assert_eq!(optional(Some(-0.5), 2), "−0.50");
         assert_eq!(optional(None, 2), "–");
     }

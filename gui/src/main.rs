@@ -104,7 +104,15 @@ fn request(args: Args) -> Result<Request, String> {
                 root.display()
             )
         })?;
-        select = Some(absolute(found)?);
+        let found = absolute(found)?;
+        if !found.starts_with(&root) {
+            return Err(format!(
+                "`{}` is not under `{}`\nhint: name a folder that holds both",
+                run.display(),
+                root.display()
+            ));
+        }
+        select = Some(found);
     }
     Ok(Request { root, select })
 }

@@ -126,7 +126,7 @@ fn a_run_waits_steps_and_goes_on() {
         assert_eq!(steered.running.end().code, Some(0));
         records::assert_recorded_once(&steered.run);
         // The clock stood still while it waited, and never ran back.
-        let history = steered.dir().expect("a run").history().expect("a sound run");
+        let history = RunDir::open(&steered.run).expect("a run").history().expect("a sound run");
         assert!(history.timing.is_sorted_by_key(|timing| timing.wall_s), "{:?}", history.timing);
         let fastest = history.timing.iter().map(|timing| timing.frames_per_s).fold(0.0, f64::max);
         assert!(fastest < 1e7, "{fastest} frames a second");

@@ -1,19 +1,29 @@
 //! Pause, step, checkpoint and stop; and the run's place in one glance.
 
-use eframe::egui::{self, Modal, RichText, Ui, Vec2};
+use eframe::egui::{self, RichText, Ui, Vec2};
+use kelvin_run::grouped;
 
 use super::Shared;
 use crate::data::{Command, Focus, RunId, RunInfo, RunState};
-use crate::figures::{self, duration, figures, grouped, heading, optional};
+use crate::figures::{self, duration, figures, heading, optional};
 use crate::starting::Wish;
 use crate::theme::{size, space};
+use crate::widgets::sheet;
 
 /// What is kept from frame to frame.
 #[derive(Default)]
 pub struct ControlPanel {
     run: Option<RunId>,
-    /// Whether the user is asked if they mean it.
-    stopping: bool,
+    /// What the user is asked about.
+    question: Option<Question>,
+}
+
+/// What is not done without a second word.
+#[derive(Clone, Copy)]
+enum Question {
+    Stop,
+    /// Of a run that has only fallen silent.
+    Resume,
 }
 
 /// What a button stands for.
@@ -42,8 +52,8 @@ impl ControlPanel {
             heading(ui, "Run");
             details(ui, run, focus);
         });
-        if self.stopping {
-            self.ask(ui, run, &mut asked);
+        if let Some(question) = self.question {
+            self.ask(ui, question, run, focus, &mut asked);
         }
         let id = run.id;
         for asked in asked {
@@ -81,11 +91,14 @@ impl ControlPanel {
                 asked.push(Asked::Of(Command::Checkpoint));
             }
             if button(ui, lives, "Stop…", "Save the whole state and end the run; it can be resumed") {
-                self.stopping = true;
+                self.question = Some(Question::Stop);
             }
             let resumable = matches!(state, RunState::Stopped | RunState::Failed | RunState::Stalled);
             if button(ui, resumable, "Resume", "Go on from the newest checkpoint") {
-                asked.push(Asked::Wish(Wish::Resume));
+                match state {
+                    RunState::Stalled => self.question = Some(Question::Resume),
+                    _ => asked.push(Asked::Wish(Wish::Resume)),
+                }
             }
             if button(ui, true, "Fork…", "Start another run from a checkpoint of this one") {
                 asked.push(Asked::Wish(Wish::Fork));
@@ -93,28 +106,46 @@ impl ControlPanel {
         });
     }
 
-    fn ask(&mut self, ui: &Ui, run: &RunInfo, asked: &mut Vec<Asked>) {
-        let modal = Modal::new(egui::Id::unique("stop run")).show(ui.ctx(), |ui| {
-            ui.set_width(340.0);
-            ui.label(RichText::new("Stop this run?").size(size::TITLE));
+    fn ask(&mut self, ui: &Ui, question: Question, run: &RunInfo, focus: &Focus, asked: &mut Vec<Asked>) {
+        let name = format!("{} on {}, seed {}", run.label, run.env, run.seed);
+        let (title, text, yes, no) = match question {
+            Question::Stop => (
+                "Stop this run?",
+                format!("{name}, saves a checkpoint and ends. It can be resumed from there."),
+                "Stop the run",
+                "Let it train",
+            ),
+            Question::Resume => {
+                let status = focus.live.status.as_deref();
+                let host = status.map_or_else(String::new, |status| format!(" on {}", status.host));
+                let text = format!(
+                    "{name}, was not stopped: it has fallen silent{host}. If its process still lives and is only out of \
+                     reach, two of them in one folder spoil it. To resume it where it trained:\n\n\
+                     kelvin train --resume {}",
+                    kelvin_run::quoted(&run.path.display().to_string())
+                );
+                ("Resume it here?", text, "Resume it here", "Leave it")
+            }
+        };
+        let closed = sheet(ui.ctx(), "question about a run", 380.0, |ui| {
+            ui.label(RichText::new(title).size(size::TITLE));
             ui.add_space(space::S);
-            ui.label(format!(
-                "{} on {}, seed {}, saves a checkpoint and ends. It can be resumed from there.",
-                run.label, run.env, run.seed
-            ));
+            ui.label(text);
             ui.add_space(space::M);
             ui.horizontal(|ui| {
-                if ui.button("Stop the run").clicked() {
-                    asked.push(Asked::Of(Command::Stop));
-                    ui.close();
+                let is_meant = ui.button(yes).clicked();
+                if is_meant {
+                    asked.push(match question {
+                        Question::Stop => Asked::Of(Command::Stop),
+                        Question::Resume => Asked::Wish(Wish::Resume),
+                    });
                 }
-                if ui.button("Let it train").clicked() {
-                    ui.close();
-                }
-            });
+                is_meant | ui.button(no).clicked()
+            })
+            .inner
         });
-        if modal.should_close() {
-            self.stopping = false;
+        if closed {
+            self.question = None;
         }
     }
 }

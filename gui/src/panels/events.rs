@@ -1,10 +1,9 @@
 //! What happened to the run, newest first.
 
 use eframe::egui::{self, Align, Layout, RichText, Sense, Ui, Vec2};
-use kelvin_run::Event;
+use kelvin_run::{Event, grouped};
 
 use crate::data::{Focus, RunId};
-use crate::figures::grouped;
 use crate::theme::{Icon, Palette, size, space};
 use crate::widgets::{empty, icon_button, named};
 
@@ -13,8 +12,8 @@ use crate::widgets::{empty, icon_button, named};
 pub struct EventsPanel {
     run: Option<RunId>,
     filter: String,
-    /// The event whose details are shown, counted from the oldest.
-    open: Option<usize>,
+    /// The event whose details are shown.
+    open: Option<Event>,
 }
 
 /// How much an event concerns the reader.
@@ -103,29 +102,30 @@ impl EventsPanel {
             empty(ui, title, hint);
             return;
         }
-        if let Some(event) = self.open.and_then(|index| focus.events.get(index)) {
+        if let Some(event) = self.open.clone() {
             egui::Panel::bottom("event detail").resizable(true).default_size(180.0).show(ui, |ui| {
-                detail(ui, event, &mut self.open);
+                detail(ui, &event, &mut self.open);
             });
         }
         let row = 22.0;
         egui::ScrollArea::vertical().auto_shrink(false).show_rows(ui, row, shown.len(), |ui, range| {
             for index in &shown[range] {
-                self.row(ui, row, *index, &focus.events[*index]);
+                self.row(ui, row, &focus.events[*index]);
             }
         });
     }
 
-    fn row(&mut self, ui: &mut Ui, height: f32, index: usize, event: &Event) {
+    fn row(&mut self, ui: &mut Ui, height: f32, event: &Event) {
+        let is_open = self.open.as_ref() == Some(event);
         let size = Vec2::new(ui.available_width(), height);
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         let text = summary(event);
         response.widget_info(|| {
             let label = format!("{} at update {}: {text}", event.event, event.update);
-            egui::WidgetInfo::selected(egui::Role::Button, true, self.open == Some(index), label)
+            egui::WidgetInfo::selected(egui::Role::Button, true, is_open, label)
         });
         let palette = Palette::of(ui);
-        if self.open == Some(index) {
+        if is_open {
             ui.painter().rect_filled(rect, 3.0, palette.chosen);
         } else if response.hovered() {
             ui.painter().rect_filled(rect, 3.0, palette.hover);
@@ -153,12 +153,12 @@ impl EventsPanel {
         let rest = line.available_width();
         cell(&mut line, rest, left, RichText::new(text));
         if response.clicked() {
-            self.open = if self.open == Some(index) { None } else { Some(index) };
+            self.open = (!is_open).then(|| event.clone());
         }
     }
 }
 
-fn detail(ui: &mut Ui, event: &Event, open: &mut Option<usize>) {
+fn detail(ui: &mut Ui, event: &Event, open: &mut Option<Event>) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(&event.event).strong());
         let at = format!("update {}, agent step {}", grouped(event.update), grouped(event.agent_steps));

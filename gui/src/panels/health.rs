@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eframe::egui::{self, Align, Color32, Layout, Rect, RichText, Sense, Ui, Vec2};
-use kelvin_run::{Event, Status, TrainRecord};
+use kelvin_run::{Event, Status, TrainRecord, grouped};
 
 use super::events::{Weight, summary, weight};
 use crate::data::Focus;
-use crate::figures::{figures, grouped, heading, share};
+use crate::figures::{figures, heading, share};
 use crate::format::number;
 use crate::theme::{Palette, size, space, stroke};
 use crate::widgets::named;

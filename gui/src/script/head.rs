@@ -1,7 +1,7 @@
 //! What stands above the text: which script it is, what can be done with it, and what somebody has to decide.
 
 use eframe::egui::{Align, Button, ComboBox, Frame, Layout, Margin, RichText, Role, Stroke, Ui};
-use kelvin_run::ObjectiveVersion;
+use kelvin_run::{ObjectiveVersion, grouped};
 
 use super::ScriptContext;
 use super::panel::Tab;
@@ -36,19 +36,6 @@ pub fn short(hash: &str) -> &str {
 /// What a version is called: `3f9a01bc, from update 1,500`.
 pub fn version_name(version: &ObjectiveVersion) -> String {
     format!("{}, from update {}", short(&version.hash), grouped(version.update))
-}
-
-/// A number with its thousands apart.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Draws it.
@@ -279,7 +266,6 @@ mod tests {
     fn versions_are_named_for_people() {
         let version = ObjectiveVersion { update: 1_234_567, hash: "3f9a01bcdef".into(), script: "x".into() };
         assert_eq!(version_name(&version), "3f9a01bc, from update 1,234,567");
-        assert_eq!([0, 12, 999, 1000].map(grouped), ["0", "12", "999", "1,000"]);
         assert_eq!(short("abc"), "abc");
     }
 }

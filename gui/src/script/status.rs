@@ -1,11 +1,11 @@
 //! What stands below the text: what is wrong with it and where, or what it is to the run.
 
 use eframe::egui::{Align, Color32, Frame, Layout, Link, Margin, RichText, Sense, Stroke, Ui, vec2};
-use kelvin_run::{Event, ObjectiveVersion};
+use kelvin_run::{Event, ObjectiveVersion, grouped};
 
 use super::ScriptContext;
 use super::check::Problem;
-use super::head::{grouped, short};
+use super::head::short;
 use super::places::Place;
 use super::session::Session;
 use crate::theme::{Palette, size, space};

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use eframe::egui::{self, Modal, RichText, Ui};
+use kelvin_run::grouped;
 
 use super::launch::shown;
-use crate::figures::grouped;
 use crate::theme::{Palette, size, space};
 use crate::widgets::named;
 
@@ -71,8 +71,15 @@ impl StartDialog {
         Self { env: parent.env.clone(), seeds: String::new(), parent: Some(parent), ..Self::new(script) }
     }
 
-    /// Shows it over everything else. `scripts` are those the user may want; `root` is where runs are kept.
-    pub fn show(&mut self, ctx: &egui::Context, scripts: &[PathBuf], root: &Path) -> Outcome {
+    /// Shows it over everything else. `scripts` are those the user may want; `root` is where runs are kept, and `taken` those
+    /// folders that are runs already.
+    pub fn show(
+        &mut self,
+        ctx: &egui::Context,
+        scripts: &[PathBuf],
+        root: &Path,
+        taken: &dyn Fn(&Path) -> bool,
+    ) -> Outcome {
         let mut outcome = Outcome::Open;
         let modal = Modal::new(egui::Id::unique("start run")).show(ctx, |ui| {
             ui.set_width(560.0);
@@ -86,7 +93,7 @@ impl StartDialog {
                 self.form(ui, scripts);
             });
             ui.add_space(space::M);
-            let commands = self.commands(root);
+            let commands = self.commands(root, taken);
             match &commands {
                 Ok(commands) => {
                     let lines: Vec<String> = commands.iter().map(|arguments| shown(arguments)).collect();
@@ -165,7 +172,7 @@ impl StartDialog {
     }
 
     /// The arguments of each run, or what is missing.
-    fn commands(&self, root: &Path) -> Result<Vec<Vec<OsString>>, String> {
+    fn commands(&self, root: &Path, taken: &dyn Fn(&Path) -> bool) -> Result<Vec<Vec<OsString>>, String> {
         let script = self.script.trim();
         if script.is_empty() {
             return Err("a script is needed".to_owned());
@@ -193,7 +200,16 @@ impl StartDialog {
         if let Some(parent) = &self.parent {
             let at = self.at.map_or_else(String::new, |update| format!("-at{update}"));
             let of = parent.run.file_name().unwrap_or_default().to_string_lossy();
-            let mut arguments = common(folder(format!("{name}-from-{of}{at}")));
+            let first = format!("{name}-from-{of}{at}");
+            let mut out = folder(first.clone());
+            // A run may be forked more than once.
+            for number in 2.. {
+                if !self.out.trim().is_empty() || !taken(&out) {
+                    break;
+                }
+                out = folder(format!("{first}-{number}"));
+            }
+            let mut arguments = common(out);
             arguments.extend(["--fork".into(), parent.run.clone().into()]);
             if let Some(update) = self.at {
                 arguments.extend(["--at".into(), update.to_string().into()]);
@@ -239,7 +255,7 @@ mod tests {
     use super::*;
 
     fn lines(dialog: &StartDialog) -> Result<Vec<String>, String> {
-        let commands = dialog.commands(Path::new("/runs"))?;
+        let commands = dialog.commands(Path::new("/runs"), &|path| path.ends_with("mine-from-taken"))?;
         Ok(commands.iter().map(|arguments| shown(arguments)).collect())
     }
 
@@ -292,6 +308,17 @@ mod tests {
             [
                 "kelvin train mine.rhai --out /runs/mine-from-soft_kl-pong-s0-at100 --fork /runs/soft_kl-pong-s0 --at 100"
             ]
+        );
+        let parent = Parent {
+            run: "/runs/taken".into(),
+            name: String::new(),
+            env: "pong".to_owned(),
+            checkpoints: Vec::new(),
+        };
+        let again = StartDialog::fork(parent, Some(Path::new("mine.rhai")));
+        assert_eq!(
+            lines(&again).unwrap(),
+            ["kelvin train mine.rhai --out /runs/mine-from-taken-2 --fork /runs/taken"]
         );
     }
 }

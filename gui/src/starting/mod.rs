@@ -47,7 +47,10 @@ impl Starting {
             (self.scripts, self.listing) = (scripts, None);
         }
         let root = source.root();
-        match self.dialog.as_mut().map_or(Outcome::Closed, |dialog| dialog.show(ctx, &self.scripts, root)) {
+        let taken = |path: &Path| source.runs().iter().any(|run| *run.path == *path);
+        let scripts = &self.scripts;
+        let outcome = self.dialog.as_mut().map(|dialog| dialog.show(ctx, scripts, root, &taken));
+        match outcome.unwrap_or(Outcome::Closed) {
             Outcome::Open => {}
             Outcome::Closed => self.dialog = None,
             Outcome::Start(commands) => {

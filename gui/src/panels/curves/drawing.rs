@@ -142,7 +142,7 @@ impl Input {
         let shown = || {
             let edges = lines.iter().filter_map(|line| line.band.as_ref());
             let edges = edges.flat_map(|(low, high)| low.iter().chain(high));
-            lines.iter().flat_map(|line| &line.ys).chain(edges).copied()
+            lines.iter().flat_map(|line| &line.ys).chain(edges).copied().filter(|value| !value.is_nan())
         };
         let all: Vec<f64> = shown().collect();
         let positive: Vec<f64> = shown().filter(|value| *value > 0.0).collect();
@@ -237,10 +237,12 @@ impl Input {
             let statistic =
                 |of: &[&[f64]]| middle(of[0]).unwrap_or(f64::NAN) - middle(of[1]).unwrap_or(f64::NAN);
             let interval = bootstrap.interval(&[&values_a, &values_b], statistic);
+            // One seed says nothing of the others.
+            let is_known = values_a.len().min(values_b.len()) > 1;
             line.xs.push(*x);
             line.ys.push(interval.estimate);
-            low.push(interval.low);
-            high.push(interval.high);
+            low.push(if is_known { interval.low } else { f64::NAN });
+            high.push(if is_known { interval.high } else { f64::NAN });
             line.runs.push(values_a.len() + values_b.len());
         }
         line.band = Some((low, high));
@@ -312,11 +314,16 @@ impl Input {
 fn band(rows: &[Vec<f64>], spread: Spread) -> Band {
     let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
     let bootstrap = Bootstrap { resamples: RESAMPLES, ..Bootstrap::default() };
-    match spread {
+    let mut band = match spread {
         Spread::Std => Band::of_std(&rows),
         Spread::Interval => Band::of_interval(&[rows], Center::Mean, &bootstrap),
         Spread::Iqm => Band::of_interval(&[rows], Center::Iqm, &bootstrap),
+    };
+    // Where a run is left alone, nothing is known of how far runs lie apart.
+    for (point, _) in band.runs.iter().enumerate().filter(|(_, runs)| **runs < 2) {
+        (band.low[point], band.high[point]) = (f64::NAN, f64::NAN);
     }
+    band
 }
 
 /// The middle alone, `[point]`.

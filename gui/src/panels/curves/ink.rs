@@ -254,7 +254,10 @@ mod tests {
         let wild: Vec<Pos2> =
             (0..600).map(|x| pos2(x as f32, if x % 2 == 0 { 0.0 } else { 500.0 })).collect();
         let flat = [pos2(0.0, 0.0), pos2(599.0, 0.0)];
-        assert_eq!(dashes(&wild, DASHES, Rangef::EVERYTHING).len(), dashes(&flat, DASHES, Rangef::EVERYTHING).len());
+        assert_eq!(
+            dashes(&wild, DASHES, Rangef::EVERYTHING).len(),
+            dashes(&flat, DASHES, Rangef::EVERYTHING).len()
+        );
         let points: usize = dashes(&wild, DASHES, Rangef::EVERYTHING).iter().map(Vec::len).sum();
         assert!(points < 600, "{points}");
     }

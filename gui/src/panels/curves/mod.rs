@@ -268,7 +268,8 @@ impl CurvesPanel {
                                     }
                                     let height = row_height - ui.min_size().y - 2.0;
                                     let plot = &self.settings.plots[index];
-                                    let is_return = plot.versus.is_none() && plot.metric.ends_with("return");
+                                    let is_return =
+                                        plot.versus.is_none() && reference::is_return(&plot.metric);
                                     let mut look = Look {
                                         axis: self.settings.axis,
                                         visibility: &self.visibility,
@@ -439,14 +440,13 @@ fn verdict(ui: &mut Ui, drawing: &Drawing, axis: XAxis) {
     let palette = Palette::of(ui);
     let number = crate::format::number;
     let mut text = format!("{} at {}", number(*value), axis::x_value(axis, *x));
-    if let Some((Some(low), Some(high))) = line.band.as_ref().map(|(low, high)| (low.last(), high.last())) {
-        text = format!(
-            "{} [{}, {}] at {}",
-            number(*value),
-            number(*low),
-            number(*high),
-            axis::x_value(axis, *x)
-        );
+    let edges = line.band.as_ref().and_then(|(low, high)| Some((*low.last()?, *high.last()?)));
+    if let Some((low, high)) = edges {
+        let interval = match low.is_nan() {
+            true => "a seed alone has no interval".to_owned(),
+            false => format!("[{}, {}]", number(low), number(high)),
+        };
+        text = format!("{} {interval} at {}", number(*value), axis::x_value(axis, *x));
     }
     ui.add(egui::Label::new(RichText::new(text).color(palette.weak)).truncate())
         .on_hover_text("The difference and its 95 % bootstrap interval, from drawing the seeds of each");

@@ -26,9 +26,14 @@ const ZOO: [(&str, f64, f64); 7] = [
 
 const ZOO_SOURCE: &str = "Stable-Baselines3's training zoo, 40M frames, one run";
 
+/// Whether a metric is a return, and not, say, how far returns are spread.
+pub(super) fn is_return(metric: &str) -> bool {
+    matches!(metric, "mean_return" | "episode_return" | "eval.mean_return" | "eval.best_return")
+}
+
 /// What there is for a metric of runs on one game, by ALE's name for it.
 pub(super) fn references(metric: &str, game: &str) -> Vec<Reference> {
-    if !metric.ends_with("return") {
+    if !is_return(metric) {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -55,6 +60,7 @@ mod tests {
         assert_eq!(found, [("random", -20.7), ("human", 14.6), ("A2C, SB3", 17.3), ("DQN, SB3", 20.6)]);
         assert_eq!(references("eval.mean_return", "alien").len(), 2);
         assert!(references("loss", "pong").is_empty());
+        assert!(references("eval.std_return", "pong").is_empty());
         assert!(references("mean_return", "catch").is_empty());
     }
 }

@@ -5,12 +5,12 @@ mod policy;
 mod screen;
 mod strip;
 
-use eframe::egui::{self, Ui};
-use kelvin_run::AgentView;
+use eframe::egui::{self, RichText, Ui};
+use kelvin_run::{AgentView, grouped};
 
 use crate::data::{Focus, RunId};
-use crate::figures::{figures, grouped, optional};
-use crate::theme::space;
+use crate::figures::{figures, optional};
+use crate::theme::{Palette, size, space};
 use crate::widgets::empty;
 use history::History;
 use screen::Screens;
@@ -37,19 +37,30 @@ impl LivePanel {
             empty(ui, "Nothing live from this run yet", hint);
             return;
         };
-        let picture = focus.live.picture.as_deref();
-        self.screens.update(ui.ctx(), agent.beat, picture);
-        self.history.push(ui.input(|input| input.time), agent, picture);
+        self.screens.update(ui.ctx(), focus.live.picture.as_ref());
+        self.history.push(ui.input(|input| input.time), agent, focus.live.picture.as_deref());
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             self.screens.show(ui);
             ui.add_space(space::M);
             numbers(ui, agent);
+            returns(ui, agent);
             ui.add_space(space::M);
             policy::show(ui, agent, &mut self.scale);
             ui.add_space(space::M);
             self.strip.show(ui, &self.history);
         });
     }
+}
+
+/// Returns of this environment's last episodes.
+fn returns(ui: &mut Ui, agent: &AgentView) {
+    if agent.last_returns.is_empty() {
+        return;
+    }
+    let last = agent.last_returns.iter().rev().map(|value| optional(Some(*value), 1));
+    let text = format!("last returns, newest first: {}", last.collect::<Vec<_>>().join("  "));
+    let text = RichText::new(text.replace('-', "−")).size(size::SMALL).color(Palette::of(ui).weak);
+    ui.add(egui::Label::new(text).truncate());
 }
 
 /// V, entropy and whatever else is one number.

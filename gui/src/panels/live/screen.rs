@@ -1,5 +1,7 @@
 //! The game's screen, and the frames that the network sees.
 
+use std::sync::Arc;
+
 use eframe::egui::{self, ColorImage, Context, TextureHandle, TextureOptions, Ui, Vec2};
 use kelvin_run::Picture;
 
@@ -11,7 +13,7 @@ const ATARI_PIXELS: [usize; 2] = [210, 160];
 /// Pictures as the renderer has them.
 #[derive(Default)]
 pub(super) struct Screens {
-    beat: Option<u64>,
+    of: Option<Arc<Picture>>,
     screen: Option<TextureHandle>,
     /// Width by height of the screen.
     aspect: f32,
@@ -21,9 +23,10 @@ pub(super) struct Screens {
 
 impl Screens {
     /// Uploads a picture unless it is the one that is shown.
-    pub fn update(&mut self, ctx: &Context, beat: u64, picture: Option<&Picture>) {
-        let Some(picture) = picture.filter(|_| self.beat != Some(beat)) else { return };
-        self.beat = Some(beat);
+    pub fn update(&mut self, ctx: &Context, picture: Option<&Arc<Picture>>) {
+        let is_shown = |new: &&Arc<Picture>| self.of.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, new));
+        let Some(picture) = picture.filter(|new| !is_shown(new)) else { return };
+        self.of = Some(Arc::clone(picture));
         let [height, width] = picture.screen_size;
         if height * width > 0 && picture.screen.len() == 3 * height * width {
             let image = ColorImage::from_rgb([width, height], &picture.screen);

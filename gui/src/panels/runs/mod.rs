@@ -217,7 +217,9 @@ impl RunsPanel {
         let palette = Palette::of(ui);
         ui.horizontal(|ui| {
             let (listed, all) = (self.rows.leaves.len(), shared.source.runs().len());
-            let text = if listed == all { format!("{all} runs") } else { format!("{listed} of {all} runs") };
+            let runs = if all == 1 { "run" } else { "runs" };
+            let text =
+                if listed == all { format!("{all} {runs}") } else { format!("{listed} of {all} {runs}") };
             let plotted = shared.selection.plotted().len();
             let text = if plotted > 0 { format!("{text} · {plotted} ticked") } else { text };
             let text = RichText::new(text).color(palette.weak).size(size::SMALL);
