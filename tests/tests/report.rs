@@ -202,11 +202,11 @@ fn a_run_says_which_kelvin_made_it_and_a_report_which_did() {
     let expected = serde_json::json!({
         &version: 1,
         format!("0.0.7, then {version}"): 1,
-        "a version that is not on record": 1,
+        "of unrecorded version": 1,
     });
     assert_eq!((&report["kelvin"], &report["versions"]), (&version.into(), &expected));
     let said = page("report.md");
-    for part in ["several versions of Kelvin", "0.0.7, then", "a version that is not on record (1 run)"] {
+    for part in ["several versions of Kelvin", "0.0.7, then", "of unrecorded version (1 run)"] {
         assert!(said.contains(part), "no {part:?} in\n{said}");
     }
 }
