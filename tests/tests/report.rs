@@ -320,3 +320,22 @@ fn a_game_with_more_seeds_weighs_no_more_and_the_report_says_so() {
     let report = self::report(folder.path(), &["--format", "md"]);
     assert_eq!(report["notes"], serde_json::json!([]));
 }
+
+#[test]
+fn variants_that_cannot_be_told_apart_are_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, tau, returns) in [("cold", 0.1, [1.0, 2.0]), ("warm", 0.2, [1.0, 3.0])] {
+        for (seed, value) in returns.into_iter().enumerate() {
+            let place = folder.path().join(name);
+            recorded(&place, "pong", seed, value);
+            let config = place.join(format!("pong-s{seed}/config.toml"));
+            let text = fs::read_to_string(&config).expect("a configuration");
+            fs::write(&config, format!("{text}[params]\ntau = {tau}\n")).expect("a configuration");
+        }
+    }
+    let notes = report(folder.path(), &["--format", "md"])["notes"].to_string();
+    assert!(
+        notes.contains("dqn tau=0.1 and dqn tau=0.2 played the very same episodes in 1 of 2 runs"),
+        "{notes}"
+    );
+}
