@@ -214,6 +214,16 @@ const MISTAKES: &[(&str, &[&str])] = &[
     (r#"script: "broken.rhai", env: "catch""#, &["broken.rhai:4:", "asked for by batch.rhai:1:35"]),
     (r#"script: "dqn.rhai", env: "catch", reference: "nowhere""#, &["batch.rhai:1:61", "is not a run"]),
     (r#"script: "dqn.rhai", env: []"#, &["batch.rhai:1:19", "`env` has no values"]),
+    (
+        r#"script: "dqn.rhai", env: "catch", frames: 1e30"#,
+        &["batch.rhai:1:69", "less than 1e15, found `1e30`"],
+    ),
+    (r#"script: "dqn.rhai", env: "catch", frames: 0.0 / 0.0"#, &["batch.rhai:1:61", "found `NaN`"]),
+    // It would be a folder outside of the experiment's.
+    (
+        r#"script: "dqn.rhai", env: "catch", label: "…""#,
+        &["batch.rhai:1:68", "`…` cannot be the name of a folder"],
+    ),
 ];
 
 #[test]
@@ -244,7 +254,10 @@ fn wrong_use_is_told() {
         (&["batch", "batch.rhai", "--size", "smoke"], 1, &["no size `smoke`", "hint: "]),
         (&["batch", "batch.rhai", "--time", "1:00"], 2, &["--slurm", "hint: "]),
         (&["batch", "batch.rhai", "--jobs", "0"], 2, &["--jobs"]),
-        (&["batch", "batch.rhai", "--set", "tau=99"], 1, &["tau", "hint: "]),
+        // Neither of them is the script's mistake.
+        (&["batch", "batch.rhai", "--set", "tau=99"], 2, &["--set tau=99: ", "hint: "]),
+        (&["batch", "batch.rhai", "--set", "batch=0"], 2, &["--set batch=0: ", "hint: "]),
+        (&["batch", "batch.rhai", "--set", "env=pong"], 2, &["--set env=pong", "batch script to say"]),
     ] {
         let mut command = kelvin();
         let said: Said = run(command.current_dir(place.path(".")).args(arguments));
@@ -255,10 +268,23 @@ fn wrong_use_is_told() {
     }
 }
 
+/// A label of letters that are not ASCII's is a folder too, and stays inside of the experiment.
+#[test]
+fn labels_of_other_letters_have_folders() {
+    let place = Place::new(
+        r#"fn experiment() { grid(#{ script: "dqn.rhai", env: "catch", label: ["τ", "ε = 0.1", "../../x"] }) }"#,
+    );
+    let plan = succeed(&mut place.batch(&["--dry-run", "--json"]));
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+    let tasks = plan["experiment"]["tasks"].as_array().unwrap();
+    let folders: Vec<&str> = tasks.iter().map(|task| task["folder"].as_str().unwrap()).collect();
+    assert_eq!(folders, ["τ/catch-s0", "0.1/catch-s0", "x/catch-s0"]);
+}
+
 /// A terabyte of transitions fits neither disk nor memory.
 #[test]
 fn what_has_no_room_is_told_before_anything_starts() {
-    let place = Place::new(&catch(1, 1_000_000_000_000_000));
+    let place = Place::new(&catch(1, 999_999_999_999_999));
     let said = run(&mut place.batch(&["--set", "replay_capacity=100000000000000"]));
     assert_eq!(said.code, Some(1), "{said}");
     assert!(said.stderr.contains("checkpoints take about") && said.stderr.contains("are free"), "{said}");

@@ -202,11 +202,11 @@ fn a_run_says_which_kelvin_made_it_and_a_report_which_did() {
     let expected = serde_json::json!({
         &version: 1,
         format!("0.0.7, then {version}"): 1,
-        "a version that is not on record": 1,
+        "of unrecorded version": 1,
     });
     assert_eq!((&report["kelvin"], &report["versions"]), (&version.into(), &expected));
     let said = page("report.md");
-    for part in ["several versions of Kelvin", "0.0.7, then", "a version that is not on record (1 run)"] {
+    for part in ["several versions of Kelvin", "0.0.7, then", "of unrecorded version (1 run)"] {
         assert!(said.contains(part), "no {part:?} in\n{said}");
     }
 }
@@ -319,4 +319,23 @@ fn a_game_with_more_seeds_weighs_no_more_and_the_report_says_so() {
     }
     let report = self::report(folder.path(), &["--format", "md"]);
     assert_eq!(report["notes"], serde_json::json!([]));
+}
+
+#[test]
+fn variants_that_cannot_be_told_apart_are_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, tau, returns) in [("cold", 0.1, [1.0, 2.0]), ("warm", 0.2, [1.0, 3.0])] {
+        for (seed, value) in returns.into_iter().enumerate() {
+            let place = folder.path().join(name);
+            recorded(&place, "pong", seed, value);
+            let config = place.join(format!("pong-s{seed}/config.toml"));
+            let text = fs::read_to_string(&config).expect("a configuration");
+            fs::write(&config, format!("{text}[params]\ntau = {tau}\n")).expect("a configuration");
+        }
+    }
+    let notes = report(folder.path(), &["--format", "md"])["notes"].to_string();
+    assert!(
+        notes.contains("dqn tau=0.1 and dqn tau=0.2 played the very same episodes in 1 of 2 runs"),
+        "{notes}"
+    );
 }

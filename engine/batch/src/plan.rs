@@ -7,7 +7,7 @@ use kelvin_objective::hosting::listing;
 use kelvin_objective::{Diagnostic, did_you_mean};
 use kelvin_run::{Experiment, Task};
 
-use crate::script::{BatchScript, Draft, Run, folder_name};
+use crate::script::{BatchScript, Draft, MAX_NAME, Run, folder_name};
 
 /// Differences between two plans that are listed.
 const LISTED: usize = 8;
@@ -58,6 +58,13 @@ pub fn plan(
     plan.figure = draft.figure.clone();
     let mut folders: BTreeMap<String, usize> = BTreeMap::new();
     for (index, run) in draft.runs.iter().enumerate() {
+        let name = folder_name(&run.label);
+        if name.is_empty() || name.len() > MAX_NAME {
+            let message =
+                format!("`{}` cannot be the name of a folder, which its runs are to be in", run.label);
+            let hint = Some(format!("a label has a letter or a digit, and {MAX_NAME} characters at most"));
+            return Err(script.wrong(run, "label", Some(&run.label), message, hint));
+        }
         let checked = check(run).map_err(|refusal| place(script, run, refusal))?;
         let task = task(index, run, checked);
         if let Some(first) = folders.insert(task.folder.to_lowercase(), index) {

@@ -4,6 +4,7 @@ use crate::Options;
 use crate::curves::{Axis, Curve, Source, grid, smooth};
 use crate::error::ReportError;
 use crate::run::{Run, State};
+use crate::same;
 use crate::scores::{Score, score};
 use crate::study::Study;
 use kelvin_run::Returns;
@@ -178,7 +179,7 @@ impl Analysis {
         let window = options.window.unwrap_or(study.figure.window).max(1);
         let bootstrap = Bootstrap::default();
         let pairs = pairs(study, options)?;
-        let mut notes = Vec::new();
+        let mut notes = same::notes(study);
         let work = Work { study, options, window, bootstrap, pairs };
         let order = match study.figure.returns {
             Returns::Training => [Source::Training, Source::Evaluation],

@@ -35,8 +35,11 @@ pub(crate) fn script(study: &Study, kelvin: &str) -> String {
     let mut lines = vec![
         "#!/bin/sh".to_owned(),
         format!("# {title}: every run, one after another, into the folder that this is started in."),
-        format!("# Written by kelvin {kelvin}; the runs were made by kelvin {}.", study.made_by()),
+        format!("# Written by kelvin {kelvin}."),
     ];
+    if !study.versions().is_empty() {
+        lines.push(format!("# The runs were made by kelvin {}.", study.made_by()));
+    }
     if let Some(plan) = &study.plan {
         let batch = one_line(&batch(plan));
         lines.push(format!("# With the script as it is now, and several at a time: {batch}"));

@@ -23,6 +23,7 @@ mod page;
 mod points;
 mod records;
 mod run;
+mod same;
 mod scores;
 mod sections;
 mod study;

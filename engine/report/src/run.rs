@@ -193,8 +193,7 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// Which versions of Kelvin worked on a run, in words.
 fn made_by(history: &History) -> String {
-    let said =
-        history.versions().into_iter().map(|version| version.unwrap_or("a version that is not on record"));
+    let said = history.versions().into_iter().map(|version| version.unwrap_or("of unrecorded version"));
     said.collect::<Vec<_>>().join(", then ")
 }
 

@@ -26,8 +26,8 @@ use tokens::Tokens;
 
 /// The size that is taken where nobody names one and the script has it.
 pub const USUAL_SIZE: &str = "paper";
-/// Longest name of an experiment, which becomes a folder.
-const MAX_NAME: usize = 80;
+/// Longest name of an experiment or a label, bytes: they become folders.
+pub(crate) const MAX_NAME: usize = 80;
 
 /// A batch script's text and where it stands.
 #[derive(Clone, Debug)]
@@ -260,9 +260,15 @@ impl Session<'_> {
     }
 }
 
-/// A text as a folder can be called: what is neither letter nor digit nor one of `.`, `_`, `-` becomes a `-`.
+/// A text as a folder can be called: what is neither letter nor digit nor one of `.`, `_`, `-` becomes a `-`. Letters are
+/// those of ASCII, unless there are none of these. Empty if nothing is left.
 pub(crate) fn folder_name(text: &str) -> String {
-    let kept = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let ascii = with_letters(text, |c| c.is_ascii_alphanumeric());
+    if ascii.is_empty() { with_letters(text, char::is_alphanumeric) } else { ascii }
+}
+
+fn with_letters(text: &str, is_letter: impl Fn(char) -> bool) -> String {
+    let kept = |c: char| if is_letter(c) || "._-".contains(c) { c } else { '-' };
     let mut name: String = text.chars().map(kept).collect();
     while let Some(double) = name.find("--") {
         name.remove(double);

@@ -8,12 +8,14 @@ use rhai::{Dynamic, Map};
 use super::complaint::{Complaint, type_name};
 use super::grid::{MAX_RUNS, PLACE};
 use super::tokens::Place;
-use super::value::{Fields, Wrong, mistyped, text_of};
+use super::value::{Fields, Wrong, mistyped, text_of, whole};
 
 /// Lists within lists that are followed.
 const MAX_DEPTH: usize = 16;
 /// The largest seed: settings have no larger whole numbers.
 const MAX_SEED: u64 = i64::MAX as u64;
+/// More frames than these are a slip of the pen: above, not every whole number is one that a script can write as `1e15`.
+const MAX_FRAMES: u64 = 1_000_000_000_000_000;
 
 /// A run as a batch script asks for it: its shape is sound, and nobody has looked yet whether there is such a script,
 /// environment or setting.
@@ -104,8 +106,6 @@ fn read_fields(map: &Map, folder: &Path, place: Place) -> Result<Run, Wrong> {
 }
 
 fn frames(fields: &mut Fields) -> Result<Option<u64>, Wrong> {
-    match fields.whole("frames")? {
-        Some(0) => Err(mistyped("frames", &Dynamic::from_int(0), "a whole number, 1 or more")),
-        frames => Ok(frames),
-    }
+    let frames = |value: &Dynamic| whole(value).filter(|frames| (1..MAX_FRAMES).contains(frames));
+    fields.read("frames", "a whole number, 1 or more and less than 1e15", frames)
 }

@@ -83,7 +83,8 @@ impl<'a> Fields<'a> {
         Err(Wrong { key: key.to_owned(), value: None, complaint })
     }
 
-    fn read<T>(
+    /// What `read` makes of an entry, if it is there; `wanted` says what that takes.
+    pub fn read<T>(
         &mut self,
         key: &'static str,
         wanted: &str,
@@ -103,6 +104,8 @@ impl<'a> Fields<'a> {
 pub(super) fn mistyped(key: &str, value: &Dynamic, wanted: &str) -> Wrong {
     let found = match text_of(value) {
         Some(text) => format!("`{text}`"),
+        // One that is infinite, or none at all.
+        None if value.is_float() => format!("`{value}`"),
         None => type_name(value.type_name()).to_owned(),
     };
     let complaint = Complaint::new(format!("`{key}` takes {wanted}, found {found}"));
@@ -117,7 +120,7 @@ fn number(value: &Dynamic) -> Option<f64> {
     value.as_float().ok().or_else(|| value.as_int().ok().map(|whole| whole as f64)).filter(|n| n.is_finite())
 }
 
-fn whole(value: &Dynamic) -> Option<u64> {
+pub(super) fn whole(value: &Dynamic) -> Option<u64> {
     match (value.as_int(), value.as_float()) {
         (Ok(whole), _) => u64::try_from(whole).ok(),
         (_, Ok(number)) if number.fract() == 0.0 && (0.0..1e15).contains(&number) => Some(number as u64),

@@ -94,6 +94,13 @@ impl Packing {
     }
 }
 
+/// Bytes of the files of all checkpoints in a folder; none where there is no such folder.
+fn bytes(checkpoints: &Path) -> u64 {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries(checkpoints).flat_map(|checkpoint| entries(&checkpoint.path()));
+    files.filter_map(|file| file.metadata().ok()).map(|about| about.len()).sum()
+}
+
 /// What an experiment still costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Estimate {
@@ -130,7 +137,9 @@ impl Estimate {
             let speed = speeds.get(&facts.kind()).copied().unwrap_or_else(|| facts.assumed(packing.threads));
             estimate.frames += left;
             estimate.seconds += left as f64 / speed.max(1.0);
-            estimate.disk = estimate.disk.saturating_add(facts.kept * facts.checkpoint);
+            // Those that are there make room for new ones.
+            let more = (facts.kept * facts.checkpoint).saturating_sub(bytes(&path.join("checkpoints")));
+            estimate.disk = estimate.disk.saturating_add(more);
             largest = largest.max(facts.checkpoint);
             memories.push(facts.memory);
         }
@@ -147,7 +156,7 @@ impl Estimate {
         format!(
             "about {} at speeds {}; {} of checkpoints, {} of memory",
             duration(self.seconds),
-            if self.measured { "measured in this folder" } else { "assumed for such cores" },
+            if self.measured { "measured in this folder" } else { "assumed for idle cores" },
             memory::readable(self.disk),
             memory::readable(self.memory),
         )

@@ -6,6 +6,7 @@
 mod check;
 mod cluster;
 mod facts;
+mod pace;
 mod prepare;
 mod report;
 mod table;
@@ -185,7 +186,8 @@ fn introduce(
     ));
     if request.scheduler.is_none() {
         let Packing { jobs, threads } = packing;
-        console.line(format!("{jobs} at once, with {threads} threads each; {}", estimate.describe()));
+        let s = if threads == 1 { "" } else { "s" };
+        console.line(format!("{jobs} at once, with {threads} thread{s} each; {}", estimate.describe()));
         let free = memory::available_bytes().unwrap_or(u64::MAX);
         if estimate.memory > free {
             console.line(format!(

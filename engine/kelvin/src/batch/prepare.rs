@@ -11,6 +11,9 @@ use kelvin_objective::Script;
 use kelvin_run::{Experiment, Task};
 use std::path::{Path, PathBuf};
 
+/// What a run has that is no setting.
+const KEYS: [&str; 7] = ["script", "env", "seed", "frames", "preset", "full_action_set", "reference"];
+
 /// An experiment that was looked at, and where it is.
 pub(super) struct Prepared {
     /// Its folder.
@@ -75,7 +78,17 @@ impl Prepared {
             draft.runs.iter_mut().for_each(|run| drop(run.set.insert(key.clone(), value.clone())));
         }
         let mut checker = Checker::new(request.roms.as_deref());
-        let mut fresh = plan(&script, &draft, |run| checker.check(run))?;
+        // What the command line got wrong is not the script's mistake, and has no place in it.
+        let mut mistake = None;
+        let planned = plan(&script, &draft, |run| {
+            let checked = checker.check(run);
+            mistake = checked.as_ref().err().and_then(|refusal| of_command_line(refusal, &request.sets));
+            checked
+        });
+        let mut fresh = match mistake {
+            Some(mistake) => return Err(mistake),
+            None => planned?,
+        };
         VERSION.clone_into(&mut fresh.kelvin);
         fresh.overrides = request.sets.iter().cloned().collect();
         let folder = request.out.clone().unwrap_or_else(|| usual_folder(&draft.name, &draft.size));
@@ -127,6 +140,21 @@ impl Prepared {
 fn usual_folder(name: &str, size: &str) -> PathBuf {
     let runs = Path::new("runs");
     if size == USUAL_SIZE { runs.join(name) } else { runs.join(format!("{name}-{size}")) }
+}
+
+/// What is wrong with a `--set`, where that is what was refused.
+fn of_command_line(refusal: &Refusal, sets: &[(String, String)]) -> Option<Failure> {
+    let Refusal::Says { key, message, hint, .. } = refusal else { return None };
+    let (_, value) = sets.iter().rfind(|(set, _)| set == key)?;
+    // `tau: 99 for soft_kl.rhai: must be …`
+    let told = message.strip_prefix(&format!("{key}: {value} for "));
+    let told = told.and_then(|told| told.split_once(": ")).map_or(&**message, |(_, told)| told);
+    let failure = Failure::usage(format!("--set {key}={value}: {told}"));
+    Some(match hint {
+        _ if KEYS.contains(&&**key) => failure.hint("this is for the batch script to say"),
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
 }
 
 fn is_of(run: &Run, task: &Task) -> bool {

@@ -120,7 +120,7 @@ pub(super) fn counts(states: &[State]) -> String {
 }
 
 /// The mean return that a finished run ended with.
-fn mean_return(run: &Path) -> Option<f64> {
+pub(super) fn mean_return(run: &Path) -> Option<f64> {
     let done = std::fs::read(run.join("DONE")).ok()?;
     serde_json::from_slice::<Value>(&done).ok()?["mean_return"].as_f64()
 }
