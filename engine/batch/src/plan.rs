@@ -56,6 +56,7 @@ pub fn plan(
     let source = std::path::absolute(script.path()).unwrap_or_else(|_| script.path().to_path_buf());
     let mut plan = Experiment::new(&draft.name, &source, &script.hash(), &draft.size);
     plan.figure = draft.figure.clone();
+    plan.resources = draft.resources.clone();
     let mut folders: BTreeMap<String, usize> = BTreeMap::new();
     for (index, run) in draft.runs.iter().enumerate() {
         let checked = check(run).map_err(|refusal| place(script, run, refusal))?;
@@ -137,10 +138,19 @@ fn twice(script: &BatchScript, run: &Run, first: &Task, second: &Task) -> Diagno
             "{} is there twice: tasks {} and {} are the same run",
             second.folder, first.index, second.index
         ),
-        false => format!(
+        false if first.label == second.label => format!(
             "tasks {} and {} are both `{}` on {} with seed {}, and would share the folder {}",
             first.index, second.index, second.label, second.env, second.seed, second.folder
         ),
+        false => {
+            let message = format!(
+                "tasks {} and {}, `{}` and `{}` on {} with seed {}, would share the folder {}",
+                first.index, second.index, first.label, second.label, second.env, second.seed, second.folder
+            );
+            let hint = "what is neither a letter, a digit nor one of . _ - becomes a - in a folder's name, and \
+                        capitals do not count: choose labels that differ in more";
+            return script.wrong(run, "label", Some(&run.label), message, Some(hint.to_owned()));
+        }
     };
     let hint = match (same, differences(first, second).first()) {
         (false, Some(differs)) => {
@@ -182,7 +192,7 @@ fn differences(before: &Task, now: &Task) -> Vec<String> {
 }
 
 /// The plan that goes on: the stored one, with the tasks that the script has added since at its end. How its figure is
-/// drawn follows the script.
+/// drawn, and what its runs are given, follows the script.
 ///
 /// # Errors
 /// What else the script now says otherwise, in lines: tasks that are gone, and tasks that train something else.

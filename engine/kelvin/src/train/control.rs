@@ -99,8 +99,7 @@ pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Control {
             }
         }
     }
-    let (params, asks) =
-        (wrong_values.is_empty().then_some(values), wrong_asks.is_empty().then_some(asks));
+    let (params, asks) = (wrong_values.is_empty().then_some(values), wrong_asks.is_empty().then_some(asks));
     let mut mistakes: Vec<_> = wrong_values.into_iter().chain(wrong_asks).collect();
     // The parser goes by name.
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));

@@ -175,8 +175,7 @@ impl Workshop {
                 return Read { params: None, asks: None, complaint: Some(Failure::failed(reason)) };
             }
         };
-        let Control { params, asks, mistakes } =
-            control::parse(&self.control_path, text, script.params());
+        let Control { params, asks, mistakes } = control::parse(&self.control_path, text, script.params());
         let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         Read { params, asks, complaint: (!all.is_empty()).then(|| Failure::rendered(all.join("\n"))) }
     }
