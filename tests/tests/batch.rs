@@ -356,6 +356,12 @@ fn a_job_array_is_written_and_its_script_runs_a_task() {
         let script = place.out().join(file);
         let text = fs::read_to_string(&script).unwrap();
         assert!(text.contains("array=0,2-3") && text.contains("RAYON_NUM_THREADS=2"), "{text}");
+        let mut command = place.batch(&[flag, "--json"]);
+        let said = succeed(command.env("PATH", format!("{}:/usr/bin:/bin", tools.display())));
+        let found: Value =
+            serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}\n{said}"));
+        assert!(found["submitted"].as_str().unwrap().contains("job 17"), "{said}");
+        assert_eq!(found["tasks"], serde_json::json!([0, 2, 3]), "{said}");
         let said = succeed(Command::new("bash").arg(&script).env(index, "2"));
         assert!(place.run("dqn", 1).join("DONE").is_file(), "{said}");
     }
@@ -486,4 +492,24 @@ fn a_program_always_gets_an_object() {
         assert!(found["job_array"]["script"].as_str().unwrap().contains("array=0-1"), "{said}");
         assert_eq!(found["experiment"]["tasks"].as_array().unwrap().len(), 2);
     }
+}
+
+/// What a scheduler does not take, or has no use for, is told before it is asked.
+#[test]
+fn limits_of_schedulers_are_told() {
+    let place = Place::new(&catch(501, 3000));
+    let said = succeed(&mut place.batch(&["--slurm", "--dry-run"]));
+    assert!(said.stdout.contains("warning: the array goes up to 1001, and Slurm"), "{said}");
+    let said = succeed(&mut place.batch(&["--hyperqueue", "--dry-run"]));
+    assert!(!said.stdout.contains("warning: "), "{said}");
+    place.write(
+        "batch.rhai",
+        r#"fn experiment() {
+    #{ runs: run(#{ script: "dqn.rhai", env: "catch" }), resources: #{ cpus: 1, mem: "2G", limit: 3 } }
+}"#,
+    );
+    let said = succeed(&mut place.batch(&["--hyperqueue", "--dry-run"]));
+    assert!(said.stdout.contains("warning: HyperQueue has no use for `mem`, `limit`"), "{said}");
+    let said = succeed(&mut place.batch(&["--slurm", "--dry-run"]));
+    assert!(said.stdout.contains("--mem=2G") && !said.stdout.contains("warning: "), "{said}");
 }

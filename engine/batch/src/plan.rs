@@ -12,6 +12,9 @@ use crate::script::{BatchScript, Draft, Run, folder_name};
 /// Differences between two plans that are listed.
 const LISTED: usize = 8;
 
+/// How a difference begins that is in no key.
+const TEXT_OF: &str = "the text of ";
+
 /// What whoever knows scripts, environments and settings found a run to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
@@ -153,11 +156,18 @@ fn twice(script: &BatchScript, run: &Run, first: &Task, second: &Task) -> Diagno
         }
     };
     let hint = match (same, differences(first, second).first()) {
-        (false, Some(differs)) => {
-            let (key, _) = differs.split_once(' ').unwrap_or((differs, ""));
-            format!("they differ in {differs}: name what differs, as in label: |run| `{key} ${{run.{key}}}`")
+        (true, _) | (_, None) => "leave one of them out".to_owned(),
+        (_, Some(differs)) if differs.starts_with(TEXT_OF) => {
+            "they are two scripts of one name: give each of them a `label`".to_owned()
         }
-        _ => "leave one of them out".to_owned(),
+        (_, Some(differs)) => {
+            let (key, _) = differs.split_once(' ').unwrap_or((differs, ""));
+            // A script's path is no label.
+            let value = if key == "script" { "name" } else { key };
+            format!(
+                "they differ in {differs}: name what differs, as in label: |run| `{key} ${{run.{value}}}`"
+            )
+        }
     };
     script.wrong(run, "label", Some(&run.label), message, Some(hint))
 }
@@ -178,7 +188,7 @@ fn differences(before: &Task, now: &Task) -> Vec<String> {
     if before.script_hash != now.script_hash && before.value("script") == now.value("script") {
         let short = |hash: &str| hash.chars().take(8).collect::<String>();
         let (old, new) = (short(&before.script_hash), short(&now.script_hash));
-        found.push(format!("the text of {}: it was edited ({old}, now {new})", before.script));
+        found.push(format!("{TEXT_OF}{}: it was edited ({old}, now {new})", before.script));
     }
     if before.full_action_set != now.full_action_set {
         found.push(format!("full_action_set {}, now {}", before.full_action_set, now.full_action_set));

@@ -162,6 +162,11 @@ const MISTAKES: &[Mistake] = &[
         &["would share the folder a/pong-s0", "differ in tau", "|run| `tau ${run.tau}`"],
     ),
     (
+        "fn experiment() { grid(#{ script: [\"a.rhai\", \"b.rhai\"], env: \"pong\", label: \"x\" }) }",
+        (1, 77),
+        &["both `x`", "differ in script a, now b", "|run| `script ${run.name}`"],
+    ),
+    (
         "fn experiment() { grid(#{ script: \"a.rhai\", env: \"pong\", label: [\"a b\", \"A/b\"] }) }",
         (1, 73),
         &["`a b` and `A/b`", "would share the folder A-b/pong-s0", "capitals do not count"],

@@ -56,8 +56,7 @@ fn beside_a_run() {
 fn window(run: &Path) -> ExitCode {
     let root = run.parent().expect("a run lies in a folder").to_path_buf();
     let (run, [width, height]) = (run.to_path_buf(), SIZE.map(f32::from));
-    let viewport =
-        ViewportBuilder::default().with_position([0.0, 0.0]).with_inner_size(vec2(width, height));
+    let viewport = ViewportBuilder::default().with_position([0.0, 0.0]).with_inner_size(vec2(width, height));
     let options = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
     let (sender, user) = std::sync::mpsc::channel();
     let opened = eframe::run_native(
