@@ -213,6 +213,18 @@ const MISTAKES: &[(&str, &[&str])] = &[
     (r#"script: "dqn.rhai", env: "catch", preset: "papr""#, &["batch.rhai:1:69", "papr", "machado"]),
     (r#"script: "broken.rhai", env: "catch""#, &["broken.rhai:4:", "asked for by batch.rhai:1:35"]),
     (r#"script: "dqn.rhai", env: "catch", reference: "nowhere""#, &["batch.rhai:1:61", "is not a run"]),
+    (
+        r#"script: "dqn.rhai", env: "catch", eval_every: 500, eval_policy: "stochastic""#,
+        &["batch.rhai:1:91", "action values only", "greedy or epsilon"],
+    ),
+    (
+        r#"script: "dqn.rhai", env: "catch", reference: ".""#,
+        &["batch.rhai:1:61", "is not a run", "relative to the batch script"],
+    ),
+    (
+        r#"script: "dqn.rhai", env: "catch", replay_capacity: 7"#,
+        &["batch.rhai:1:78", "`replay_capacity` is 7"],
+    ),
     (r#"script: "dqn.rhai", env: []"#, &["batch.rhai:1:19", "`env` has no values"]),
     (
         r#"script: "dqn.rhai", env: "catch", frames: 1e30"#,
@@ -254,10 +266,29 @@ fn wrong_use_is_told() {
         (&["batch", "batch.rhai", "--size", "smoke"], 1, &["no size `smoke`", "hint: "]),
         (&["batch", "batch.rhai", "--time", "1:00"], 2, &["--slurm", "hint: "]),
         (&["batch", "batch.rhai", "--jobs", "0"], 2, &["--jobs"]),
-        // Neither of them is the script's mistake.
-        (&["batch", "batch.rhai", "--set", "tau=99"], 2, &["--set tau=99: ", "hint: "]),
-        (&["batch", "batch.rhai", "--set", "batch=0"], 2, &["--set batch=0: ", "hint: "]),
-        (&["batch", "batch.rhai", "--set", "env=pong"], 2, &["--set env=pong", "batch script to say"]),
+        // The command line's mistakes are not the script's.
+        (
+            &["batch", "batch.rhai", "--set", "gamma=99"],
+            2,
+            &["--set gamma=99 for ", "between 0 and 1", "hint: gamma: "],
+        ),
+        (
+            &["batch", "batch.rhai", "--set", "label=x"],
+            2,
+            &["--set label=x: `label`", "batch script", "label: x"],
+        ),
+        (&["batch", "batch.rhai", "--set", "frames=9"], 2, &["`frames`", "hint: say it in the batch script"]),
+        (
+            &["batch", "batch.rhai", "--set", "leraning_rate=1"],
+            2,
+            &["no setting", "did you mean `learning_rate`?"],
+        ),
+        (&["batch", "batch.rhai", "--set", "batch=0"], 2, &["--set batch=0: `batch` is 0", "1 to 65536"]),
+        (
+            &["batch", "batch.rhai", "--hyperqueue", "--mem", "2G", "--array-limit", "2"],
+            2,
+            &["HyperQueue has no use for --mem, --array-limit", "hint: "],
+        ),
     ] {
         let mut command = kelvin();
         let said: Said = run(command.current_dir(place.path(".")).args(arguments));
@@ -265,6 +296,9 @@ fn wrong_use_is_told() {
         for part in parts {
             assert!(said.stderr.contains(part), "{arguments:?}: no {part:?}\n{said}");
         }
+        let blamed = arguments.contains(&"--set") && said.stderr.contains("batch.rhai:");
+        assert!(!blamed, "{arguments:?}: the script is blamed\n{said}");
+        assert!(!said.stderr.contains("--frames"), "{arguments:?}: there is no such flag\n{said}");
     }
 }
 
@@ -278,7 +312,7 @@ fn labels_of_other_letters_have_folders() {
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
     let tasks = plan["experiment"]["tasks"].as_array().unwrap();
     let folders: Vec<&str> = tasks.iter().map(|task| task["folder"].as_str().unwrap()).collect();
-    assert_eq!(folders, ["τ/catch-s0", "0.1/catch-s0", "x/catch-s0"]);
+    assert_eq!(folders, ["τ/catch-s0", "ε-0.1/catch-s0", "x/catch-s0"]);
 }
 
 /// A terabyte of transitions fits neither disk nor memory.
@@ -299,12 +333,20 @@ fn what_has_no_room_is_told_before_anything_starts() {
 /// What a launcher adds to its tasks is guarded in function: those that are done are not even taken.
 #[test]
 fn many_tasks_that_are_done_are_passed_over() {
-    let place = Place::new(&catch(100, 1000));
+    let place = Place::new(&catch(100, 3000));
     let plan = succeed(&mut place.batch(&["--dry-run", "--json"]));
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
     for task in plan["experiment"]["tasks"].as_array().unwrap() {
         let run = place.out().join(task["folder"].as_str().unwrap());
-        fs::create_dir_all(&run).unwrap();
+        fs::create_dir_all(run.join("objective")).unwrap();
+        let config = format!(
+            "env = \"catch\"\nseed = {}\nframes = 3000\npreset = \"paper\"\nfull_action_set = false\ncheckpoint_every = 2000\n",
+            task["seed"]
+        );
+        let version =
+            format!("{{\"update\":0,\"hash\":{},\"script\":\"objective/a.rhai\"}}\n", task["script_hash"]);
+        fs::write(run.join("config.toml"), config).unwrap();
+        fs::write(run.join("objective/index.jsonl"), version).unwrap();
         fs::write(run.join("DONE"), "{\"mean_return\": 1.0}").unwrap();
     }
     let said = succeed(&mut place.batch(TWO));
@@ -337,7 +379,160 @@ fn a_job_array_is_written_and_its_script_runs_a_task() {
         let script = place.out().join(file);
         let text = fs::read_to_string(&script).unwrap();
         assert!(text.contains("array=0,2-3") && text.contains("RAYON_NUM_THREADS=2"), "{text}");
+        let mut command = place.batch(&[flag, "--json"]);
+        let said = succeed(command.env("PATH", format!("{}:/usr/bin:/bin", tools.display())));
+        let found: Value =
+            serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}\n{said}"));
+        assert!(found["submitted"].as_str().unwrap().contains("job 17"), "{said}");
+        assert_eq!(found["tasks"], serde_json::json!([0, 2, 3]), "{said}");
         let said = succeed(Command::new("bash").arg(&script).env(index, "2"));
         assert!(place.run("dqn", 1).join("DONE").is_file(), "{said}");
     }
+}
+
+/// Labels of letters of any kind, and of none, have folders of their own inside the experiment's.
+#[test]
+fn labels_of_any_letters_have_their_folders() {
+    let place = Place::new(
+        r#"fn experiment() {
+    grid(#{ script: "dqn.rhai", env: "catch", frames: 2000, batch: [16, 32, 48, 64],
+            label: |run| ["τ", "软", "∅", "→"][run.batch / 16 - 1] })
+}"#,
+    );
+    succeed(&mut place.batch(TWO));
+    place.assert_all_done(4, 2000);
+    let out = place.out().canonicalize().unwrap();
+    let mut runs: Vec<_> = place.runs().iter().map(|run| run.canonicalize().unwrap()).collect();
+    assert!(runs.iter().all(|run| run.starts_with(&out)), "{runs:?}");
+    assert!(place.run("τ", 0).is_dir() && place.run("软", 0).is_dir());
+    runs.dedup();
+    assert_eq!(runs.len(), 4);
+}
+
+/// What somebody put in a task's place is told of, and neither counted nor trained further.
+#[test]
+fn a_finished_run_in_the_place_of_a_task_is_not_its_run() {
+    let place = Place::new(&catch(1, 2000));
+    let run_dir = place.run("soft_kl", 0);
+    let mut train = kelvin_tests::command::train("dqn", "catch", &run_dir);
+    succeed(train.args(["--frames", "2000", "--seed", "7", "--set", "checkpoint_every=2000"]));
+    let before = fs::read(run_dir.join("DONE")).unwrap();
+    let said = run(&mut place.batch(&["--dry-run"]));
+    assert!(said.code == Some(1) && said.stdout.contains("another run"), "{said}");
+    let said = run(&mut place.batch(TWO));
+    assert_eq!(said.code, Some(1), "{said}");
+    for part in ["task 1 (soft_kl/catch-s0): seed 7, planned 0; objective ", "hint: move them away"] {
+        assert!(said.stderr.contains(part), "no {part:?}\n{said}");
+    }
+    assert!(!place.run("dqn", 0).exists(), "something was started");
+    // A job of a cluster does not look at the others, and at its own all the more.
+    let said = run(&mut place.batch(&["--task", "1", "--json"]));
+    assert_eq!(said.code, Some(1), "{said}");
+    let found: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}\n{said}"));
+    assert_eq!(
+        (&found["all_done"], &found["tasks"][0]["state"]),
+        (&false.into(), &"failed".into()),
+        "{said}"
+    );
+    assert!(found["tasks"][0]["error"].as_str().unwrap().contains("seed 7, planned 0"), "{said}");
+    assert_eq!(fs::read(run_dir.join("DONE")).unwrap(), before);
+    fs::rename(&run_dir, place.path("away")).unwrap();
+    succeed(&mut place.batch(TWO));
+    place.assert_all_done(2, 2000);
+}
+
+/// A copy of an objective under another name: what one starts with before changing it.
+#[test]
+fn two_objectives_of_one_text_both_train() {
+    let place = Place::new(
+        r#"fn experiment() { grid(#{ script: ["dqn.rhai", "mine.rhai"], env: "catch", frames: 2000 }) }"#,
+    );
+    fs::copy(place.path("dqn.rhai"), place.path("mine.rhai")).unwrap();
+    succeed(&mut place.batch(TWO));
+    place.assert_all_done(2, 2000);
+    assert!(place.run("mine", 0).is_dir());
+}
+
+/// The network of a reference is looked at before anything starts.
+#[test]
+fn a_reference_of_another_network_is_refused() {
+    let place = Place::new(
+        r#"fn experiment() { run(#{ script: "a2c_prior.rhai", env: "catch", reference: "prior", frames: 4000 }) }"#,
+    );
+    let scripts = kelvin_tests::command::repository().join("scripts");
+    fs::copy(scripts.join("a2c_prior.rhai"), place.path("a2c_prior.rhai")).unwrap();
+    let prior = |hidden: &str| {
+        let mut train = kelvin_tests::command::train("a2c_proper", "catch", &place.path("prior"));
+        succeed(train.args(["--frames", "4000", "--set", hidden]));
+    };
+    prior("hidden=[8]");
+    let said = run(&mut place.batch(&["--dry-run"]));
+    assert_eq!(said.code, Some(1), "{said}");
+    for part in [
+        "batch.rhai:1:66",
+        "prior cannot be the reference",
+        "the model needs",
+        "hint: it must have the same network",
+    ] {
+        assert!(said.stderr.contains(part), "no {part:?}\n{said}");
+    }
+    fs::remove_dir_all(place.path("prior")).unwrap();
+    prior("hidden=[64, 64]");
+    succeed(&mut place.batch(TWO));
+    place.assert_all_done(1, 4000);
+}
+
+/// What may spoil every run of an experiment is said once, before the first, however quiet it is asked to be.
+#[test]
+fn what_may_not_be_meant_is_told_once() {
+    let place = Place::new(
+        r#"fn experiment() { grid(#{ script: "a2c_prior.rhai", env: "catch", seed: 0..3, frames: 4000 }) }"#,
+    );
+    let scripts = kelvin_tests::command::repository().join("scripts");
+    fs::copy(scripts.join("a2c_prior.rhai"), place.path("a2c_prior.rhai")).unwrap();
+    let said = succeed(&mut place.batch(TWO));
+    let warning =
+        "warning: task 0 (a2c_prior/catch-s0) and 2 more: the target network that the script reads stays";
+    assert!(said.stdout.contains(warning), "{said}");
+    assert_eq!(said.stdout.matches("warning: ").count(), 1, "{said}");
+    let log = fs::read_to_string(place.out().join("a2c_prior/catch-s0.log")).expect("what it said");
+    assert!(log.contains("warning: the target network"), "{log}");
+    let said = run(&mut place.batch(&["--json"]));
+    assert!(said.code == Some(0) && said.stderr.contains("warning: task 0"), "{said}");
+}
+
+#[test]
+fn a_program_always_gets_an_object() {
+    let place = Place::new(&catch(1, 2000));
+    let said = succeed(&mut place.batch(&["--task", "0", "--dry-run", "--json"]));
+    let found: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}\n{said}"));
+    assert_eq!(found["task"]["folder"], "dqn/catch-s0", "{said}");
+    for (flag, kind) in [("--slurm", "sbatch"), ("--hyperqueue", "hq")] {
+        let said = succeed(&mut place.batch(&[flag, "--dry-run", "--json"]));
+        let found: Value =
+            serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}\n{said}"));
+        assert_eq!(found["job_array"]["program"], kind, "{said}");
+        assert!(found["job_array"]["script"].as_str().unwrap().contains("array=0-1"), "{said}");
+        assert_eq!(found["experiment"]["tasks"].as_array().unwrap().len(), 2);
+    }
+}
+
+/// What a scheduler does not take, or has no use for, is told before it is asked.
+#[test]
+fn limits_of_schedulers_are_told() {
+    let place = Place::new(&catch(501, 3000));
+    let said = succeed(&mut place.batch(&["--slurm", "--dry-run"]));
+    assert!(said.stdout.contains("warning: the array goes up to 1001, and Slurm"), "{said}");
+    let said = succeed(&mut place.batch(&["--hyperqueue", "--dry-run"]));
+    assert!(!said.stdout.contains("warning: "), "{said}");
+    place.write(
+        "batch.rhai",
+        r#"fn experiment() {
+    #{ runs: run(#{ script: "dqn.rhai", env: "catch" }), resources: #{ cpus: 1, mem: "2G", limit: 3 } }
+}"#,
+    );
+    let said = succeed(&mut place.batch(&["--hyperqueue", "--dry-run"]));
+    assert!(said.stdout.contains("warning: HyperQueue has no use for `mem`, `limit`"), "{said}");
+    let said = succeed(&mut place.batch(&["--slurm", "--dry-run"]));
+    assert!(said.stdout.contains("--mem=2G") && !said.stdout.contains("warning: "), "{said}");
 }

@@ -6,9 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use kelvin_run::quoted;
-
-use crate::script::Resources;
+use kelvin_run::{Resources, quoted};
 
 /// Seconds before its time limit at which Slurm tells a job.
 const WARNING: u32 = 120;
@@ -62,6 +60,27 @@ impl Scheduler {
         }
     }
 
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slurm => "Slurm",
+            Self::HyperQueue => "HyperQueue",
+        }
+    }
+
+    /// What is said of resources that it has no use for: keys of `resources`, and flags.
+    pub fn has_no_use_for(self, resources: &Resources) -> Vec<(&'static str, &'static str)> {
+        let Resources { partition, account, mem, limit, .. } = resources;
+        let said = [
+            (partition.is_some(), ("partition", "--partition")),
+            (account.is_some(), ("account", "--account")),
+            (mem.is_some(), ("mem", "--mem")),
+            (limit.is_some(), ("limit", "--array-limit")),
+        ];
+        let useless = said.into_iter().filter(|(said, _)| *said && self == Self::HyperQueue);
+        useless.map(|(_, names)| names).collect()
+    }
+
     /// The script.
     pub fn script(self, jobs: &Jobs) -> String {
         match self {
@@ -100,8 +119,8 @@ fn slurm(jobs: &Jobs) -> String {
         }
     }
     script += "#SBATCH --requeue\n";
-    for argument in &resources.args {
-        line(&mut script, format_args!("#SBATCH {argument}"));
+    for given in &resources.args {
+        line(&mut script, format_args!("#SBATCH {}", option(given)));
     }
     line(&mut script, format_args!("{HEAD}"));
     threads(&mut script, resources);
@@ -148,8 +167,8 @@ fn hyperqueue(jobs: &Jobs) -> String {
             line(&mut script, format_args!("#HQ --{option}={}", argument(&value)));
         }
     }
-    for argument in &resources.args {
-        line(&mut script, format_args!("#HQ {argument}"));
+    for given in &resources.args {
+        line(&mut script, format_args!("#HQ {}", option(given)));
     }
     line(&mut script, format_args!("{HEAD}"));
     threads(&mut script, resources);
@@ -172,9 +191,21 @@ fn command(jobs: &Jobs) -> String {
     jobs.command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A value as the schedulers read it in their comments.
+/// A value as the schedulers read it in their comments: in quotes where a blank would end it, or a `#` the line.
 fn argument(value: &str) -> String {
-    if value.chars().any(char::is_whitespace) { format!("\"{value}\"") } else { value.to_owned() }
+    match value.is_empty() || value.contains(|c: char| c.is_whitespace() || "#\"'\\".contains(c)) {
+        true => format!("\"{}\"", value.replace('\\', r"\\").replace('"', r#"\""#)),
+        false => value.to_owned(),
+    }
+}
+
+/// An option as it was given to be passed on, `--name=value` or `--name value`, with its value as above.
+fn option(given: &str) -> String {
+    let name = given.find(|c: char| c == '=' || c.is_ascii_whitespace()).filter(|_| given.starts_with('-'));
+    match name {
+        Some(end) => format!("{}{}{}", &given[..end], &given[end..=end], argument(given[end + 1..].trim())),
+        None => argument(given),
+    }
 }
 
 /// `0-2,5` for 0, 1, 2, 5.
@@ -206,7 +237,7 @@ mod tests {
             time: Some("24:00:00".to_owned()),
             cpus: Some(4),
             limit: Some(2),
-            args: vec!["--exclusive".to_owned()],
+            args: ["--exclusive", "--comment=a b", "--nice 5", "--comment it's #1"].map(str::to_owned).into(),
             ..Resources::default()
         };
         let text = script(Scheduler::Slurm, &resources);
@@ -216,6 +247,9 @@ mod tests {
             "#SBATCH --time=24:00:00\n",
             "#SBATCH --cpus-per-task=4\n",
             "#SBATCH --exclusive\n",
+            "#SBATCH --comment=\"a b\"\n",
+            "#SBATCH --nice 5\n",
+            "#SBATCH --comment \"it's #1\"\n",
             "RAYON_NUM_THREADS=4\n",
             "\n/opt/kelvin batch '/my runs/figure2' --task \"$SLURM_ARRAY_TASK_ID\" &\n",
         ] {
@@ -225,6 +259,30 @@ mod tests {
         let text = script(Scheduler::HyperQueue, &resources);
         for part in ["#HQ --array=0-2,5\n", "#HQ --cpus=4\n", "exec /opt/kelvin batch", "\"$HQ_TASK_ID\"\n"] {
             assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_only_slurm_knows_is_told_of() {
+        let text = || Some("x".to_owned());
+        let resources = Resources {
+            partition: text(),
+            mem: text(),
+            time: text(),
+            limit: Some(2),
+            ..Resources::default()
+        };
+        assert_eq!(Scheduler::Slurm.has_no_use_for(&resources), []);
+        let keys = Scheduler::HyperQueue.has_no_use_for(&resources).into_iter().map(|(key, _)| key);
+        assert_eq!(keys.collect::<Vec<_>>(), ["partition", "mem", "limit"]);
+    }
+
+    #[test]
+    fn values_reach_a_scheduler_as_they_are() {
+        for (value, text) in
+            [("a/b", "a/b"), ("a b", "\"a b\""), ("a\"b", r#""a\"b""#), (r"a\b", r#""a\\b""#), ("", "\"\"")]
+        {
+            assert_eq!(argument(value), text);
         }
     }
 }

@@ -7,10 +7,13 @@ use kelvin_objective::hosting::listing;
 use kelvin_objective::{Diagnostic, did_you_mean};
 use kelvin_run::{Experiment, Task};
 
-use crate::script::{BatchScript, Draft, MAX_NAME, Run, folder_name};
+use crate::script::{BatchScript, Draft, Run, folder_name};
 
 /// Differences between two plans that are listed.
 const LISTED: usize = 8;
+
+/// How a difference begins that is in no key.
+const TEXT_OF: &str = "the text of ";
 
 /// What whoever knows scripts, environments and settings found a run to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,15 +59,9 @@ pub fn plan(
     let source = std::path::absolute(script.path()).unwrap_or_else(|_| script.path().to_path_buf());
     let mut plan = Experiment::new(&draft.name, &source, &script.hash(), &draft.size);
     plan.figure = draft.figure.clone();
+    plan.resources = draft.resources.clone();
     let mut folders: BTreeMap<String, usize> = BTreeMap::new();
     for (index, run) in draft.runs.iter().enumerate() {
-        let name = folder_name(&run.label);
-        if name.is_empty() || name.len() > MAX_NAME {
-            let message =
-                format!("`{}` cannot be the name of a folder, which its runs are to be in", run.label);
-            let hint = Some(format!("a label has a letter or a digit, and {MAX_NAME} characters at most"));
-            return Err(script.wrong(run, "label", Some(&run.label), message, hint));
-        }
         let checked = check(run).map_err(|refusal| place(script, run, refusal))?;
         let task = task(index, run, checked);
         if let Some(first) = folders.insert(task.folder.to_lowercase(), index) {
@@ -144,17 +141,33 @@ fn twice(script: &BatchScript, run: &Run, first: &Task, second: &Task) -> Diagno
             "{} is there twice: tasks {} and {} are the same run",
             second.folder, first.index, second.index
         ),
-        false => format!(
+        false if first.label == second.label => format!(
             "tasks {} and {} are both `{}` on {} with seed {}, and would share the folder {}",
             first.index, second.index, second.label, second.env, second.seed, second.folder
         ),
+        false => {
+            let message = format!(
+                "tasks {} and {}, `{}` and `{}` on {} with seed {}, would share the folder {}",
+                first.index, second.index, first.label, second.label, second.env, second.seed, second.folder
+            );
+            let hint = "what is neither a letter, a digit nor one of . _ - becomes a - in a folder's name, and \
+                        capitals do not count: choose labels that differ in more";
+            return script.wrong(run, "label", Some(&run.label), message, Some(hint.to_owned()));
+        }
     };
     let hint = match (same, differences(first, second).first()) {
-        (false, Some(differs)) => {
-            let (key, _) = differs.split_once(' ').unwrap_or((differs, ""));
-            format!("they differ in {differs}: name what differs, as in label: |run| `{key} ${{run.{key}}}`")
+        (true, _) | (_, None) => "leave one of them out".to_owned(),
+        (_, Some(differs)) if differs.starts_with(TEXT_OF) => {
+            "they are two scripts of one name: give each of them a `label`".to_owned()
         }
-        _ => "leave one of them out".to_owned(),
+        (_, Some(differs)) => {
+            let (key, _) = differs.split_once(' ').unwrap_or((differs, ""));
+            // A script's path is no label.
+            let value = if key == "script" { "name" } else { key };
+            format!(
+                "they differ in {differs}: name what differs, as in label: |run| `{key} ${{run.{value}}}`"
+            )
+        }
     };
     script.wrong(run, "label", Some(&run.label), message, Some(hint))
 }
@@ -175,7 +188,7 @@ fn differences(before: &Task, now: &Task) -> Vec<String> {
     if before.script_hash != now.script_hash && before.value("script") == now.value("script") {
         let short = |hash: &str| hash.chars().take(8).collect::<String>();
         let (old, new) = (short(&before.script_hash), short(&now.script_hash));
-        found.push(format!("the text of {}: it was edited ({old}, now {new})", before.script));
+        found.push(format!("{TEXT_OF}{}: it was edited ({old}, now {new})", before.script));
     }
     if before.full_action_set != now.full_action_set {
         found.push(format!("full_action_set {}, now {}", before.full_action_set, now.full_action_set));
@@ -189,7 +202,7 @@ fn differences(before: &Task, now: &Task) -> Vec<String> {
 }
 
 /// The plan that goes on: the stored one, with the tasks that the script has added since at its end. How its figure is
-/// drawn follows the script.
+/// drawn, and what its runs are given, follows the script.
 ///
 /// # Errors
 /// What else the script now says otherwise, in lines: tasks that are gone, and tasks that train something else.

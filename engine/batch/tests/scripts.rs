@@ -47,8 +47,8 @@ fn planned(text: &str) -> Result<Experiment, Diagnostic> {
 fn a_grid_has_a_run_of_each_combination_seeds_slowest() {
     let draft = draft(
         r#"fn experiment() { grid(#{
-            script: "dqn.rhai", env: ["catch", "pong"], seed: 0..2, tau: [0.1, 1], frames: 40e6,
-            label: |run| `tau ${run.tau} on ${run.env}`,
+            script: "../dqn.rhai", env: ["catch", "pong"], seed: 0..2, tau: [0.1, 1], frames: 40e6,
+            label: |run| `${run.name} ${run.tau} on ${run.env}`,
         }) }"#,
     );
     let told: Vec<_> = draft
@@ -59,17 +59,17 @@ fn a_grid_has_a_run_of_each_combination_seeds_slowest() {
     assert_eq!(
         told,
         [
-            "0 catch 0.1 tau 0.1 on catch",
-            "0 catch 1 tau 1 on catch",
-            "0 pong 0.1 tau 0.1 on pong",
-            "0 pong 1 tau 1 on pong",
-            "1 catch 0.1 tau 0.1 on catch",
-            "1 catch 1 tau 1 on catch",
-            "1 pong 0.1 tau 0.1 on pong",
-            "1 pong 1 tau 1 on pong",
+            "0 catch 0.1 dqn 0.1 on catch",
+            "0 catch 1 dqn 1 on catch",
+            "0 pong 0.1 dqn 0.1 on pong",
+            "0 pong 1 dqn 1 on pong",
+            "1 catch 0.1 dqn 0.1 on catch",
+            "1 catch 1 dqn 1 on catch",
+            "1 pong 0.1 dqn 0.1 on pong",
+            "1 pong 1 dqn 1 on pong",
         ]
     );
-    assert!(draft.runs.iter().all(|run| run.frames == Some(40_000_000)));
+    assert!(draft.runs.iter().all(|run| run.frames == Some(40_000_000) && !run.set.contains_key("name")));
     assert_eq!((draft.name.as_str(), draft.size.as_str()), ("figure", "paper"));
 }
 
@@ -100,6 +100,26 @@ fn experiment(size) {
     assert_eq!(labels, [("dqn", 7), ("soft_kl", 7), ("pcl", 0)]);
     assert_eq!(smoke.runs[0].set["n"], "5");
     assert_eq!(smoke.runs[1].set["hidden"], "[64, 32]");
+}
+
+/// As many runs as are promised, in the three ways in which they are made.
+#[test]
+fn ten_thousand_runs_are_a_batch() {
+    let long = "a label of the length that people give their labels, with τ";
+    for experiment in [
+        "grid(#{ script: \"../../scripts/soft_kl.rhai\", env: \"pong\", seed: 0..100, tau: taus, frames: 10e6, \
+         n: 5, label: |run| `LONG = ${run.tau}` })",
+        "grid(#{ script: \"a.rhai\", env: \"pong\", seed: 0..100, tau: taus, label: |run| `LONG = ${run.tau}` })\
+         .filter(|run| run.tau >= 0.0)",
+        "let runs = []; for tau in taus { runs += grid(#{ script: \"a.rhai\", env: \"pong\", seed: 0..100, tau: tau, \
+         label: `LONG = ${tau}` }); } runs",
+    ] {
+        let text = format!(
+            "fn experiment() {{ let taus = []; for i in 0..100 {{ taus.push(i * 0.01); }} {} }}",
+            experiment.replace("LONG", long)
+        );
+        assert_eq!(draft(&text).runs.len(), 10_000, "{experiment}");
+    }
 }
 
 /// Script, line and column, and what message and hint must say.
@@ -140,6 +160,16 @@ const MISTAKES: &[Mistake] = &[
         "fn experiment() { grid(#{ script: \"a.rhai\", env: \"pong\", tau: [1.0, 2.0] }) }",
         (1, 19),
         &["would share the folder a/pong-s0", "differ in tau", "|run| `tau ${run.tau}`"],
+    ),
+    (
+        "fn experiment() { grid(#{ script: [\"a.rhai\", \"b.rhai\"], env: \"pong\", label: \"x\" }) }",
+        (1, 77),
+        &["both `x`", "differ in script a, now b", "|run| `script ${run.name}`"],
+    ),
+    (
+        "fn experiment() { grid(#{ script: \"a.rhai\", env: \"pong\", label: [\"a b\", \"A/b\"] }) }",
+        (1, 73),
+        &["`a b` and `A/b`", "would share the folder A-b/pong-s0", "capitals do not count"],
     ),
     (
         "fn experiment() { [run(#{ script: \"a.rhai\", env: \"pong\" }), run(#{ script: \"a.rhai\", env: \"pong\" })] }",

@@ -1,7 +1,7 @@
 //! What a person sees of a running command: lines, and on a terminal a bar below them.
 
 // The one place that prints.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use crate::speed::Speed;
 use crate::units::{Frames, Updates};
@@ -31,7 +31,8 @@ pub struct Status {
     pub epsilon: f64,
 }
 
-/// Prints lines and progress; a quiet one prints nothing but what [`Console::result`] is given.
+/// Prints lines and progress; a quiet one prints nothing but what [`Console::result`] is given, and warns on standard
+/// error.
 pub struct Console {
     quiet: bool,
     bar: Option<ProgressBar>,
@@ -54,12 +55,28 @@ impl Console {
         }
     }
 
+    /// Warns of something, in a line that begins with that word. A quiet console does so on standard error: what may spoil
+    /// a run is worth knowing however little one wants to read.
+    pub fn warn(&self, text: impl Display) {
+        let text = format!("warning: {text}");
+        match self.quiet {
+            // A reader that went away is no reason to end a run.
+            true => drop(writeln!(std::io::stderr(), "{text}")),
+            false => self.result(text),
+        }
+    }
+
     /// Prints what the command was run for, quiet or not.
     pub fn result(&self, text: impl Display) {
         match &self.bar {
             Some(bar) => bar.suspend(|| print_line(&text)),
             None => self.board.screen.suspend(|| print_line(&text)),
         }
+    }
+
+    /// Whether it prints results alone.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Whether rows and bars can be shown and redrawn.

@@ -316,7 +316,9 @@ fn is_leftover(entry: std::io::Result<fs::DirEntry>) -> bool {
         let folder = FOLDERS.iter().any(|folder| name.as_os_str() == *folder);
         let file = [METRICS, TIMING, EVENTS, lock::FILE].iter().any(|file| name.as_os_str() == *file);
         // Opened and not yet written to; a lock holds no more than a process's number.
-        folder || file && entry.metadata().is_ok_and(|metadata| metadata.len() < 16)
+        folder
+            || durable::is_partial(&name)
+            || file && entry.metadata().is_ok_and(|metadata| metadata.len() < 16)
     })
 }
 

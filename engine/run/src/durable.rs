@@ -1,5 +1,6 @@
 //! Writing so that a crash leaves either the old file or the new one, never half of one.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -8,6 +9,11 @@ use crate::RunError;
 
 /// What everything unfinished is called: readers skip such names, [`sweep`] removes them.
 const PARTIAL: &str = ".partial-";
+
+/// Whether a file or folder of this name is unfinished.
+pub(crate) fn is_partial(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with(PARTIAL)
+}
 
 /// How much a write must survive.
 #[derive(Clone, Copy, PartialEq)]
@@ -83,7 +89,7 @@ pub(crate) fn publish(partial: tempfile::TempDir, to: &Path) -> Result<(), RunEr
 pub(crate) fn sweep(folder: &Path) -> Result<(), RunError> {
     for entry in fs::read_dir(folder).map_err(RunError::io("list", folder))? {
         let path = entry.map_err(RunError::io("list", folder))?.path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PARTIAL)) {
+        if path.file_name().is_some_and(is_partial) {
             remove(&path)?;
         }
     }

@@ -12,21 +12,23 @@
 //! for somebody to see what belongs to what, to do it again, or to draw it. How far each task has come stands in its run
 //! directory and nowhere else, so that nothing here can disagree with it.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, Survives};
 use crate::plain::read_plain;
-use crate::{RunError, objectives};
+use crate::{Resources, RunError, objectives};
 
 /// Version of the file's layout that this program writes.
 const VERSION: u32 = 1;
 /// Where the objectives are kept.
 const OBJECTIVES: &str = "objectives";
+/// The file of the lock on the plan. No label's folder begins with a dot.
+const LOCK: &str = ".lock";
 /// Characters of an objective's hash that its folder is called by.
 const SHORT: usize = 16;
 
@@ -50,8 +52,19 @@ pub struct Experiment {
     pub overrides: BTreeMap<String, String>,
     /// How the figure is drawn.
     pub figure: Figure,
+    /// What each run is given where a cluster runs it.
+    #[serde(default, skip_serializing_if = "Resources::is_empty")]
+    pub resources: Resources,
     /// The runs. A task's place in this list never changes once it was written.
     pub tasks: Vec<Task>,
+}
+
+/// Held while a plan is changed.
+#[derive(Debug)]
+#[must_use = "others may change the plan as soon as this is dropped"]
+pub struct PlanLock {
+    /// Keeps the lock: it lives as long as the open file.
+    _file: File,
 }
 
 /// One run of an experiment.
@@ -169,6 +182,12 @@ impl Task {
         kept_at(folder, &self.script_hash).join(name)
     }
 
+    /// Whether its run directory is one inside the experiment's folder.
+    pub fn is_inside(&self) -> bool {
+        let parts = || Path::new(&self.folder).components();
+        parts().next().is_some() && parts().all(|part| matches!(part, Component::Normal(_)))
+    }
+
     /// Whether this task trains what `other` trains: the same in all but places in lists and folders of machines.
     pub fn trains_as(&self, other: &Self) -> bool {
         let elsewhere = Self { index: other.index, script: other.script.clone(), ..self.clone() };
@@ -191,6 +210,7 @@ impl Experiment {
             size: size.to_owned(),
             overrides: BTreeMap::new(),
             figure: Figure::default(),
+            resources: Resources::default(),
             tasks: Vec::new(),
         }
     }
@@ -219,31 +239,65 @@ impl Experiment {
             return Err(RunError::Damaged { path, reason, hint });
         }
         let plan: Self = serde_json::from_slice(&text).map_err(damaged)?;
-        match plan.tasks.iter().enumerate().find(|(place, task)| task.index != *place) {
-            Some((place, task)) => Err(RunError::damaged(
-                &path,
-                format_args!("task {place} says that it is task {}", task.index),
-            )),
+        match plan.flaw() {
+            Some(flaw) => Err(RunError::damaged(&path, flaw)),
             None => Ok(Some(plan)),
         }
     }
 
+    /// What is wrong with the tasks, if anything is: a plan is input, perhaps a stranger's, and names folders that are
+    /// written to.
+    fn flaw(&self) -> Option<String> {
+        let mut folders = BTreeSet::new();
+        self.tasks.iter().enumerate().find_map(|(place, task)| {
+            let Task { index, folder, script_hash, .. } = task;
+            if *index != place {
+                Some(format!("task {place} says that it is task {index}"))
+            } else if !task.is_inside() {
+                Some(format!("task {place} has the folder {folder:?}, which is not inside the experiment's"))
+            } else if !folders.insert(folder) {
+                Some(format!("task {place} has the folder {folder} of another task"))
+            } else if !script_hash.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                Some(format!("task {place} has an objective with the hash {script_hash:?}, which is none"))
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Keeps others from changing the plan in `folder`, which is made where there is none, until the result is dropped;
+    /// waits for whoever does. What is read and written in between loses nothing that others add. A filesystem without
+    /// locks lets everybody through.
+    ///
+    /// # Errors
+    /// A disk that does not take the folder or the lock's file.
+    pub fn lock(folder: &Path) -> Result<PlanLock, RunError> {
+        let path = folder.join(LOCK);
+        fs::create_dir_all(folder).map_err(RunError::io("create", folder))?;
+        let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = open.map_err(RunError::io("open", &path))?;
+        match file.lock() {
+            Err(error) if error.kind() != ErrorKind::Unsupported => Err(RunError::io("lock", &path)(error)),
+            _ => Ok(PlanLock { _file: file }),
+        }
+    }
+
     /// Keeps an objective for the experiment in `folder`: `sources` are (path, text), the script and then what it
-    /// imports. One that is kept already is left as it is.
+    /// imports. One that is kept already is left as it is; the same text under another name is kept beside it.
     ///
     /// # Errors
     /// A disk that does not take it.
     pub fn keep_objective(folder: &Path, hash: &str, sources: &[(PathBuf, String)]) -> Result<(), RunError> {
         let kept = kept_at(folder, hash);
         if kept.is_dir() {
-            return Ok(());
+            return also_named(&kept, sources);
         }
         let parent = durable::parent(&kept);
         fs::create_dir_all(parent).map_err(RunError::io("create", parent))?;
         match objectives::keep(&kept, sources) {
             // Another process plans the same, and was faster.
-            Err(_) if kept.is_dir() => Ok(()),
-            kept => kept.map(drop),
+            Err(_) if kept.is_dir() => also_named(&kept, sources),
+            written => written.map(drop),
         }
     }
 
@@ -266,6 +320,13 @@ impl Experiment {
         text.push(b'\n');
         durable::replace(&path, &text, Survives::PowerLoss)
     }
+}
+
+/// Keeps the script under its own name too, where its text is kept under another.
+fn also_named(kept: &Path, sources: &[(PathBuf, String)]) -> Result<(), RunError> {
+    let Some((path, text)) = sources.first() else { return Ok(()) };
+    let copy = kept.join(path.file_name().unwrap_or_default());
+    if copy.exists() { Ok(()) } else { durable::replace(&copy, text.as_bytes(), Survives::PowerLoss) }
 }
 
 fn kept_at(folder: &Path, hash: &str) -> PathBuf {
@@ -303,8 +364,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("runs/figure");
         assert_eq!(Experiment::read(&inside).unwrap(), None);
-        plan().write(&inside).unwrap();
-        assert_eq!(Experiment::read(&inside).unwrap(), Some(plan()));
+        let resources =
+            Resources { cpus: Some(4), args: vec!["--exclusive".to_owned()], ..Resources::default() };
+        for plan in [plan(), Experiment { resources, ..plan() }] {
+            plan.write(&inside).unwrap();
+            assert_eq!(Experiment::read(&inside).unwrap(), Some(plan));
+        }
     }
 
     #[test]
@@ -318,6 +383,12 @@ mod tests {
         let kept = task(0).objective(folder.path());
         assert_eq!(fs::read_to_string(&kept).unwrap(), "fn loss");
         assert_eq!(fs::read_to_string(kept.with_file_name("lib/huber.rhai")).unwrap(), "fn huber");
+
+        let mine = [("/here/mine.rhai".into(), sources[0].1.clone()), sources[1].clone()];
+        Experiment::keep_objective(folder.path(), "ab", &mine).unwrap();
+        let named_otherwise = Task { script: "/here/mine.rhai".to_owned(), ..task(0) };
+        assert_eq!(fs::read_to_string(named_otherwise.objective(folder.path())).unwrap(), "fn loss");
+        assert!(kept.is_file(), "the first is still there");
     }
 
     #[test]
@@ -327,12 +398,27 @@ mod tests {
         let mut shuffled = plan();
         shuffled.tasks.swap(0, 1);
         let shuffled = serde_json::to_string(&shuffled).unwrap();
+        let with = |change: &dyn Fn(&mut Task)| {
+            let mut plan = plan();
+            change(&mut plan.tasks[1]);
+            serde_json::to_string(&plan).unwrap()
+        };
+        let outside = ["/catch-s0", "../catch-s0", "a/../../b", "./a", ""]
+            .map(|folder| with(&|task| task.folder = folder.to_owned()));
+        let twice = with(&|task| task.folder = "hard/pong-s0".to_owned());
+        let hash = with(&|task| task.script_hash = "../x".to_owned());
+        let outside = outside.iter().map(|text| (text.as_str(), "not inside"));
         for (text, reason) in [
             ("{\"version\"", "no plan"),
             (&*newer, "newer"),
             ("{\"version\":1}", "missing field"),
             (&*shuffled, "task 0"),
-        ] {
+            (&*twice, "of another task"),
+            (&*hash, "which is none"),
+        ]
+        .into_iter()
+        .chain(outside)
+        {
             fs::write(folder.path().join(Experiment::FILE), text).unwrap();
             let error = Experiment::read(folder.path()).unwrap_err().to_string();
             assert!(error.contains(reason) && error.contains("experiment.json"), "{error}");

@@ -115,7 +115,12 @@ fn what_a_start_that_was_cut_off_left_may_be_used_again() {
     let path = folder.path().join("run");
     let run = RunDir::create(&path).unwrap();
     drop((run.lock().unwrap(), run.metrics_writer().unwrap()));
+    // Killed while its configuration was written, or a folder of it made.
+    fs::write(path.join(".partial-a"), "seed = 1 and more than a lock has").unwrap();
+    fs::create_dir_all(path.join(".partial-b/half")).unwrap();
     let run = RunDir::create(&path).unwrap();
+    drop(run.lock().unwrap());
+    assert!(!path.join(".partial-a").exists() && !path.join(".partial-b").exists());
     run.write_config("seed = 1\n").unwrap();
     assert!(matches!(RunDir::create(&path), Err(RunError::Exists { .. })));
     let records = folder.path().join("records");

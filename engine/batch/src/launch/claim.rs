@@ -8,6 +8,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
 
+use kelvin_run::Task;
+
 use super::LaunchError;
 
 /// The folder of claims inside an experiment.
@@ -18,24 +20,30 @@ const FOLDER: &str = "claims";
 pub(super) struct Claim {
     /// Keeps the lock: it lives as long as the open file.
     _file: File,
+    enforced: bool,
 }
 
 impl Claim {
     /// Takes the task; `None` if another launcher has it.
-    pub fn take(experiment: &Path, index: usize) -> Result<Option<Self>, LaunchError> {
-        let folder = experiment.join(FOLDER);
-        let path = folder.join(format!("{index:06}"));
-        fs::create_dir_all(&folder).map_err(LaunchError::io("create", &folder))?;
+    pub fn take(experiment: &Path, task: &Task) -> Result<Option<Self>, LaunchError> {
+        // By its run, and not its place in a plan: what two launchers think of that may differ while the plan grows.
+        let path = experiment.join(FOLDER).join(&task.folder);
+        let folder = path.parent().unwrap_or(experiment);
+        fs::create_dir_all(folder).map_err(LaunchError::io("create", folder))?;
         let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = open.map_err(LaunchError::io("open", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { _file: file, enforced: true })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            // A filesystem without locks: the run's own lock, which is none either, says so to the user.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                Ok(Some(Self { _file: file }))
+                Ok(Some(Self { _file: file, enforced: false }))
             }
             Err(TryLockError::Error(error)) => Err(LaunchError::io("lock", &path)(error)),
         }
+    }
+
+    /// Whether the filesystem keeps other launchers out. Some know no locks; then the user is to be told.
+    pub fn enforced(&self) -> bool {
+        self.enforced
     }
 }

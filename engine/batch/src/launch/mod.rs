@@ -14,6 +14,7 @@ use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use kelvin_run::{RunDir, Task};
+use rustix::io::Errno;
 
 use claim::Claim;
 pub use progress::{Progress, speed};
@@ -23,6 +24,11 @@ use worker::Worker;
 const LOOK: Duration = Duration::from_millis(10);
 /// Time between two looks at what other processes do.
 const LOOK_ELSEWHERE: Duration = Duration::from_millis(500);
+/// What is said where the filesystem lets two launchers have one task.
+const NO_LOCKS: &str =
+    "warning: this filesystem has no locks: see to it that nobody else runs this experiment";
+/// Exit code of a process that could not do what it was asked.
+const FAILED: i32 = 1;
 /// Exit code of a process that was asked for something that cannot be: another try will not help.
 const WRONG_USE: i32 = 2;
 
@@ -39,6 +45,12 @@ impl LaunchError {
     fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self { action, path, source }
+    }
+
+    /// Whether the system only had too much to do: too many processes, open files or too little memory.
+    fn is_for_now(&self) -> bool {
+        const SHORT: [Errno; 5] = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::TXTBSY];
+        Errno::from_io_error(&self.source).is_some_and(|error| SHORT.contains(&error))
     }
 }
 
@@ -77,6 +89,8 @@ pub trait Observer {
     fn changed(&mut self, task: &Task, before: &State, now: &State);
     /// A task's process crashed and is started again, for the `attempt`th time.
     fn again(&mut self, task: &Task, attempt: usize, error: &str);
+    /// Something is worth a warning, in a line that begins with that word; perhaps not for the first time.
+    fn warned(&mut self, _warning: &str) {}
     /// Time went by: some hundredths of a second.
     fn look(&mut self);
 }
@@ -98,19 +112,29 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Runs tasks to their ends, or until somebody asks to stop. Returns where each of them is then, in their order.
+    /// Runs tasks to their ends, or until somebody asks to stop. Returns where each of them is then, in their order. A
+    /// task whose process cannot be started has failed, and costs the others nothing.
     ///
     /// # Errors
-    /// A folder that cannot be written, or a program that does not start. Processes that run are asked to stop first.
+    /// A folder that cannot be written, or a program that does not start, where no task at all could be started.
     pub fn run(&self, tasks: &[Task], observer: &mut dyn Observer) -> Result<Vec<State>, LaunchError> {
         let jobs = tasks.iter().map(|task| Job { task, state: State::Waiting, worker: None, attempts: 0 });
-        let (jobs, idle) = (jobs.collect(), Instant::now());
-        let mut pool = Pool { launch: self, jobs, running: 0, stopping: false, idle, observer };
-        let result = pool.run();
-        if result.is_err() {
-            pool.end();
+        let mut pool = Pool {
+            launch: self,
+            jobs: jobs.collect(),
+            running: 0,
+            stopping: false,
+            idle: Instant::now(),
+            short_of: None,
+            started: 0,
+            refused: None,
+            observer,
+        };
+        pool.run();
+        match pool.refused {
+            Some(error) if pool.started == 0 => Err(error),
+            _ => Ok(pool.jobs.into_iter().map(|job| job.state).collect()),
         }
-        result.map(|()| pool.jobs.into_iter().map(|job| job.state).collect())
     }
 }
 
@@ -129,11 +153,17 @@ struct Pool<'a> {
     stopping: bool,
     /// Since when none of them is.
     idle: Instant,
+    /// Since when the system has no room for another process.
+    short_of: Option<Instant>,
+    /// Processes that were started.
+    started: usize,
+    /// Why one could not be.
+    refused: Option<LaunchError>,
     observer: &'a mut dyn Observer,
 }
 
 impl Pool<'_> {
-    fn run(&mut self) -> Result<(), LaunchError> {
+    fn run(&mut self) {
         let mut elsewhere = Instant::now();
         // Those before it wait no more, unless they are to be tried again.
         let mut next = 0;
@@ -141,25 +171,25 @@ impl Pool<'_> {
             if !self.stopping && (self.launch.stop)() {
                 self.stop();
             }
-            while !self.stopping && next < self.jobs.len() && self.running < self.launch.jobs {
+            self.short_of.take_if(|since| since.elapsed() > LOOK_ELSEWHERE);
+            while !self.stopping && next < self.jobs.len() && self.has_room() {
                 if self.jobs[next].state == State::Waiting {
-                    self.begin(next)?;
+                    self.begin(next);
                 }
                 next += 1;
             }
             for index in 0..self.jobs.len() {
                 if let Some(status) = self.jobs[index].worker.as_mut().and_then(Worker::ended) {
-                    self.settle(index, status)?;
+                    self.settle(index, status);
                 }
             }
-            let free = self.running < self.launch.jobs;
-            if !self.stopping && free && elsewhere.elapsed() > LOOK_ELSEWHERE {
+            if !self.stopping && self.has_room() && elsewhere.elapsed() > LOOK_ELSEWHERE {
                 elsewhere = Instant::now();
-                self.look_elsewhere()?;
+                self.look_again(next);
             }
             self.observer.look();
             if self.is_over(next) {
-                return Ok(());
+                return;
             }
             std::thread::sleep(LOOK);
         }
@@ -168,53 +198,84 @@ impl Pool<'_> {
     fn is_over(&self, next: usize) -> bool {
         let elsewhere = || self.jobs.iter().any(|job| job.state == State::Elsewhere);
         let waits = || self.idle.elapsed() < self.launch.patience && elsewhere();
-        self.running == 0 && (self.stopping || next == self.jobs.len() && !waits())
+        let again = || self.jobs.iter().any(|job| job.state == State::Waiting);
+        self.running == 0 && (self.stopping || next == self.jobs.len() && !again() && !waits())
+    }
+
+    /// Whether another process may be started.
+    fn has_room(&self) -> bool {
+        self.running < self.launch.jobs && self.short_of.is_none()
     }
 
     /// Starts a task's process, unless it is done or another one works on it.
-    fn begin(&mut self, index: usize) -> Result<(), LaunchError> {
+    fn begin(&mut self, index: usize) {
+        let state = self.start(index).unwrap_or_else(|error| self.not_started(index, error));
+        self.set(index, state);
+    }
+
+    fn start(&mut self, index: usize) -> Result<State, LaunchError> {
         let Launch { folder, command, .. } = *self.launch;
         let task = self.jobs[index].task;
-        let path = folder.join(&task.folder);
-        if path.join("DONE").is_file() {
-            self.set(index, State::Done);
-            return Ok(());
+        if !task.is_inside() {
+            let error = format!("its folder {:?} is not inside the experiment's", task.folder);
+            return Ok(State::Failed { error });
         }
-        let Some(claim) = Claim::take(folder, task.index)? else {
-            self.set(index, State::Elsewhere);
-            return Ok(());
-        };
-        let run = RunDir::open(&path).ok();
+        if task.is_done(folder) {
+            return Ok(State::Done);
+        }
+        let Some(claim) = Claim::take(folder, task)? else { return Ok(State::Elsewhere) };
+        if !claim.enforced() {
+            self.observer.warned(NO_LOCKS);
+        }
         // Looked at after the claim: whoever had it before may have finished in between.
-        let state = match &run {
-            Some(run) if run.is_done() => State::Done,
-            Some(run) if run.is_in_use() => State::Elsewhere,
-            _ => {
-                let start = if run.is_some() { Start::Resume } else { Start::New };
-                let log = folder.join(format!("{}.log", task.folder));
-                self.jobs[index].worker = Some(Worker::start(command(task, start), log, claim)?);
-                State::Running
-            }
+        let run = RunDir::open(folder.join(&task.folder)).ok();
+        let start = match &run {
+            None => Start::New,
+            Some(run) => match standing(task, run) {
+                Some(state) => return Ok(state),
+                None => Start::Resume,
+            },
         };
-        self.set(index, state);
-        Ok(())
+        let log = folder.join(format!("{}.log", task.folder));
+        self.jobs[index].worker = Some(Worker::start(command(task, start), log, claim)?);
+        self.started += 1;
+        Ok(State::Running)
+    }
+
+    /// A process that could not be started may be later, if it was others that left no room for it.
+    fn not_started(&mut self, index: usize, error: LaunchError) -> State {
+        let told = error.to_string();
+        let job = &mut self.jobs[index];
+        if error.is_for_now() && job.attempts < self.launch.retries {
+            job.attempts += 1;
+            self.short_of = Some(Instant::now());
+            self.observer.again(job.task, job.attempts, &told);
+            return State::Waiting;
+        }
+        self.refused = Some(error);
+        State::Failed { error: told }
     }
 
     /// What became of a task whose process has ended.
-    fn settle(&mut self, index: usize, status: ExitStatus) -> Result<(), LaunchError> {
+    fn settle(&mut self, index: usize, status: ExitStatus) {
         // The claim is held until it is decided.
-        let Some(worker) = self.jobs[index].worker.take() else { return Ok(()) };
+        let Some(worker) = self.jobs[index].worker.take() else { return };
         let words = worker.last_words();
-        let run = RunDir::open(self.launch.folder.join(&self.jobs[index].task.folder)).ok();
-        let state = match &run {
-            Some(run) if run.is_done() => State::Done,
-            Some(run) if run.is_in_use() => State::Elsewhere,
+        words
+            .lines()
+            .filter(|line| line.starts_with("warning: "))
+            .for_each(|line| self.observer.warned(line));
+        let task = self.jobs[index].task;
+        let run = RunDir::open(self.launch.folder.join(&task.folder)).ok();
+        let state = match run.as_ref().and_then(|run| standing(task, run)) {
+            Some(state) => state,
             // It, or all, were asked to stop.
-            _ if status.success() || self.stopping => State::Stopped,
-            _ => State::Failed { error: error(&words, status) },
+            None if status.success() || self.stopping => State::Stopped,
+            None => State::Failed { error: error(&words, status) },
         };
         if let State::Failed { error } = &state {
-            let again = status.code() != Some(WRONG_USE) && self.jobs[index].attempts < self.launch.retries;
+            let again =
+                is_worth_a_try(status, run.is_some()) && self.jobs[index].attempts < self.launch.retries;
             if again {
                 self.jobs[index].attempts += 1;
                 self.observer.again(self.jobs[index].task, self.jobs[index].attempts, error);
@@ -223,33 +284,26 @@ impl Pool<'_> {
             }
         }
         self.set(index, state);
-        Ok(())
     }
 
-    /// Takes up tasks that others worked on and have let go of.
-    fn look_elsewhere(&mut self) -> Result<(), LaunchError> {
+    /// Takes up tasks that others worked on and have let go of, and those before `next` that there was no room for.
+    fn look_again(&mut self, next: usize) {
         for index in 0..self.jobs.len() {
-            if self.jobs[index].state == State::Elsewhere && self.running < self.launch.jobs {
-                self.begin(index)?;
+            let wants = match self.jobs[index].state {
+                State::Elsewhere => true,
+                State::Waiting => index < next,
+                _ => false,
+            };
+            if wants && self.has_room() {
+                self.begin(index);
             }
         }
-        Ok(())
     }
 
     /// Asks every process to save a checkpoint and end.
     fn stop(&mut self) {
         self.stopping = true;
         self.jobs.iter().filter_map(|job| job.worker.as_ref()).for_each(Worker::stop);
-    }
-
-    /// Stops every process and waits for it: what was started is not left alone.
-    fn end(&mut self) {
-        self.stop();
-        for job in &mut self.jobs {
-            while job.worker.as_mut().is_some_and(|worker| worker.ended().is_none()) {
-                std::thread::sleep(LOOK);
-            }
-        }
     }
 
     fn set(&mut self, index: usize, state: State) {
@@ -263,6 +317,31 @@ impl Pool<'_> {
             self.observer.changed(job.task, &job.state, &state);
             job.state = state;
         }
+    }
+}
+
+/// Where a task is, as far as its run's folder tells; `None` if nobody works on it and there is more to do.
+fn standing(task: &Task, run: &RunDir) -> Option<State> {
+    match task.differs_from(run) {
+        Ok(differs) if !differs.is_empty() => {
+            let error = format!("{} holds another run: {}", run.path().display(), differs.join("; "));
+            Some(State::Failed { error })
+        }
+        Err(error) => Some(State::Failed { error: error.to_string() }),
+        Ok(_) if run.is_done() => Some(State::Done),
+        Ok(_) if run.is_in_use() => Some(State::Elsewhere),
+        Ok(_) => None,
+    }
+}
+
+/// Whether what ended a process may not end the next one. It was wrongly asked, or refused before there was a run: then
+/// the next one will be too.
+fn is_worth_a_try(status: ExitStatus, is_run: bool) -> bool {
+    match status.code() {
+        Some(WRONG_USE) => false,
+        Some(FAILED) => is_run,
+        // A signal or a defect.
+        _ => true,
     }
 }
 

@@ -6,6 +6,7 @@ use kelvin_objective::did_you_mean;
 use kelvin_objective::hosting::listing;
 
 use super::engine::MAX_TIME;
+use super::grid::MAX_RUNS;
 use super::tokens::Place;
 
 /// Why a function of the host refuses. It travels through Rhai as the value of a runtime error.
@@ -86,7 +87,11 @@ fn describe(error: &EvalAltResult, tree: &AST) -> Complaint {
         E::ErrorStackOverflow(_) => {
             Complaint::new("calls are nested more than 64 deep").hint("does a function call itself?")
         }
-        E::ErrorDataTooLarge(what, _) => endless(format!("a value grows too large: {}", what.to_lowercase())),
+        E::ErrorDataTooLarge(what, _) => {
+            Complaint::new(format!("a value grows too large: {}", what.to_lowercase())).hint(format!(
+                "is there an endless loop? An experiment has {MAX_RUNS} runs at most, of dozens of keys"
+            ))
+        }
         E::ErrorModuleNotFound(..) => {
             Complaint::new("a batch script is one file").hint("copy what it needs into it")
         }

@@ -11,7 +11,7 @@ use rhai::packages::{
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, NativeCallContext, OptimizationLevel};
 
 use super::complaint::Complaint;
-use super::grid;
+use super::grid::{self, MAX_RUNS};
 
 /// Operations of the interpreter: thousands of runs with conditions take a tenth.
 const MAX_OPERATIONS: u64 = 5_000_000;
@@ -65,10 +65,10 @@ fn limit(engine: &mut Engine) {
     engine.set_max_expr_depths(128, 128);
     engine.set_max_variables(1024);
     engine.set_max_functions(256);
-    engine.set_max_string_size(64 << 10);
-    // Of all lists and maps that a value holds: thousands of runs with dozens of keys.
-    engine.set_max_array_size(1 << 18);
-    engine.set_max_map_size(1 << 18);
+    // Of all texts, lists and maps that a value holds together: as many runs as there may be, with dozens of keys.
+    engine.set_max_string_size(MAX_RUNS * 64 * 64);
+    engine.set_max_array_size(MAX_RUNS * 64);
+    engine.set_max_map_size(MAX_RUNS * 64);
     let start = Instant::now();
     engine.on_progress(move |operations| {
         let late = operations % 256 == 0 && start.elapsed() > MAX_TIME;

@@ -2,47 +2,10 @@
 
 use rhai::{Dynamic, Map};
 
-use kelvin_run::{Figure, ReferenceLine, Returns};
+use kelvin_run::{Figure, ReferenceLine, Resources, Returns};
 
 use super::complaint::Complaint;
 use super::value::{Fields, Wrong, mistyped};
-
-/// What a run takes of a cluster; what is not said is left to the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resources {
-    /// Slurm: the partition.
-    pub partition: Option<String>,
-    /// Slurm: who pays.
-    pub account: Option<String>,
-    /// Wall-clock limit of a job, as the scheduler writes it: `24:00:00`.
-    pub time: Option<String>,
-    /// Slurm: memory, `16G`.
-    pub mem: Option<String>,
-    /// Cores.
-    pub cpus: Option<u64>,
-    /// GPUs.
-    pub gpus: Option<u64>,
-    /// Slurm: runs at the same time.
-    pub limit: Option<u64>,
-    /// More arguments for `sbatch` or `hq submit`.
-    pub args: Vec<String>,
-}
-
-impl Resources {
-    /// These, and where they say nothing, the others.
-    pub fn or(self, others: Self) -> Self {
-        Self {
-            partition: self.partition.or(others.partition),
-            account: self.account.or(others.account),
-            time: self.time.or(others.time),
-            mem: self.mem.or(others.mem),
-            cpus: self.cpus.or(others.cpus),
-            gpus: self.gpus.or(others.gpus),
-            limit: self.limit.or(others.limit),
-            args: others.args.into_iter().chain(self.args).collect(),
-        }
-    }
-}
 
 pub(super) fn resources(map: &Map) -> Result<Resources, Wrong> {
     let mut fields = Fields::new(map, "`resources`");

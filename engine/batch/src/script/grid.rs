@@ -1,6 +1,7 @@
 //! `grid(#{ … })` and `run(#{ … })`: from axes to runs.
 
 use std::ops::{Range, RangeInclusive};
+use std::path::Path;
 
 use rhai::{Array, Dynamic, EvalAltResult, INT, Map, NativeCallContext};
 
@@ -98,7 +99,11 @@ fn place_value(run: &mut Map, name: &str, value: &Dynamic) -> Option<String> {
     twice
 }
 
-/// Calls a run's functions, each with the run as it was written and what the functions before it by name have made.
+/// Under this key a run's functions find the name of its script, without folder and ending.
+const NAME: &str = "name";
+
+/// Calls a run's functions, each with the run as it was written, its script's name, and what the functions before it by
+/// name have made.
 fn finish(context: &NativeCallContext, mut run: Map) -> Outcome<Dynamic> {
     let functions: Vec<_> =
         run.iter().filter_map(|(key, value)| Some((key.clone(), function(value)?))).collect();
@@ -106,7 +111,12 @@ fn finish(context: &NativeCallContext, mut run: Map) -> Outcome<Dynamic> {
         run.remove(key);
     }
     for (key, function) in functions {
-        let value: Dynamic = function.call_within_context(context, (run.clone(),))?;
+        let mut seen = run.clone();
+        if let Some(script) = seen.get("script").and_then(|script| script.clone().into_string().ok()) {
+            let stem = Path::new(&script).file_stem().unwrap_or_default().to_string_lossy();
+            seen.entry(NAME.into()).or_insert_with(|| stem.as_ref().into());
+        }
+        let value: Dynamic = function.call_within_context(context, (seen,))?;
         run.insert(key, value);
     }
     run.insert(PLACE.into(), Dynamic::from(Place::of(context.call_position())));

@@ -14,20 +14,19 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, Map, Scope};
 
 use kelvin_objective::hosting::{listing, on_deep_stack, read, syntax_error};
 use kelvin_objective::{Diagnostic, did_you_mean};
-use kelvin_run::Figure;
+use kelvin_run::{Figure, Resources};
 
 use complaint::{Complaint, explain};
 use value::{Fields, Wrong};
 
-pub use figure::Resources;
 pub use runs::Run;
 pub use tokens::Place;
 use tokens::Tokens;
 
 /// The size that is taken where nobody names one and the script has it.
 pub const USUAL_SIZE: &str = "paper";
-/// Longest name of an experiment or a label, bytes: they become folders.
-pub(crate) const MAX_NAME: usize = 80;
+/// Longest name of an experiment, a label or a folder, in bytes.
+const MAX_NAME: usize = 80;
 
 /// A batch script's text and where it stands.
 #[derive(Clone, Debug)]
@@ -260,18 +259,45 @@ impl Session<'_> {
     }
 }
 
-/// A text as a folder can be called: what is neither letter nor digit nor one of `.`, `_`, `-` becomes a `-`. Letters are
-/// those of ASCII, unless there are none of these. Empty if nothing is left.
+/// A text as a folder can be called: what is neither letter nor digit, of any script, nor one of `.`, `_`, `-` becomes a
+/// `-`. A text of which nothing is left, or that is too long, is called by its hash.
 pub(crate) fn folder_name(text: &str) -> String {
-    let ascii = with_letters(text, |c| c.is_ascii_alphanumeric());
-    if ascii.is_empty() { with_letters(text, char::is_alphanumeric) } else { ascii }
-}
-
-fn with_letters(text: &str, is_letter: impl Fn(char) -> bool) -> String {
-    let kept = |c: char| if is_letter(c) || "._-".contains(c) { c } else { '-' };
+    let kept = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
     let mut name: String = text.chars().map(kept).collect();
     while let Some(double) = name.find("--") {
         name.remove(double);
     }
-    name.trim_matches(['-', '.']).to_owned()
+    let name = name.trim_matches(['-', '.']);
+    if !name.is_empty() && name.len() <= MAX_NAME {
+        return name.to_owned();
+    }
+    let hash = blake3::hash(text.as_bytes()).to_hex();
+    let begins = name[..name.floor_char_boundary(MAX_NAME - 9)].trim_end_matches(['-', '.']);
+    format!("{begins}-{}", &hash[..8]).trim_start_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_has_a_folder_of_its_own() {
+        for (label, name) in [
+            ("soft_kl", "soft_kl"),
+            ("τ = 0.1", "τ-0.1"),
+            ("σ = 0.1", "σ-0.1"),
+            ("τ", "τ"),
+            ("软", "软"),
+            ("../a//b", "a-b"),
+        ] {
+            assert_eq!(folder_name(label), name);
+        }
+        let long = "τ".repeat(200);
+        let names = ["∅", "→", "", "..", &long, &format!("{long}2")].map(folder_name);
+        for (at, name) in names.iter().enumerate() {
+            assert!((8..=MAX_NAME).contains(&name.len()) && !name.contains(['/', '∅']), "{name}");
+            assert!(!name.starts_with(['-', '.']) && !names[..at].contains(name), "{names:?}");
+            assert_eq!(folder_name(name), *name, "a name stays what it is");
+        }
+    }
 }

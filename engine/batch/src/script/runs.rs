@@ -43,6 +43,12 @@ pub struct Run {
     pub place: Place,
 }
 
+impl Run {
+    /// The keys of a run that are no settings.
+    pub const KEYS: [&str; 8] =
+        ["label", "script", "env", "seed", "frames", "preset", "full_action_set", "reference"];
+}
+
 /// All maps in a value: one, or a list of them or of such lists.
 pub(super) fn flatten(value: Dynamic, depth: usize, into: &mut Vec<Map>) -> Result<(), Complaint> {
     if into.len() > MAX_RUNS || depth > MAX_DEPTH {

@@ -2,28 +2,31 @@
 
 use super::facts::Facts;
 use crate::config::{Config, Wanted};
+use crate::console::Console;
 use crate::failure::Failure;
+use crate::learner::Policy;
 use crate::params::Steered;
-use crate::staged;
-use crate::train::stage;
+use crate::protocol::Protocol;
+use crate::staged::{self, Staged};
+use crate::train::{cautions, check_reference, stage};
 use crate::units::Frames;
 use kelvin_batch::{Checked, Refusal, Run};
 use kelvin_env::{EnvOptions, EnvSpec, Preset, make};
 use kelvin_objective::Script;
 use kelvin_run::RunDir;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What a run is compiled from: script, environment and settings.
-type Compiled = (PathBuf, String, Vec<(String, String)>);
+/// What a run is compiled from: script, environment, its actions, reference and settings.
+type Compiled = (PathBuf, String, usize, Option<PathBuf>, Vec<(String, String)>);
 
 /// Looks at runs, each script and environment once.
 pub(super) struct Checker {
     roms: Option<PathBuf>,
     scripts: BTreeMap<PathBuf, Script>,
     envs: BTreeMap<(String, String, bool), EnvSpec>,
-    /// What was compiled already. Seeds make no difference.
-    compiled: BTreeSet<Compiled>,
+    /// What was compiled already, and what is to be known of it. Seeds make no difference.
+    compiled: BTreeMap<Compiled, Vec<&'static str>>,
     /// What the runs were found to be, in their order.
     pub facts: Vec<Facts>,
 }
@@ -34,7 +37,7 @@ impl Checker {
             roms: roms.map(Path::to_path_buf),
             scripts: BTreeMap::new(),
             envs: BTreeMap::new(),
-            compiled: BTreeSet::new(),
+            compiled: BTreeMap::new(),
             facts: Vec::new(),
         }
     }
@@ -49,10 +52,10 @@ impl Checker {
         let script = self.script(run)?;
         let preset = preset(run)?;
         let env = self.env(run, preset)?;
-        check_reference(run)?;
+        find_reference(run)?;
         let config = resolve(run, preset, &script, &env)?;
-        self.compile(run, &script, &env, &config)?;
-        self.facts.push(Facts::new(&config, &env));
+        let cautions = self.compile(run, &script, &env, &config)?;
+        self.facts.push(Facts::new(&config, &env, cautions));
         Ok(Checked {
             // It was just read, so that it is somewhere.
             script: run.script.canonicalize().unwrap_or_else(|_| run.script.clone()),
@@ -100,16 +103,42 @@ impl Checker {
         Ok(self.envs.entry(key).or_insert(env.spec().clone()).clone())
     }
 
-    /// Compiles the objective for this run, which finds what `config` and `params` alone do not show.
-    fn compile(&mut self, run: &Run, script: &Script, env: &EnvSpec, config: &Config) -> Result<(), Refusal> {
-        let key = (run.script.clone(), env.actions.len().to_string(), sets(run));
-        if !self.compiled.insert(key) {
-            return Ok(());
+    /// Compiles the objective for this run, which finds what `config` and `params` alone do not show, and looks at what
+    /// else the run will need of it. Says what a person should know of it.
+    fn compile(
+        &mut self,
+        run: &Run,
+        script: &Script,
+        env: &EnvSpec,
+        config: &Config,
+    ) -> Result<Vec<&'static str>, Refusal> {
+        let actions = env.actions.len();
+        let key = (run.script.clone(), run.env.clone(), actions, run.reference.clone(), sets(run));
+        if let Some(cautions) = self.compiled.get(&key) {
+            return Ok(cautions.clone());
         }
-        let layout = staged::layout(config, env.actions.len());
-        let staged = stage(script.clone(), &layout, config, &Steered::default());
-        staged.map(drop).map_err(|failure| says(run, "script", None, &failure))
+        let layout = staged::layout(config, actions);
+        let staged = stage(script.clone(), &layout, config, &Steered::default())
+            .map_err(|failure| says(run, "script", None, &failure))?;
+        check_evaluations(run, &staged, env, config)?;
+        if let Some(reference) = &run.reference {
+            check_reference(reference, config, env, &staged, &Console::new(true))
+                .map_err(|failure| says(run, "reference", None, &failure))?;
+        }
+        Ok(self.compiled.entry(key).or_insert(cautions(config, &staged)).clone())
     }
+}
+
+/// Looks whether the policy can be evaluated as the run asks for.
+fn check_evaluations(run: &Run, staged: &Staged, env: &EnvSpec, config: &Config) -> Result<(), Refusal> {
+    if config.eval_every == 0 {
+        return Ok(());
+    }
+    let protocol = Policy::new(config, staged, env.actions.len())
+        .and_then(|policy| Protocol::resolve(config.eval_policy, None, config.eval_epsilon, &policy));
+    let key = "eval_policy";
+    let value = run.set.get(key).map(String::as_str);
+    protocol.map(drop).map_err(|failure| says(run, key, value, &failure))
 }
 
 /// The settings of a run, in the order in which they are set.
@@ -127,7 +156,7 @@ fn preset(run: &Run) -> Result<Preset, Refusal> {
     })
 }
 
-fn check_reference(run: &Run) -> Result<(), Refusal> {
+fn find_reference(run: &Run) -> Result<(), Refusal> {
     let Some(reference) = &run.reference else { return Ok(()) };
     RunDir::open(reference).map(drop).map_err(|error| Refusal::Says {
         key: "reference".to_owned(),
@@ -166,7 +195,10 @@ fn resolve(run: &Run, preset: Preset, script: &Script, env: &EnvSpec) -> Result<
 /// A failure about a run as one about what the batch script says of it.
 fn says(run: &Run, key: &str, value: Option<&str>, failure: &Failure) -> Refusal {
     if let Some(diagnostic) = failure.diagnostic() {
-        return Refusal::Objective(Box::new(diagnostic.clone()));
+        let mut diagnostic = diagnostic.clone();
+        diagnostic.message = in_words_of_a_script(&diagnostic.message);
+        diagnostic.hint = diagnostic.hint.as_deref().map(in_words_of_a_script);
+        return Refusal::Objective(Box::new(diagnostic));
     }
     let message = failure.message();
     // As for the command line, which there is none of here.
@@ -178,9 +210,52 @@ fn says(run: &Run, key: &str, value: Option<&str>, failure: &Failure) -> Refusal
         key: key.to_owned(),
         value: if key == "script" { script() } else { shown.map(str::to_owned) },
         message: match (told, value) {
-            (Some(told), Some(value)) => format!("{key}: {value} for {}: {told}", run.script.display()),
-            _ => message.to_owned(),
+            (Some(told), Some(value)) => {
+                format!("{key}: {value} for {}: {}", run.script.display(), in_words_of_a_script(told))
+            }
+            _ => in_words_of_a_script(message),
         },
-        hint: failure.advice().map(str::to_owned),
+        hint: failure.advice().map(in_words_of_a_script),
+    }
+}
+
+/// What is said of a command line, said of a map: `--set tau=0.01` as `tau: 0.01`, and `--reference` as `reference`.
+fn in_words_of_a_script(text: &str) -> String {
+    const SET: &str = "--set ";
+    let mut text = text.replace("--reference", "reference");
+    while let Some(at) = text.find(SET) {
+        let rest = &text[at + SET.len()..];
+        let (entry, rest) = match rest.strip_prefix('\'').and_then(|rest| rest.split_once('\'')) {
+            Some(quoted) => quoted,
+            None => rest.split_at(rest.find([' ', ';']).unwrap_or(rest.len())),
+        };
+        text = format!("{}{}{rest}", &text[..at], entry.replacen('=', ": ", 1));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_name_what_a_batch_script_has() {
+        for (said, told) in [
+            (
+                "set a parameter by its name, as in --set tau=0.01",
+                "set a parameter by its name, as in tau: 0.01",
+            ),
+            (
+                "a list, as in --set 'heads=[\"q\", \"v\"]' or --set hidden=[64,64]",
+                "a list, as in heads: [\"q\", \"v\"] or hidden: [64,64]",
+            ),
+            (
+                "`--reference` is for rollouts; --set learner=rollout; more",
+                "`reference` is for rollouts; learner: rollout; more",
+            ),
+            ("nothing of either", "nothing of either"),
+        ] {
+            assert_eq!(in_words_of_a_script(said), told);
+        }
     }
 }

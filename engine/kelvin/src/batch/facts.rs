@@ -37,10 +37,12 @@ pub(super) struct Facts {
     pub kept: u64,
     /// Whether it ends before it learns anything.
     pub idle: bool,
+    /// What else a person should know of it before it starts.
+    pub cautions: Vec<&'static str>,
 }
 
 impl Facts {
-    pub fn new(config: &Config, env: &EnvSpec) -> Self {
+    pub fn new(config: &Config, env: &EnvSpec, cautions: Vec<&'static str>) -> Self {
         let steps = config.frames.0 / env.frames_per_step as u64;
         // Memory is taken as it fills.
         let slots = config.slots() as u64;
@@ -50,7 +52,7 @@ impl Facts {
         let idle = config.learner == LearnerName::Replay && config.learning_starts.0 >= steps;
         let checkpoint = 4 * COPIES * weights + memory / SHRINKS;
         let kept = KEPT.min(1 + steps / config.checkpoint_every);
-        Self { learner: config.learner, atari: env.atari, memory, reserved, checkpoint, kept, idle }
+        Self { learner: config.learner, atari: env.atari, memory, reserved, checkpoint, kept, idle, cautions }
     }
 
     /// Frames a second to expect of `threads` threads where nothing was measured: those of the machine in
@@ -129,10 +131,10 @@ impl Estimate {
         }
         estimate.measured = !speeds.is_empty();
         for (task, facts) in tasks {
-            let path = folder.join(&task.folder);
-            if path.join("DONE").is_file() {
+            if task.is_done(folder) {
                 continue;
             }
+            let path = folder.join(&task.folder);
             let left = task.frames.saturating_sub(kelvin_batch::Progress::read(&path).frames);
             let speed = speeds.get(&facts.kind()).copied().unwrap_or_else(|| facts.assumed(packing.threads));
             estimate.frames += left;

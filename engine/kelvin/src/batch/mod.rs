@@ -15,10 +15,13 @@ use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::memory;
 use crate::train::{interrupt, open_device};
+use cluster::JobArray;
 use facts::{Estimate, Packing};
-use kelvin_batch::{Launch, LaunchError, Resources, Scheduler, Start, State};
-use kelvin_run::Task;
+use kelvin_batch::{Launch, LaunchError, Observer, Scheduler, Start, State};
+use kelvin_run::{Resources, RunDir, Task};
 use prepare::Prepared;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,6 +64,14 @@ pub struct BatchRequest {
 /// Runs an experiment, or what is left of it.
 pub fn batch(request: &BatchRequest, console: &mut Console) -> Result<(), Failure> {
     interrupt::listen()?;
+    while !attempt(request, console)? {
+        console.line("another launcher has changed the plan: it is read again");
+    }
+    Ok(())
+}
+
+/// The same with the plan as it is now; false if another launcher changed it before anything was done.
+fn attempt(request: &BatchRequest, console: &mut Console) -> Result<bool, Failure> {
     let prepared = Prepared::new(request, console)?;
     if let Some(index) = request.task {
         return one(request, &prepared, index, console);
@@ -72,19 +83,31 @@ pub fn batch(request: &BatchRequest, console: &mut Console) -> Result<(), Failur
     let tasks: Vec<_> = prepared.experiment.tasks.iter().zip(&prepared.facts).collect();
     let estimate = Estimate::new(&prepared.folder, &tasks, packing);
     introduce(request, &prepared, &estimate, packing, console);
+    check_runs(&prepared)?;
     check_disk(&prepared.folder, &estimate, console)?;
-    if let Some((scheduler, resources)) = &request.scheduler {
-        return cluster::submit(request, &prepared, *scheduler, resources, console);
-    }
+    let array = request.scheduler.as_ref();
+    let array =
+        array.map(|(scheduler, resources)| JobArray::new(request, &prepared, *scheduler, resources, console));
+    let array = array.transpose()?;
     if request.dry_run {
         if request.json {
-            let plan = report::plan_json(&prepared.folder, &prepared.experiment, &estimate, packing);
+            let mut plan = report::plan_json(&prepared.folder, &prepared.experiment, &estimate, packing);
+            plan["job_array"] = array.as_ref().map_or(Value::Null, JobArray::json);
             console.result(plan);
+        } else if let Some(array) = &array {
+            array.show(console);
         }
-        return Ok(());
+        return Ok(true);
     }
-    check_memory(&prepared)?;
-    prepared.write()?;
+    if array.is_none() {
+        check_memory(&prepared)?;
+    }
+    if !prepared.write()? {
+        return Ok(false);
+    }
+    if let Some(array) = array {
+        return array.submit(console).map(|()| true);
+    }
     // Known by now, and looked for by each process otherwise.
     let device = if on_cpu { "cpu" } else { device };
     let threads = Some(packing.threads).filter(|_| std::env::var_os("RAYON_NUM_THREADS").is_none());
@@ -98,7 +121,7 @@ pub fn batch(request: &BatchRequest, console: &mut Console) -> Result<(), Failur
         stop: &interrupt::wished,
     };
     let states = run(&launch, &prepared, &prepared.experiment.tasks, console)?;
-    conclude(request, &prepared, &prepared.experiment.tasks, &states, console)
+    conclude(request, &prepared, &prepared.experiment.tasks, &states, console).map(|()| true)
 }
 
 /// Runs one task, as a cluster's job does. A task that another process goes on working on is left to it.
@@ -107,7 +130,7 @@ fn one(
     prepared: &Prepared,
     index: usize,
     console: &mut Console,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let Some(task) = prepared.experiment.tasks.get(index) else {
         let last = prepared.experiment.tasks.len() - 1;
         return Err(
@@ -116,10 +139,15 @@ fn one(
     };
     let tasks = std::slice::from_ref(task);
     if request.dry_run {
+        if request.json {
+            console.result(json!({ "folder": prepared.folder, "task": task }));
+        }
         console.line(format!("task {index}: {}", task.folder));
-        return Ok(());
+        return Ok(true);
     }
-    prepared.write()?;
+    if !prepared.write()? {
+        return Ok(false);
+    }
     let device = request.device.as_deref().unwrap_or("auto");
     let train = Train::new(&prepared.folder, device, None, request)?;
     let launch = Launch {
@@ -131,11 +159,7 @@ fn one(
         stop: &interrupt::wished,
     };
     let states = run(&launch, prepared, tasks, console)?;
-    if states == [State::Elsewhere] {
-        console.line("nothing is left to do here");
-        return Ok(());
-    }
-    conclude(request, prepared, tasks, &states, console)
+    conclude(request, prepared, tasks, &states, console).map(|()| true)
 }
 
 fn run(
@@ -144,19 +168,62 @@ fn run(
     tasks: &[Task],
     console: &mut Console,
 ) -> Result<Vec<State>, Failure> {
-    let mut table = Table::new(console, &prepared.experiment, &prepared.folder, tasks, launch.retries);
-    let states = launch.run(tasks, &mut table);
+    let table = Table::new(console, &prepared.experiment, &prepared.folder, tasks, launch.retries);
+    let mut heard = Heard { table, warnings: Vec::new() };
+    let states = launch.run(tasks, &mut heard);
+    let warnings = heard.warnings;
     console.finish();
+    let known = |warning: &&String| !cautions(prepared).contains_key(warning.as_str());
+    warnings.iter().filter(known).for_each(|warning| console.warn(warning));
     states.map_err(|error: LaunchError| {
-        Failure::failed(error).hint("what was running was stopped, and goes on with the same command")
+        Failure::failed(error).hint("no run was started; mend that, and the same command goes on")
     })
+}
+
+/// Passes on to a table what happens to tasks, and keeps what is warned of, each once: it is shown at the end, since a
+/// hundred runs of one script warn of one thing.
+struct Heard<'a> {
+    table: Table<'a>,
+    warnings: Vec<String>,
+}
+
+impl Observer for Heard<'_> {
+    fn changed(&mut self, task: &Task, before: &State, now: &State) {
+        self.table.changed(task, before, now);
+    }
+
+    fn again(&mut self, task: &Task, attempt: usize, error: &str) {
+        self.table.again(task, attempt, error);
+    }
+
+    fn warned(&mut self, warning: &str) {
+        let warning = warning.strip_prefix("warning: ").unwrap_or(warning).to_owned();
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    fn look(&mut self) {
+        self.table.look();
+    }
+}
+
+/// What is to be known of runs before they start, and of which.
+fn cautions(prepared: &Prepared) -> BTreeMap<&str, Vec<&Task>> {
+    let mut found: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
+    for (task, facts) in prepared.experiment.tasks.iter().zip(&prepared.facts) {
+        for caution in &facts.cautions {
+            found.entry(caution).or_default().push(task);
+        }
+    }
+    found
 }
 
 fn packing(request: &BatchRequest, prepared: &Prepared, on_cpu: bool) -> Packing {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let largest = prepared.facts.iter().map(|facts| facts.memory).max().unwrap_or(0);
     let left = prepared.experiment.tasks.iter();
-    let left = left.filter(|task| !prepared.folder.join(&task.folder).join("DONE").is_file()).count();
+    let left = left.filter(|task| !task.is_done(&prepared.folder)).count();
     Packing::new(request.jobs, left, cores, on_cpu, largest)
 }
 
@@ -190,8 +257,8 @@ fn introduce(
         console.line(format!("{jobs} at once, with {threads} thread{s} each; {}", estimate.describe()));
         let free = memory::available_bytes().unwrap_or(u64::MAX);
         if estimate.memory > free {
-            console.line(format!(
-                "warning: replay memories of {jobs} processes fill {}, and {} are free; fewer --jobs are safer",
+            console.warn(format!(
+                "replay memories of {jobs} processes fill {}, and {} are free; fewer --jobs are safer",
                 memory::readable(estimate.memory),
                 memory::readable(free)
             ));
@@ -199,11 +266,44 @@ fn introduce(
     }
     if let Some(idle) = facts.iter().position(|facts| facts.idle) {
         let task = &experiment.tasks[idle];
-        console.line(format!(
-            "warning: task {idle} ({}) ends before learning starts; its `learning_starts` counts agent steps",
+        console.warn(format!(
+            "task {idle} ({}) ends before learning starts; its `learning_starts` counts agent steps",
             task.folder
         ));
     }
+    for (caution, tasks) in cautions(prepared) {
+        let others = match tasks.len() - 1 {
+            0 => String::new(),
+            others => format!(" and {} more", grouped(others as u64)),
+        };
+        console.warn(format!("task {} ({}){others}: {caution}", tasks[0].index, tasks[0].folder));
+    }
+}
+
+/// Refuses to count or to take up what somebody else put in the place of a task's run.
+fn check_runs(prepared: &Prepared) -> Result<(), Failure> {
+    const LISTED: usize = 8;
+    let folder = &prepared.folder;
+    let other = |task: &Task| {
+        // What cannot be read is told when its task begins.
+        let differs = task.differs_from(&RunDir::open(folder.join(&task.folder)).ok()?).ok()?;
+        (!differs.is_empty())
+            .then(|| format!("task {} ({}): {}", task.index, task.folder, differs.join("; ")))
+    };
+    let mut others: Vec<_> = prepared.experiment.tasks.iter().filter_map(other).collect();
+    let count = others.len();
+    if count == 0 {
+        return Ok(());
+    }
+    others.truncate(LISTED);
+    if count > LISTED {
+        others.push(format!("and {} more", count - LISTED));
+    }
+    let message =
+        format!("{} holds runs that are not those of its plan:\n  {}", folder.display(), others.join("\n  "));
+    Err(Failure::failed(message).hint(
+        "move them away and the same command trains the plan's, or start another experiment with --out DIR",
+    ))
 }
 
 /// Refuses a run that would refuse to start: its replay memory is larger than what is free.
@@ -237,7 +337,7 @@ fn check_disk(folder: &Path, estimate: &Estimate, console: &Console) -> Result<(
             .hint("free some, choose another disk with --out, or keep less: --set replay_capacity=…"));
     }
     if estimate.disk > free {
-        console.line(format!("warning: {said}"));
+        console.warn(said);
     }
     Ok(())
 }

@@ -6,13 +6,10 @@ use super::facts::Facts;
 use crate::VERSION;
 use crate::console::Console;
 use crate::failure::Failure;
-use kelvin_batch::{BatchScript, Refusal, Resources, Run, USUAL_SIZE, go_on, plan};
+use kelvin_batch::{BatchScript, Refusal, Run, USUAL_SIZE, go_on, plan};
 use kelvin_objective::Script;
 use kelvin_run::{Experiment, Task};
 use std::path::{Path, PathBuf};
-
-/// What a run has that is no setting.
-const KEYS: [&str; 7] = ["script", "env", "seed", "frames", "preset", "full_action_set", "reference"];
 
 /// An experiment that was looked at, and where it is.
 pub(super) struct Prepared {
@@ -22,8 +19,6 @@ pub(super) struct Prepared {
     pub experiment: Experiment,
     /// What each task was found to be, in the plan's order.
     pub facts: Vec<Facts>,
-    /// What the script asks of a cluster.
-    pub resources: Resources,
     /// What is to be written before anything starts; nothing where all of it is there.
     pub unwritten: Option<Unwritten>,
 }
@@ -32,6 +27,8 @@ pub(super) struct Prepared {
 pub(super) struct Unwritten {
     script: BatchScript,
     objectives: Vec<Script>,
+    /// The plan as it was read; none where there was none.
+    stored: Option<Experiment>,
     /// Tasks that were added to a plan that was there.
     pub added: usize,
 }
@@ -67,7 +64,7 @@ impl Prepared {
             Some(_) => Vec::new(),
             None => checker.facts,
         };
-        Ok(Self { folder, experiment, facts, resources: Resources::default(), unwritten: None })
+        Ok(Self { folder, experiment, facts, unwritten: None })
     }
 
     fn of_script(request: &BatchRequest, console: &Console) -> Result<Self, Failure> {
@@ -75,19 +72,18 @@ impl Prepared {
         let mut draft = script.draft(request.size.as_deref())?;
         draft.printed.iter().for_each(|line| console.line(line));
         for (key, value) in &request.sets {
+            check_set(key, value)?;
             draft.runs.iter_mut().for_each(|run| drop(run.set.insert(key.clone(), value.clone())));
         }
         let mut checker = Checker::new(request.roms.as_deref());
-        // What the command line got wrong is not the script's mistake, and has no place in it.
-        let mut mistake = None;
-        let planned = plan(&script, &draft, |run| {
-            let checked = checker.check(run);
-            mistake = checked.as_ref().err().and_then(|refusal| of_command_line(refusal, &request.sets));
-            checked
+        // What the command line asks for is not the script's mistake.
+        let mut asked = None;
+        let fresh = plan(&script, &draft, |run| {
+            checker.check(run).inspect_err(|refusal| asked = asked_by(&request.sets, refusal))
         });
-        let mut fresh = match mistake {
-            Some(mistake) => return Err(mistake),
-            None => planned?,
+        let mut fresh = match asked {
+            Some(failure) => return Err(failure),
+            None => fresh?,
         };
         VERSION.clone_into(&mut fresh.kelvin);
         fresh.overrides = request.sets.iter().cloned().collect();
@@ -114,47 +110,64 @@ impl Prepared {
             let at = draft.runs.iter().position(|run| is_of(run, task)).unwrap_or(task.index);
             checker.facts[at].clone()
         });
-        let (facts, resources) = (facts.collect(), draft.resources);
+        let facts = facts.collect();
         let objectives = checker.scripts().cloned().collect();
         let added = experiment.tasks.len() - planned;
-        let unwritten =
-            (stored.as_ref() != Some(&experiment)).then_some(Unwritten { script, objectives, added });
-        Ok(Self { folder, experiment, facts, resources, unwritten })
+        let is_new = stored.as_ref() != Some(&experiment);
+        let unwritten = is_new.then_some(Unwritten { script, objectives, stored, added });
+        Ok(Self { folder, experiment, facts, unwritten })
     }
 
-    /// Writes down what is new: objectives and batch script as they are now, and last the plan that names them.
-    pub fn write(&self) -> Result<(), Failure> {
-        let Some(Unwritten { script, objectives, .. }) = &self.unwritten else { return Ok(()) };
+    /// Writes down what is new: objectives and batch script as they are now, and last the plan that names them. False,
+    /// with nothing written, where another launcher has changed the plan since it was read: it is to be read again.
+    pub fn write(&self) -> Result<bool, Failure> {
+        let Some(Unwritten { script, objectives, stored, .. }) = &self.unwritten else { return Ok(true) };
         let folder = &self.folder;
+        let _lock = Experiment::lock(folder)?;
+        if Experiment::read(folder)? != *stored {
+            return Ok(false);
+        }
         for objective in objectives {
             let sources = objective.sources().iter();
             let sources: Vec<_> = sources.map(|source| (source.path.clone(), source.text.clone())).collect();
             Experiment::keep_objective(folder, objective.hash(), &sources)?;
         }
         Experiment::keep_source(folder, script.text())?;
-        Ok(self.experiment.write(folder)?)
+        self.experiment.write(folder)?;
+        Ok(true)
     }
+}
+
+/// Refuses to `--set` what is no setting: what makes a run the run that it is stands in the batch script.
+fn check_set(key: &str, value: &str) -> Result<(), Failure> {
+    if !Run::KEYS.contains(&key) {
+        return Ok(());
+    }
+    let failure =
+        Failure::usage(format!("--set {key}={value}: `{key}` is what a run is told by, and no setting"));
+    Err(failure.hint(format!("say it in the batch script, as in {key}: {value}, or in one of its sizes")))
+}
+
+/// The refusal of a run for something that `--set` asks for.
+fn asked_by(sets: &[(String, String)], refusal: &Refusal) -> Option<Failure> {
+    let Refusal::Says { key, message, hint, .. } = refusal else { return None };
+    let (_, value) = sets.iter().find(|(set, _)| set == key)?;
+    // A message about a value names it.
+    let told = message.strip_prefix(&format!("{key}: {value} "));
+    let failure = Failure::usage(match told {
+        Some(told) => format!("--set {key}={value} {told}"),
+        None => format!("--set {key}={value}: {message}"),
+    });
+    Some(match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
 }
 
 /// `runs/figure2`, and of another size `runs/figure2-smoke`.
 fn usual_folder(name: &str, size: &str) -> PathBuf {
     let runs = Path::new("runs");
     if size == USUAL_SIZE { runs.join(name) } else { runs.join(format!("{name}-{size}")) }
-}
-
-/// What is wrong with a `--set`, where that is what was refused.
-fn of_command_line(refusal: &Refusal, sets: &[(String, String)]) -> Option<Failure> {
-    let Refusal::Says { key, message, hint, .. } = refusal else { return None };
-    let (_, value) = sets.iter().rfind(|(set, _)| set == key)?;
-    // `tau: 99 for soft_kl.rhai: must be …`
-    let told = message.strip_prefix(&format!("{key}: {value} for "));
-    let told = told.and_then(|told| told.split_once(": ")).map_or(&**message, |(_, told)| told);
-    let failure = Failure::usage(format!("--set {key}={value}: {told}"));
-    Some(match hint {
-        _ if KEYS.contains(&&**key) => failure.hint("this is for the batch script to say"),
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    })
 }
 
 fn is_of(run: &Run, task: &Task) -> bool {
@@ -187,5 +200,60 @@ fn refused(task: &Task, refusal: Refusal) -> Failure {
                 None => failure,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// The launcher of a script with these seeds, as far as its plan.
+    fn prepared(folder: &Path, seeds: &str) -> Prepared {
+        let script = folder.join("batch.rhai");
+        let objective = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/dqn.rhai");
+        let text = format!(
+            "fn experiment() {{ #{{ runs: grid(#{{ script: \"{}\", env: \"catch\", seed: [{seeds}] }}), \
+             resources: #{{ cpus: 3, mem: \"2G\" }} }} }}",
+            objective.display()
+        );
+        fs::write(&script, text).unwrap();
+        let request =
+            BatchRequest { source: script, out: Some(folder.join("out")), ..BatchRequest::default() };
+        Prepared::new(&request, &Console::new(true)).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    fn seeds(experiment: &Experiment) -> Vec<u64> {
+        experiment.tasks.iter().map(|task| task.seed).collect()
+    }
+
+    #[test]
+    fn two_launchers_that_grow_a_plan_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let stored = || Experiment::read(&folder.path().join("out")).unwrap().unwrap();
+        let (first, second) = (prepared(folder.path(), "0"), prepared(folder.path(), "0, 1"));
+        assert!(first.write().unwrap());
+        assert!(!second.write().unwrap(), "it was read before there was one");
+        assert_eq!(seeds(&stored()), [0]);
+        let (second, third) = (prepared(folder.path(), "0, 1"), prepared(folder.path(), "0, 2, 1"));
+        assert!(second.write().unwrap());
+        assert!(!third.write().unwrap(), "the plan grew in between");
+        assert_eq!(seeds(&stored()), [0, 1]);
+        assert!(prepared(folder.path(), "0, 2, 1").write().unwrap());
+        assert_eq!(seeds(&stored()), [0, 1, 2]);
+        assert!(prepared(folder.path(), "0, 2, 1").unwritten.is_none());
+    }
+
+    #[test]
+    fn the_folder_stands_for_the_script_with_all_it_asks_of_a_cluster() {
+        let folder = tempfile::tempdir().unwrap();
+        let of_script = prepared(folder.path(), "0");
+        assert!(of_script.write().unwrap());
+        let request = BatchRequest { source: folder.path().join("out"), ..BatchRequest::default() };
+        let of_folder =
+            Prepared::new(&request, &Console::new(true)).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(of_folder.experiment, of_script.experiment);
+        let resources = &of_folder.experiment.resources;
+        assert_eq!((resources.cpus, resources.mem.as_deref()), (Some(3), Some("2G")));
     }
 }

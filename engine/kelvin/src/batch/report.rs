@@ -3,7 +3,7 @@
 use super::facts::{Estimate, Packing};
 use crate::console::{abbreviated, grouped};
 use kelvin_batch::{Progress, State};
-use kelvin_run::{Experiment, Task};
+use kelvin_run::{Experiment, RunDir, Task};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub(super) fn plan(folder: &Path, experiment: &Experiment, all: bool) -> Vec<Str
             task.seed.to_string(),
             abbreviated(task.frames),
             settings(task, false),
-            how_far(&folder.join(&task.folder), task.frames),
+            how_far(folder, task),
         ]
     });
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
@@ -60,13 +60,17 @@ fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 }
 
 /// Where a run stands before anything starts; nothing where there is none.
-fn how_far(path: &Path, frames: u64) -> String {
-    if path.join("DONE").is_file() {
-        return "done".to_owned();
-    }
-    match Progress::read(path).frames {
-        0 => String::new(),
-        at => format!("{:.0}%", (100.0 * at as f64 / frames.max(1) as f64).floor()),
+fn how_far(folder: &Path, task: &Task) -> String {
+    let path = folder.join(&task.folder);
+    let run = RunDir::open(&path);
+    let differs = run.as_ref().ok().and_then(|run| task.differs_from(run).ok());
+    match (run, differs) {
+        (Ok(_), Some(differs)) if !differs.is_empty() => "another run".to_owned(),
+        (Ok(run), Some(_)) if run.is_done() => "done".to_owned(),
+        _ => match Progress::read(&path).frames {
+            0 => String::new(),
+            at => format!("{:.0}%", (100.0 * at as f64 / task.frames.max(1) as f64).floor()),
+        },
     }
 }
 
@@ -157,7 +161,8 @@ pub(super) fn summary_json(folder: &Path, tasks: &[Task], states: &[State]) -> V
             State::Stopped => ("stopped", None),
             State::Failed { error } => ("failed", Some(error)),
         };
-        let mean_return = mean_return(&folder.join(&task.folder));
+        let done = *state == State::Done;
+        let mean_return = done.then(|| mean_return(&folder.join(&task.folder))).flatten();
         json!({ "task": task.index, "folder": task.folder, "state": name, "error": error, "mean_return": mean_return })
     });
     let done = states.iter().filter(|state| **state == State::Done).count();

@@ -3,7 +3,8 @@
 use crate::batch::{BatchRequest, batch};
 use crate::console::Console;
 use crate::failure::Failure;
-use kelvin_batch::{Resources, Scheduler};
+use kelvin_batch::Scheduler;
+use kelvin_run::Resources;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -49,7 +50,8 @@ pub(super) struct Args {
     /// A folder of ROMs, searched before KELVIN_ROMS and the cache
     #[arg(long, value_name = "DIR", value_parser = super::folder)]
     roms: Option<PathBuf>,
-    /// Print one JSON object: with --dry-run the plan, else where each run is at the end
+    /// Print one JSON object: with --dry-run the plan, and of a cluster the job array; else where each run is at the end, or
+    /// what was submitted
     #[arg(long)]
     json: bool,
 
@@ -104,6 +106,12 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     if scheduler.is_none() && resources != Resources::default() {
         return Err(Failure::usage("these are resources of a cluster's jobs, and no cluster was named")
             .hint("add --slurm or --hyperqueue"));
+    }
+    let useless = scheduler.map(|scheduler| (scheduler, scheduler.has_no_use_for(&resources)));
+    if let Some((scheduler, useless)) = useless.filter(|(_, useless)| !useless.is_empty()) {
+        let flags = useless.iter().map(|(_, flag)| *flag).collect::<Vec<_>>().join(", ");
+        return Err(Failure::usage(format!("{} has no use for {flags}", scheduler.name()))
+            .hint("leave it out; --submit-arg passes on what hq submit itself knows"));
     }
     let request = BatchRequest {
         source: args.source,

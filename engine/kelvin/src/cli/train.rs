@@ -63,7 +63,7 @@ pub(super) struct Args {
     /// A folder of ROMs, searched before KELVIN_ROMS and the cache
     #[arg(long, value_name = "DIR", value_parser = super::folder)]
     roms: Option<PathBuf>,
-    /// Print nothing but errors
+    /// Print nothing but warnings and errors
     #[arg(long, short)]
     quiet: bool,
 }

@@ -37,7 +37,7 @@ pub fn records(run: &Path, formats: &[Format], out: &Path, console: &Console) ->
     let dir = RunDir::open(run)?;
     let history = dir.history()?;
     for damage in &history.damage {
-        console.line(format!("warning: {damage}"));
+        console.warn(damage);
     }
     for (name, table) in record_tables(&history) {
         let rows = grouped(table.rows() as u64);

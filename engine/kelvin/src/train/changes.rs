@@ -1,6 +1,7 @@
 //! Edits of the script and of `control.toml` as the run takes them, between two updates.
 
 use super::Session;
+use super::cautions::unheard;
 use super::steering::Scheduled;
 use super::watch::{Change, Source};
 use crate::console::Console;
@@ -40,7 +41,9 @@ impl Session {
             Source::Script => {
                 console.line(format!("{name} reloaded at update {update} ({ms} ms)"));
                 let detail = json!({ "hash": hash, "ms": ms, "params": params });
-                self.check_evaluations(console);
+                unheard(&self.config, &self.learner.staged().script)
+                    .iter()
+                    .for_each(|warning| console.warn(warning));
                 self.archive.keep(&self.learner)?;
                 self.recorder.event("reload", &self.learner, detail)?;
             }

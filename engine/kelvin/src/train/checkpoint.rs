@@ -56,7 +56,7 @@ pub fn save(dir: &RunDir, learner: &mut Learner) -> Result<(), Failure> {
 /// before its first.
 pub fn newest(latest: Latest, console: &Console) -> Result<Option<Checkpoint>, Failure> {
     for damage in &latest.damaged {
-        console.line(format!("warning: {damage}"));
+        console.warn(damage);
     }
     if latest.checkpoint.is_none() && !latest.damaged.is_empty() {
         // Not the same as none: starting over would wipe the run's records.

@@ -10,16 +10,6 @@ use kelvin_env::{EnvOptions, VecEnv};
 use kelvin_run::Activity;
 
 impl Session {
-    /// Warns of an `on_eval` that will never be called.
-    pub(super) fn check_evaluations(&self, console: &Console) {
-        if self.config.eval_every == 0 && self.learner.staged().script.hooks().on_eval {
-            console.line(
-                "warning: the script has `on_eval`, and this run makes no evaluations: eval_every is 0; start a run \
-                 with --set eval_every=…, in agent steps",
-            );
-        }
-    }
-
     /// Evaluates if it is time to. An evaluation that the user's wish to stop cuts off has not happened: the run makes
     /// it when it goes on.
     pub(super) fn evaluate_if_due(&mut self, console: &Console) -> Result<(), Failure> {

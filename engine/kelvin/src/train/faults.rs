@@ -109,7 +109,7 @@ impl Session {
             return Ok(());
         }
         let first = broken.faults.first;
-        console.line(format!("warning: further updates are broken, up to update {first}"));
+        console.warn(format!("further updates are broken, up to update {first}"));
         let detail = json!({ "first": first, "looks": self.tally.untold, "policy": self.config.on_nan });
         self.recorder.event("fault", &self.learner, detail)
     }

@@ -1,6 +1,7 @@
 //! `kelvin train`: a learner, and those who observe it.
 
 mod archive;
+mod cautions;
 mod changes;
 pub mod checkpoint;
 mod control;
@@ -27,6 +28,7 @@ use crate::failure::Failure;
 use crate::learner::Tick;
 use crate::monitor::Beside;
 use crate::units::{Frames, Updates};
+pub(crate) use cautions::cautions;
 use kelvin_run::Activity;
 use kelvin_trace::span;
 use live::Known;
@@ -35,7 +37,7 @@ pub use request::TrainRequest;
 pub(crate) use resume::recorded_script;
 use serde_json::json;
 pub use session::Session;
-pub(crate) use session::open_device;
+pub(crate) use session::{check_reference, open_device};
 use std::time::Instant;
 pub(crate) use version::stage;
 
@@ -114,7 +116,7 @@ impl Session {
         let Some(live) = live else { return };
         live.look(learner, tick, || Known { mean_return: recorder.mean_return(), loss: recorder.loss() });
         if let Some(problem) = live.take_problem() {
-            console.line(format!("warning: nobody can look on: {problem}"));
+            console.warn(format!("nobody can look on: {problem}"));
         }
     }
 
@@ -267,7 +269,7 @@ impl Session {
 }
 
 fn without_monitor(failure: &Failure, console: &Console) {
-    console.line(format!("warning: {}", failure.message()));
+    console.warn(failure.message());
     if let Some(advice) = failure.advice() {
         console.line(format!("hint: {advice}"));
     }

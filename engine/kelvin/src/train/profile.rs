@@ -35,7 +35,7 @@ impl Profile {
     /// Ends it and writes the file.
     pub(super) fn write(self, console: &Console) {
         let Some(recording) = self.recording else {
-            console.line("warning: no profile was written: the run ended with its first update, or before");
+            console.warn("no profile was written: the run ended with its first update, or before");
             return;
         };
         let trace = recording.finish();
@@ -47,13 +47,11 @@ impl Profile {
         });
         if let Err(error) = written {
             // Nothing that the run needs.
-            return console.line(format!("warning: cannot write the profile {path}: {error}"));
+            return console.warn(format!("cannot write the profile {path}: {error}"));
         }
         if trace.dropped > 0 {
-            console.line(format!(
-                "warning: the profile lacks its last {} spans; ask for fewer seconds",
-                trace.dropped
-            ));
+            console
+                .warn(format!("the profile lacks its last {} spans; ask for fewer seconds", trace.dropped));
         }
         let seconds = trace.length.as_secs_f64();
         console.line(format!(

@@ -1,6 +1,7 @@
 //! Everything a training run consists of, put together once.
 
 use super::archive::Archive;
+use super::cautions::cautions;
 use super::checkpoint;
 use super::faults::Tally;
 use super::live::Live;
@@ -20,12 +21,13 @@ use crate::monitor::Beside;
 use crate::params::Steered;
 use crate::protocol::Protocol;
 use crate::replay::bytes_per_transition;
-use crate::staged;
+use crate::staged::{self, Staged};
 use crate::units::AgentSteps;
-use kelvin_compute::{Device, DeviceRequest};
+use kelvin_compute::{Device, DeviceRequest, ModelSpec, ModelState, Network, Reads};
 use kelvin_env::{EnvOptions, EnvSpec, VecEnv, make};
 use kelvin_objective::Script;
 use kelvin_run::{RunDir, RunLock};
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -133,29 +135,21 @@ impl Session {
             console.line(format!("run directory {path}; edit {script} while it trains"));
         } else {
             console.line(format!("run directory {path}"));
-            console.line(format!("warning: {script} is not here, so that edits of it will not be seen"));
+            console.warn(format!("{script} is not here, so that edits of it will not be seen"));
         }
         let first_update = self.config.learning_starts.frames(spec.frames_per_step);
         if self.config.learner == LearnerName::Replay && first_update >= self.config.frames {
-            console.line(format!(
-                "warning: learning starts after {} frames, and the run ends at {}: nothing will be learned; \
+            console.warn(format!(
+                "learning starts after {} frames, and the run ends at {}: nothing will be learned; \
                  --set learning_starts=… counts agent steps",
                 grouped(first_update.0),
                 grouped(self.config.frames.0)
             ));
         }
-        let reads_target = !self.learner.staged().reads().target.is_empty();
-        if reads_target && self.config.target_every == 0 && self.config.reference.is_none() {
-            console.line(
-                "warning: the target network that the script reads stays as the network was at the start; \
-                 --reference RUN gives another run's, --set target_every=… copies, in agent steps",
-            );
-        }
-        self.check_evaluations(console);
+        let cautions = cautions(&self.config, self.learner.staged());
+        cautions.iter().for_each(|warning| console.warn(warning));
         if !self._lock.enforced() {
-            console.line(
-                "warning: this filesystem has no locks: see to it that nobody else trains in this folder",
-            );
+            console.warn("this filesystem has no locks: see to it that nobody else trains in this folder");
         }
     }
 }
@@ -235,18 +229,57 @@ impl Parts {
 
 /// Makes the newest network of a run the target network.
 fn refer(learner: &mut Learner, run: &Path, console: &Console) -> Result<(), Failure> {
-    let script = &learner.staged().script;
-    if learner.staged().reads().target.is_empty() {
+    check_reads(learner.staged())?;
+    let learned = newest(run, console)?;
+    learner.import_target(&learned).map_err(|error| unfit(run, &error))
+}
+
+/// Refuses a reference for a script that reads none.
+fn check_reads(staged: &Staged) -> Result<(), Failure> {
+    let script = &staged.script;
+    if staged.reads().target.is_empty() {
         let message = "the script reads nothing of the reference";
         let hint = "t.logits, t.v, t.q and t.steps.logits are its outputs: kl(softmax(net.logits), softmax(t.logits))";
         return Err(script.diagnostic_at("loss", message, hint).into());
     }
+    Ok(())
+}
+
+/// The newest network of a run that is to be the reference.
+fn newest(run: &Path, console: &Console) -> Result<ModelState, Failure> {
     let newest = checkpoint::for_evaluation(&RunDir::open(run)?, console)?;
-    let (_, learned) = checkpoint::load_model(&newest)?;
-    learner.import_target(&learned).map_err(|error| {
-        Failure::failed(format!("{} cannot be the reference: {error}", run.display()))
-            .hint("it must have the same network, heads, and number of actions")
-    })
+    Ok(checkpoint::load_model(&newest)?.1)
+}
+
+/// Refuses a run as the reference of one with such a network on such an environment.
+pub(crate) fn check_reference(
+    run: &Path,
+    config: &Config,
+    env: &EnvSpec,
+    staged: &Staged,
+    console: &Console,
+) -> Result<(), Failure> {
+    check_reads(staged)?;
+    let learned = newest(run, console)?;
+    let ModelSpec { net, obs, outputs, .. } = config.model_spec(env, 1, Reads::default(), 0);
+    for wanted in Network::new(&net, obs, outputs)?.tensors() {
+        let name = format!("online.{}", wanted.name);
+        let found = learned.tensors.iter().find(|tensor| tensor.name == name);
+        if found.is_none_or(|tensor| tensor.shape != wanted.shape) {
+            let found = found.map_or("none".to_owned(), |tensor| format!("{:?}", tensor.shape));
+            return Err(unfit(
+                run,
+                &format_args!("tensor `{name}` is {found}, the model needs {:?}", wanted.shape),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn unfit(run: &Path, reason: &dyn Display) -> Failure {
+    // Wrong use: no other try makes it another network.
+    Failure::usage(format!("{} cannot be the reference: {reason}", run.display()))
+        .hint("it must have the same network, heads, and number of actions")
 }
 
 /// Opens the device and says which, as the first line of output.
