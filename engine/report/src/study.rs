@@ -6,7 +6,7 @@
 use crate::error::ReportError;
 use crate::naming;
 use crate::run::{Run, State, one_line};
-use kelvin_run::{Experiment, Figure, RunError, Task};
+use kelvin_run::{Experiment, Figure, RunDir, RunError, Task};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -158,6 +158,11 @@ impl Study {
 fn planned(folder: &Path, plan: &Experiment) -> (Vec<Run>, Vec<String>) {
     let read = |task: &Task| {
         let path = folder.join(&task.folder);
+        let differs = RunDir::open(&path).and_then(|run| task.differs_from(&run)).unwrap_or_default();
+        if !differs.is_empty() {
+            let warning = format!("{} is another run and left out: {}", task.folder, differs.join("; "));
+            return (Run::planned(path, task), Some(warning));
+        }
         match Run::read(&path, task.folder.clone()) {
             Ok(run) => (run, None),
             Err(RunError::NotARun { .. }) => (Run::planned(path, task), None),
