@@ -174,7 +174,8 @@ fn a_run_says_which_kelvin_made_it_and_a_report_which_did() {
     let runs = ["0", "1", "2"].map(|seed| folder.path().join(format!("catch-s{seed}")));
     for (seed, out) in runs.iter().enumerate() {
         let mut command = train("dqn", "catch", out);
-        succeed(command.args(["--frames", "1k", "--seed", &seed.to_string(), "--set", "log_every=100"]));
+        command.args(["--frames", "1k", "--seed", &seed.to_string(), "--set", "log_every=100"]);
+        succeed(command.args(["--set", "learning_starts=100"]));
         let start = records::events_of(out, "start");
         assert!(start.len() == 1 && start[0]["kelvin"] == *version, "{start:?}");
     }
