@@ -29,11 +29,26 @@ pub(super) type Wish = (RunId, Arc<Path>, Command);
 
 /// Carries wishes out until nobody has any more; what fails is told.
 pub(super) fn run(inbox: &Inbox, wishes: &Receiver<Wish>) {
-    for (run, path, command) in wishes {
-        if let Err(reason) = carry_out(&path, &command) {
-            inbox.tell(Some(run), true, reason);
+    while let Ok(first) = wishes.recv() {
+        let waiting = std::iter::once(first).chain(wishes.try_iter()).collect();
+        for (run, path, command) in still_meant(waiting) {
+            if let Err(reason) = carry_out(&path, &command) {
+                inbox.tell(Some(run), true, reason);
+            }
         }
     }
+}
+
+/// The wishes without values that a later one takes the place of: on a slow disk, a slider that is dragged wishes faster
+/// than anything can be written.
+fn still_meant(wishes: Vec<Wish>) -> Vec<Wish> {
+    let parameter = |wish: &Wish| match &wish.2 {
+        Command::SetParam(name, _) | Command::ReleaseParam(name) => Some((wish.0, name.clone())),
+        _ => None,
+    };
+    let later: Vec<_> = wishes.iter().map(parameter).collect();
+    let is_meant = |at: usize| later[at].is_none() || !later[at + 1..].contains(&later[at]);
+    wishes.into_iter().enumerate().filter(|(at, _)| is_meant(*at)).map(|(_, wish)| wish).collect()
 }
 
 fn carry_out(run: &Path, command: &Command) -> Result<(), String> {
@@ -147,6 +162,21 @@ mod tests {
 
     fn release(name: &str) -> Command {
         Command::ReleaseParam(name.to_owned())
+    }
+
+    #[test]
+    fn of_a_dragged_slider_the_last_value_is_meant() {
+        let path: Arc<Path> = Path::new("run").into();
+        let wish = |run: u32, command: Command| (RunId(run), Arc::clone(&path), command);
+        let set = |run: u32, value: f64| wish(run, Command::SetParam("tau".to_owned(), value));
+        let wishes = vec![set(0, 0.1), set(1, 0.5), wish(0, Command::Step), set(0, 0.2), set(0, 0.3)];
+        let meant: Vec<String> =
+            still_meant(wishes).iter().map(|(run, _, command)| format!("{} {command:?}", run.0)).collect();
+        assert_eq!(meant.len(), 3, "{meant:?}");
+        assert!(
+            meant[0].starts_with("1 Set") && meant[1] == "0 Step" && meant[2].contains("0.3"),
+            "{meant:?}"
+        );
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(super) struct Reader {
     /// Buckets of a series, at most.
     most: usize,
     row: Row,
+    /// Whether the last look ended in an error: nobody knows which lines of it were taken.
+    is_void: bool,
 }
 
 /// Lines that could not be read.
@@ -105,6 +107,7 @@ impl Reader {
             fresh: Vec::new(),
             most: MOST,
             row: Row::default(),
+            is_void: false,
         }
     }
 
@@ -143,7 +146,11 @@ impl Reader {
 
     /// What is wrong with the files, in words.
     pub fn damage(&self) -> Option<String> {
-        let first = self.damage.first.as_ref().filter(|_| self.damage.lines > 0)?;
+        let Some(first) = self.damage.first.as_ref().filter(|_| self.damage.lines > 0) else {
+            let most = Names::MOST;
+            let text = || format!("it records more than {most} metrics; only the first of them are shown");
+            return self.names.is_full().then(text);
+        };
         Some(match self.damage.lines {
             1 => format!("{first}; the rest is shown"),
             lines => format!("{first}, and {} more are; the rest is shown", lines - 1),
@@ -152,20 +159,21 @@ impl Reader {
 
     /// Reads on, about `most` bytes; whether there is anything new.
     pub fn advance(&mut self, most: u64) -> io::Result<bool> {
+        // Until this look has ended well; what was shown before goes on to be shown.
+        let was_void = std::mem::replace(&mut self.is_void, true);
         let changes = [self.metrics.look()?, self.timing.look()?];
-        let restarted = changes.contains(&Change::Restarted);
+        let restarted = was_void || changes.contains(&Change::Restarted);
         if restarted {
-            // The run was taken up from an earlier point: what both files said after it is void.
+            // Or the run was taken up from an earlier point: what both files said after it is void.
             self.restart()?;
         }
         let before = (self.metrics.position().offset, self.timing.position().offset);
         let was_complete = self.curves.complete;
-        let read = self.read(most);
+        self.read(most)?;
         self.publish(restarted, before, was_complete);
-        read.map(|()| {
-            let now = (self.metrics.position().offset, self.timing.position().offset);
-            restarted || now != before || self.curves.complete != was_complete
-        })
+        self.is_void = false;
+        let now = (self.metrics.position().offset, self.timing.position().offset);
+        Ok(restarted || now != before || self.curves.complete != was_complete)
     }
 
     fn restart(&mut self) -> io::Result<()> {
@@ -219,6 +227,9 @@ impl Reader {
             let fresh = &mut self.fresh;
             self.timeline
                 .anchor(Anchor { agent_steps, frames, updates }, |slot, point| place(fresh, slot, point));
+        } else if self.timeline.is_impatient() {
+            let fresh = &mut self.fresh;
+            self.timeline.flush(|slot, point| place(fresh, slot, point));
         }
         Ok(())
     }
@@ -359,6 +370,60 @@ mod tests {
             .iter()
             .map(|bucket| (bucket.frames, bucket.updates, bucket.wall_s, bucket.mean))
             .collect()
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_for_a_while_costs_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path();
+        append(run, "metrics.jsonl", &[episode(50, -1.0), train(100, "0.5")].concat());
+        append(run, "timing.jsonl", &timing(100, 10.0));
+        let mut reader = Reader::new(run, None);
+        reader.advance(u64::MAX).unwrap();
+        let before = Arc::clone(reader.curves());
+        // A folder in its place, and meanwhile more is recorded.
+        fs::rename(run.join("timing.jsonl"), run.join("away")).unwrap();
+        fs::create_dir(run.join("timing.jsonl")).unwrap();
+        append(run, "metrics.jsonl", &train(200, "0.25"));
+        for _ in 0..3 {
+            assert!(reader.advance(u64::MAX).is_err());
+            assert!(Arc::ptr_eq(&before, reader.curves()), "what was known is shown");
+        }
+        fs::remove_dir(run.join("timing.jsonl")).unwrap();
+        fs::rename(run.join("away"), run.join("timing.jsonl")).unwrap();
+        append(run, "timing.jsonl", &timing(200, 20.0));
+        reader.advance(u64::MAX).unwrap();
+        assert_eq!(points(&reader, "loss"), [(400.0, 25.0, 10.0, 0.5), (800.0, 50.0, 20.0, 0.25)]);
+        assert_eq!(points(&reader, "episode_return").len(), 1);
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_metrics() {
+        let folder = tempfile::tempdir().unwrap();
+        let many: Vec<String> = (0..3 * Names::MOST).map(|name| format!("\"m{name}\":1.0")).collect();
+        let line = |steps: u64| {
+            format!(
+                "{{\"kind\":\"train\",\"frames\":{steps},\"agent_steps\":{steps},\"updates\":{steps},\"metrics\":{{{}}}}}\n",
+                many.join(",")
+            )
+        };
+        append(folder.path(), "metrics.jsonl", &(1..20).map(line).collect::<String>());
+        let mut reader = Reader::new(folder.path(), None);
+        reader.advance(u64::MAX).unwrap();
+        assert_eq!(reader.curves().series.len(), Names::MOST);
+        assert!(reader.damage().unwrap().contains("more than 4096 metrics"));
+    }
+
+    #[test]
+    fn values_do_not_wait_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        // Episodes of a run that never updates.
+        let records: String = (1..1_200_000).map(|steps| episode(steps, 1.0)).collect();
+        append(folder.path(), "metrics.jsonl", &records);
+        let mut reader = Reader::new(folder.path(), None);
+        reader.advance(u64::MAX).unwrap();
+        assert!(reader.curves().complete && !reader.timeline.is_impatient());
+        assert_eq!(reader.curves().series["episode_return"].buckets.last().unwrap().frames, 4_799_996.0);
     }
 
     #[test]

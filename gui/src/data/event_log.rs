@@ -17,13 +17,15 @@ pub(super) struct EventLog {
     events: Arc<[Event]>,
     left_out: usize,
     damaged: Option<u64>,
+    /// Whether the last look ended in an error: nobody knows which lines of it were taken.
+    is_void: bool,
 }
 
 impl EventLog {
     /// Begins with the run in the folder `run`.
     pub fn new(run: &Path) -> Self {
         let file = Follower::new(run.join("events.jsonl"), Position::default());
-        Self { file, events: Arc::default(), left_out: 0, damaged: None }
+        Self { file, events: Arc::default(), left_out: 0, damaged: None, is_void: false }
     }
 
     /// The newest events, oldest first.
@@ -41,7 +43,11 @@ impl EventLog {
 
     /// Reads on; whether anything is new.
     pub fn advance(&mut self) -> io::Result<bool> {
-        let restarted = self.file.look()? == Change::Restarted;
+        let was_void = std::mem::replace(&mut self.is_void, true);
+        if was_void {
+            self.file.restart();
+        }
+        let restarted = was_void | (self.file.look()? == Change::Restarted);
         if restarted {
             (self.events, self.left_out, self.damaged) = (Arc::default(), 0, None);
         }
@@ -70,6 +76,7 @@ impl EventLog {
             self.left_out += over;
             self.events = self.events.iter().skip(over).cloned().chain(fresh.drain(..)).collect();
         }
+        self.is_void = false;
         Ok(restarted || self.file.position().offset != before)
     }
 }

@@ -1,10 +1,11 @@
 //! Reading small files again and again, at the price of a look where nothing changed.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::SystemTime;
 
+use kelvin_run::open_plain;
 use serde::de::DeserializeOwned;
 
 /// What of a file changes whenever it is written. Files that are replaced within one tick of the filesystem's clock
@@ -42,7 +43,7 @@ pub(super) enum Look {
 ///
 /// The file is opened even to find it unchanged: network filesystems ask their server only then.
 pub(super) fn look(path: &Path, stamp: &mut Option<Stamp>, limit: u64) -> io::Result<Look> {
-    let mut file = match File::open(path) {
+    let mut file = match open_plain(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             *stamp = None;
@@ -72,7 +73,7 @@ pub(super) fn look(path: &Path, stamp: &mut Option<Stamp>, limit: u64) -> io::Re
 /// The stamp of a file or folder; nothing where there is none.
 pub(super) fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
     // Opened, as in `look`; not every system opens folders.
-    let about = match File::open(path) {
+    let about = match open_plain(path) {
         Ok(file) => file.metadata(),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(error),
         Err(_) => path.metadata(),
@@ -98,6 +99,16 @@ pub(super) fn whole_lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.json");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(look(&path, &mut None, 10).is_err());
+        assert!(stamp(&path).unwrap().is_some());
+    }
     use std::fs;
 
     #[test]

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
+use kelvin_run::open_plain;
 use serde::{Deserialize, Serialize};
 
 use super::files::Stamp;
@@ -83,7 +84,7 @@ impl Follower {
 
     /// Looks whether the file has changed.
     pub fn look(&mut self) -> io::Result<Change> {
-        let mut file = match File::open(&self.path) {
+        let mut file = match open_plain(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.file = None;
@@ -150,23 +151,60 @@ impl Follower {
             }
             wanted *= 2;
             if wanted > LONGEST {
-                self.file = None;
-                let reason = format!("line {} is longer than {} MB", lines + 1, LONGEST >> 20);
-                return Err(io::Error::new(ErrorKind::InvalidData, reason));
+                return self.skip(buffer);
             }
         };
         let bytes = &buffer[..end];
-        self.advance(bytes);
+        self.position.take(bytes);
         Ok(Some(Chunk { bytes, lines }))
     }
 
-    fn advance(&mut self, bytes: &[u8]) {
-        let Position { offset, lines, head, tail } = &mut self.position;
+    /// Passes a line that no record is as long as, of which `buffer` has the beginning. In its place comes a line that says so,
+    /// which is no record either.
+    fn skip<'a>(&mut self, buffer: &'a mut Vec<u8>) -> io::Result<Option<Chunk<'a>>> {
+        let Some(file) = &mut self.file else { return Ok(None) };
+        let lines = self.position.lines;
+        let mut passed = Position::default();
+        loop {
+            let end = memchr::memchr(b'\n', buffer).map(|end| end + 1);
+            passed.take(&buffer[..end.unwrap_or(buffer.len())]);
+            if end.is_some() {
+                break;
+            }
+            buffer.clear();
+            if file.by_ref().take(CHUNK as u64).read_to_end(buffer)? == 0 {
+                // It has no end yet.
+                self.file = None;
+                return Ok(None);
+            }
+        }
+        self.position.follow(passed);
+        buffer.clear();
+        buffer.extend_from_slice(format!("a line longer than {} MB\n", LONGEST >> 20).as_bytes());
+        Ok(Some(Chunk { bytes: buffer, lines }))
+    }
+}
+
+impl Position {
+    /// Goes on over these bytes.
+    fn take(&mut self, bytes: &[u8]) {
+        let Self { offset, lines, head, tail } = self;
         *offset += bytes.len() as u64;
         *lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
         let missing = (KEPT - head.len()).min(bytes.len());
         head.extend_from_slice(&bytes[..missing]);
         tail.extend_from_slice(&bytes[bytes.len().saturating_sub(KEPT)..]);
+        tail.drain(..tail.len().saturating_sub(KEPT));
+    }
+
+    /// Goes on over what `passed` has gone over from here.
+    fn follow(&mut self, passed: Self) {
+        let Self { offset, lines, head, tail } = self;
+        *offset += passed.offset;
+        *lines += passed.lines;
+        let missing = (KEPT - head.len()).min(passed.head.len());
+        head.extend_from_slice(&passed.head[..missing]);
+        tail.extend_from_slice(&passed.tail);
         tail.drain(..tail.len().saturating_sub(KEPT));
     }
 }
@@ -228,6 +266,20 @@ mod tests {
         let (_, read) = file.read();
         assert!(read == text, "{} of {} bytes", read.len(), text.len());
         assert_eq!(file.follower.position().lines, 400_001);
+    }
+
+    #[test]
+    fn a_line_that_is_far_too_long_is_passed_over() {
+        let mut file = fixture();
+        file.append("one\n");
+        file.append(&"x".repeat(LONGEST + 3 * CHUNK));
+        assert_eq!(file.read(), (Change::Onwards, "one\n".to_owned()));
+        assert_eq!(file.read(), (Change::Onwards, String::new()));
+        file.append("\ntwo\n");
+        assert_eq!(file.read(), (Change::Onwards, "a line longer than 64 MB\ntwo\n".to_owned()));
+        assert_eq!(file.follower.position().lines, 3);
+        file.append("three\n");
+        assert_eq!(file.read(), (Change::Onwards, "three\n".to_owned()));
     }
 
     #[test]

@@ -45,6 +45,8 @@ struct Plan {
     name: String,
     /// Labels by folder.
     labels: BTreeMap<String, Arc<str>>,
+    /// What was last said to be wrong with it.
+    problem: Option<String>,
 }
 
 pub(super) struct Lister {
@@ -142,11 +144,17 @@ impl Lister {
                 Ok(Look::New(_)) | Err(_) => match Experiment::read(&folder) {
                     Ok(Some(read)) => {
                         let labels = read.tasks.into_iter().map(|task| (task.folder, task.label.into()));
-                        plan = Plan { name: read.name, labels: labels.collect(), ..plan };
+                        plan = Plan { name: read.name, labels: labels.collect(), problem: None, ..plan };
                     }
                     Ok(None) => continue,
                     // Its folders speak for themselves.
-                    Err(error) => self.inbox.tell(None, true, error.to_string()),
+                    Err(error) => {
+                        let problem = Some(error.to_string());
+                        if plan.problem != problem {
+                            self.inbox.tell(None, true, error.to_string());
+                            plan.problem = problem;
+                        }
+                    }
                 },
             }
             self.plans.insert(folder, plan);

@@ -197,7 +197,7 @@ impl Plot {
     }
 
     fn save(&mut self, cache: Option<&Cache>, worth: u64) {
-        let (Some(cache), Some(reader)) = (cache, &self.reader) else { return };
+        let (Some(cache), Some(reader), false) = (cache, &self.reader, self.has_failed) else { return };
         let read = reader.curves().read;
         if self.folded.is_none() && reader.curves().complete && read.abs_diff(self.saved) >= worth {
             cache.save(&self.path, &reader.saved());

@@ -64,14 +64,24 @@ pub(super) struct Names {
 }
 
 /// A table of a record. Its keys come in the same order line after line, so the next is looked for behind the last.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Section {
     name: Box<str>,
     keys: Vec<(Box<str>, Slot)>,
+    /// Where each stands among them.
+    places: HashMap<Box<str>, usize>,
     next: usize,
 }
 
 impl Names {
+    /// Names that there is room for.
+    pub const MOST: usize = 4096;
+
+    /// Whether there may be names without room.
+    pub fn is_full(&self) -> bool {
+        self.all.len() >= Self::MOST
+    }
+
     /// The names in the order of their slots.
     pub fn all(&self) -> &[Arc<str>] {
         &self.all
@@ -108,17 +118,22 @@ impl Names {
 
     fn section(&mut self, name: &str) -> usize {
         self.sections.iter().position(|section| &*section.name == name).unwrap_or_else(|| {
-            self.sections.push(Section { name: name.into(), keys: Vec::new(), next: 0 });
+            self.sections.push(Section { name: name.into(), ..Section::default() });
             self.sections.len() - 1
         })
     }
 
-    fn slot(&mut self, section: usize, key: &str) -> Slot {
-        let Section { keys, next, .. } = &mut self.sections[section];
-        let found = (*next..keys.len()).chain(0..*next).find(|at| &*keys[*at].0 == key);
-        if let Some(at) = found {
+    /// The slot of a key; none where there is no room for another name.
+    fn slot(&mut self, section: usize, key: &str) -> Option<Slot> {
+        let is_full = self.is_full();
+        let Section { keys, places, next, .. } = &mut self.sections[section];
+        let is_next = keys.get(*next).is_some_and(|(name, _)| &**name == key);
+        if let Some(at) = if is_next { Some(*next) } else { places.get(key).copied() } {
             *next = if at + 1 < keys.len() { at + 1 } else { 0 };
-            return keys[at].1;
+            return Some(keys[at].1);
+        }
+        if is_full {
+            return None;
         }
         let name = match &*self.sections[section].name {
             "" => key.to_owned(),
@@ -128,8 +143,10 @@ impl Names {
             table => format!("{table}.{key}"),
         };
         let slot = self.add(name.into());
-        self.sections[section].keys.push((key.into(), slot));
-        slot
+        let Section { keys, places, .. } = &mut self.sections[section];
+        places.insert(key.into(), keys.len());
+        keys.push((key.into(), slot));
+        Some(slot)
     }
 
     /// The slot of a full name.
@@ -217,8 +234,9 @@ struct Value<'a> {
 
 impl Value<'_> {
     fn number(self, value: f64) {
-        let slot = self.names.slot(self.section, self.key);
-        self.row.values.push((slot, value));
+        if let Some(slot) = self.names.slot(self.section, self.key) {
+            self.row.values.push((slot, value));
+        }
     }
 }
 

@@ -27,6 +27,8 @@ const THREADS: usize = 8;
 pub(super) struct Tree {
     root: PathBuf,
     known: BTreeMap<PathBuf, Known>,
+    /// What the last scan found: as good as anything while the root cannot be read.
+    last: Found,
     scans: u32,
 }
 
@@ -46,7 +48,7 @@ struct Child {
 }
 
 /// What a scan brought.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// Folders that are runs, in the order of their paths.
     pub runs: Vec<PathBuf>,
@@ -58,7 +60,7 @@ pub(super) struct Found {
 
 impl Tree {
     pub fn new(root: PathBuf) -> Self {
-        Self { root, known: BTreeMap::new(), scans: 0 }
+        Self { root, known: BTreeMap::new(), last: Found::default(), scans: 0 }
     }
 
     /// Forgets what is known, so that the next scan lists everything.
@@ -115,7 +117,17 @@ impl Tree {
                     }
                     // Of a folder that is gone its parent will tell; others may simply not be ours.
                     Some(Err(error)) if path == self.root => {
-                        found.problems.push(format!("cannot read {}: {error}", path.display()));
+                        // A disk that is out of reach for a while; its runs are still chosen when it comes back.
+                        let problem = format!("cannot read {}: {error}", path.display());
+                        return Found { problems: vec![problem], ..self.last.clone() };
+                    }
+                    // What was a run is one until its folder is gone.
+                    Some(Err(error))
+                        if error.kind() != io::ErrorKind::NotFound
+                            && matches!(self.known.get(&path), Some(Known::Run)) =>
+                    {
+                        found.runs.push(path.clone());
+                        now.insert(path, Known::Run);
                     }
                     Some(Err(_)) | None => {}
                 }
@@ -126,6 +138,7 @@ impl Tree {
         }
         found.runs.sort();
         self.known = now;
+        self.last = found.clone();
         found
     }
 }
@@ -244,6 +257,25 @@ mod tests {
         fs::remove_dir_all(root.join("a")).unwrap();
         fs::remove_dir_all(root.join("deep")).unwrap();
         assert_eq!(names(&mut tree, &token), ["late"]);
+    }
+
+    #[test]
+    fn what_is_out_of_reach_for_a_while_stays() {
+        let (_keeper, token) = Token::new();
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("runs");
+        run(&root, "x/a");
+        run(&root, "b");
+        let mut tree = Tree::new(root.clone());
+        assert_eq!(names(&mut tree, &token), ["b", "x/a"]);
+        fs::rename(&root, folder.path().join("away")).unwrap();
+        for _ in 0..2 {
+            let found = tree.scan(&token);
+            assert_eq!((found.runs.len(), found.problems.len()), (2, 1));
+        }
+        fs::rename(folder.path().join("away"), &root).unwrap();
+        assert_eq!(names(&mut tree, &token), ["b", "x/a"]);
+        assert!(tree.scan(&token).problems.is_empty());
     }
 
     #[test]

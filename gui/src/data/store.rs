@@ -52,6 +52,9 @@ pub struct Store {
     commands: Sender<control::Wish>,
     /// The number of the newest wish for curves.
     wish: Arc<AtomicU64>,
+    /// The runs as the lister has them.
+    list: Vec<Arc<RunInfo>>,
+    /// The same with what is wrong with their curves.
     runs: Vec<Arc<RunInfo>>,
     listed: bool,
     plotted: Vec<RunId>,
@@ -99,6 +102,7 @@ impl Store {
             focuses,
             commands,
             wish,
+            list: Vec::new(),
             runs: Vec::new(),
             listed: false,
             plotted: Vec::new(),
@@ -129,13 +133,12 @@ impl Store {
                 None => drop(self.damage.remove(&run)),
             }
         }
+        let has_list = news.runs.is_some();
         if let Some(runs) = news.runs {
-            (self.runs, self.listed) = (runs, self.listed | news.listed);
-            self.warn();
-            is_new = true;
-        } else if has_damage {
-            // The next list will be without a warning that has gone; there is one to add.
-            self.warn();
+            (self.list, self.listed) = (runs, self.listed | news.listed);
+        }
+        if has_list || has_damage {
+            self.runs = self.list.iter().map(|run| self.warned(run)).collect();
             is_new = true;
         }
         for (run, curves) in news.curves.into_iter().filter(|(run, _)| self.plotted.contains(run)) {
@@ -153,14 +156,13 @@ impl Store {
         is_new
     }
 
-    /// Puts what is wrong with the curves of a run into its line of the list.
-    fn warn(&mut self) {
-        for run in &mut self.runs {
-            if let Some(damage) = self.damage.get(&run.id)
-                && run.warning.is_none()
-            {
-                Arc::make_mut(run).warning = Some(Arc::clone(damage));
+    /// The run with what is wrong with its curves.
+    fn warned(&self, run: &Arc<RunInfo>) -> Arc<RunInfo> {
+        match self.damage.get(&run.id) {
+            Some(damage) if run.warning.is_none() => {
+                Arc::new(RunInfo { warning: Some(Arc::clone(damage)), ..RunInfo::clone(run) })
             }
+            _ => Arc::clone(run),
         }
     }
 

@@ -95,6 +95,9 @@ struct Waiting {
     value: f64,
 }
 
+/// Values that wait for an anchor, at most: a million take 50 MB.
+const PATIENCE: usize = 1 << 20;
+
 /// Points in the order of time, with all three of their places.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Timeline {
@@ -111,6 +114,11 @@ impl Timeline {
     /// What is to be saved; nothing waits when a file was read to its end.
     pub fn settled(&self) -> Self {
         Self { waiting: Vec::new(), ..*self }
+    }
+
+    /// Whether so many values wait that they are better placed without an anchor.
+    pub fn is_impatient(&self) -> bool {
+        self.waiting.len() >= PATIENCE
     }
 
     /// Adds a value; `frames` where its record says.
