@@ -201,7 +201,9 @@ fn two_variants_are_compared() {
     settle(&mut harness);
     let verdict = harness.get_by_label_contains("at 10.0M frames");
     let text = verdict.accesskit_node().value().or(verdict.accesskit_node().label()).expect("some text");
-    assert!(text.starts_with('−') && text.contains('['), "dqn ends below soft_entropy: {text}");
+    // One seed of the other has come so far.
+    let alone = text.contains("a seed alone has no interval");
+    assert!(text.starts_with('−') && alone, "dqn ends below soft_entropy: {text}");
 }
 
 #[test]

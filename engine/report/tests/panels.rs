@@ -1,7 +1,7 @@
 //! What a report makes of a batch whose panels are not the games, and of words that would be markup.
 
 use kelvin_report::{Analysis, Axis, Format, Options, Source, Study, write};
-use kelvin_run::{Experiment, Figure, ReferenceLine, Returns, Task};
+use kelvin_run::{Experiment, Figure, ReferenceLine, Returns, RunDir, Task};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -42,10 +42,14 @@ fn batch(figure: Figure, envs: &[&str], returns: impl Fn(&Task) -> f64) -> TempD
     folder
 }
 
-fn run(folder: &Path, Task { script, env, seed, frames, .. }: &Task, value: f64) {
-    fs::create_dir_all(folder).unwrap();
-    let config = format!("script = \"{script}\"\nenv = \"{env}\"\nseed = {seed}\nframes = {frames}\n");
+fn run(folder: &Path, Task { script, script_hash, env, seed, frames, .. }: &Task, value: f64) {
+    fs::create_dir_all(folder.join("objective")).unwrap();
+    let config = format!(
+        "script = \"{script}\"\nenv = \"{env}\"\nseed = {seed}\nframes = {frames}\npreset = \"paper\"\nfull_action_set = false\n"
+    );
     fs::write(folder.join("config.toml"), config).unwrap();
+    let sources = [("loss.rhai".into(), "fn loss".to_owned())];
+    RunDir::open(folder).unwrap().record_objective(0, script_hash, &sources).unwrap();
     let mut metrics = String::new();
     for step in (100..=1000).step_by(100) {
         metrics += &format!(

@@ -33,11 +33,10 @@ pub(crate) fn open_mark(path: &Path) -> Result<File> {
 fn open(path: &Path, options: &mut OpenOptions) -> Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, rustix::fs::OFlags::NONBLOCK.bits() as i32);
-    let file = options.open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file")),
-    }
+    let other = || Error::new(ErrorKind::InvalidInput, "it is not a regular file");
+    let is_other = || std::fs::metadata(path).is_ok_and(|about| !about.is_file());
+    let file = options.open(path).map_err(|error| if is_other() { other() } else { error })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(other()) }
 }
 
 #[cfg(all(test, unix))]

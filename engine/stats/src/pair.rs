@@ -78,8 +78,10 @@ mod tests {
         let back = Pair::new(&y, &x).unwrap().improvement(&bootstrap);
         assert!((improvement.estimate + back.estimate - 1.0).abs() < 1e-15);
         let difference = pair.iqm_difference(&bootstrap);
-        // Of 1 3 5 none is cut off, of 1 2 4 5 6 one at either end.
-        assert!((difference.estimate - (3.0 - 11.0 / 3.0)).abs() < 1e-12, "{difference:?}");
+        // A game's runs weigh as much as another's: of 1 3 5 with weights of a quarter, a quarter and a half, 3 and half of
+        // the 5 are left; of 1 2 4 5 6 with a sixth, a sixth, a sixth, a quarter and a quarter, half of the 2, 4 and 5.
+        let left = (2.0 / 12.0 + 4.0 / 6.0 + 5.0 / 4.0) / 0.5;
+        assert!((difference.estimate - (4.0 - left)).abs() < 1e-12, "{difference:?}");
     }
 
     #[test]

@@ -315,7 +315,7 @@ impl CurvesPanel {
 
     fn references(&self) -> Vec<Reference> {
         match &self.arranged.game {
-            Some(game) if self.settings.references => reference::references("return", game),
+            Some(game) if self.settings.references => reference::references(game),
             _ => Vec::new(),
         }
     }

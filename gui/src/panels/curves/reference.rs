@@ -31,11 +31,8 @@ pub(super) fn is_return(metric: &str) -> bool {
     matches!(metric, "mean_return" | "episode_return" | "eval.mean_return" | "eval.best_return")
 }
 
-/// What there is for a metric of runs on one game, by ALE's name for it.
-pub(super) fn references(metric: &str, game: &str) -> Vec<Reference> {
-    if !is_return(metric) {
-        return Vec::new();
-    }
+/// What there is for returns of one game, by ALE's name for it.
+pub(super) fn references(game: &str) -> Vec<Reference> {
     let mut found = Vec::new();
     if let Some(players) = players(game) {
         let source = kelvin_stats::human::SOURCE;
@@ -56,11 +53,10 @@ mod tests {
     #[test]
     fn returns_of_known_games_have_references() {
         let found: Vec<(&str, f64)> =
-            references("mean_return", "pong").into_iter().map(|one| (one.name, one.value)).collect();
+            references("pong").into_iter().map(|one| (one.name, one.value)).collect();
         assert_eq!(found, [("random", -20.7), ("human", 14.6), ("A2C, SB3", 17.3), ("DQN, SB3", 20.6)]);
-        assert_eq!(references("eval.mean_return", "alien").len(), 2);
-        assert!(references("loss", "pong").is_empty());
-        assert!(references("eval.std_return", "pong").is_empty());
-        assert!(references("mean_return", "catch").is_empty());
+        assert_eq!(references("alien").len(), 2);
+        assert!(references("catch").is_empty());
+        assert!(is_return("eval.mean_return") && !is_return("eval.std_return"));
     }
 }
