@@ -57,6 +57,10 @@ pub(super) fn summary(event: &Event) -> String {
             Some(seconds) => format!("saved in {seconds:.1} s"),
             None => "saved".to_owned(),
         },
+        "fault" if text("diagnostic").is_none() && event.detail.contains_key("first") => {
+            let first = event.detail.get("first").and_then(serde_json::Value::as_u64).unwrap_or(event.update);
+            format!("updates from {} on are broken too", grouped(first))
+        }
         _ => {
             let said = text("diagnostic").or_else(|| text("message")).unwrap_or_default();
             // The name of the event says that already.

@@ -34,8 +34,10 @@ fn troubles(ui: &mut Ui, focus: &Focus) {
     for problem in focus.problems.iter() {
         ui.colored_label(palette.warn, problem);
     }
-    let errors: Vec<&Event> =
-        focus.events.iter().rev().filter(|event| weight(event) == Weight::Error).collect();
+    // Those that only count what was examined before say nothing more.
+    let says = |event: &Event| ["diagnostic", "message"].iter().any(|key| event.detail.contains_key(*key));
+    let is_error = |event: &&Event| weight(event) == Weight::Error && says(event);
+    let errors: Vec<&Event> = focus.events.iter().rev().filter(is_error).collect();
     if errors.is_empty() {
         ui.label("No fault, and no edit was refused.");
         return;

@@ -225,6 +225,10 @@ fn key(run: &RunInfo, sort: SortBy) -> f64 {
 
 /// How much of a run is done, 0 to 1, if it is known how long it is.
 pub(super) fn share(run: &RunInfo) -> Option<f64> {
+    if run.state == RunState::Done {
+        // Its last record may be from before its last frame.
+        return Some(1.0);
+    }
     let total = run.progress.total_frames;
     (total > 0).then(|| (run.progress.frames as f64 / total as f64).clamp(0.0, 1.0))
 }
