@@ -36,7 +36,8 @@ enum Wish {
 /// Where the view is.
 #[derive(Default)]
 pub struct GraphView {
-    /// From the drawing to the room it is drawn in, whose upper left corner is the origin. None before the first look.
+    /// From the drawing to the room it is drawn in, whose upper left corner is the origin. None until somebody moves it: so long
+    /// it goes by the room there is, which is another one while the panel is read and laid out.
     view: Option<TSTransform>,
     /// The node that was clicked last, by its name: numbers change with every edit.
     chosen: Option<String>,
@@ -59,16 +60,19 @@ impl GraphView {
         if room.width() < 1.0 || room.height() < 1.0 {
             return pointed;
         }
-        let view = *self.view.get_or_insert_with(|| first_look(drawing, room.size()));
-        let view = match self.wish.take() {
+        let view = self.view.unwrap_or_else(|| first_look(drawing, room.size()));
+        let wish = self.wish.take();
+        let view = match wish {
             Some(Wish::Fit) => fit(drawing, room.size()),
             Some(Wish::Zoom(factor)) => zoomed(view, factor, room.size() / 2.0),
             None => view,
         };
-        let mut to_screen = TSTransform::from_translation(room.min.to_vec2()) * view;
+        let resting = TSTransform::from_translation(room.min.to_vec2()) * view;
+        let mut to_screen = resting;
         Scene::new().zoom_range(ZOOM).register_pan_and_zoom(ui, &mut canvas, &mut to_screen);
+        let is_moved = self.view.is_some() || wish.is_some() || to_screen != resting;
         keep_in_sight(&mut to_screen, drawing.size, room);
-        self.view = Some(TSTransform::from_translation(-room.min.to_vec2()) * to_screen);
+        self.view = is_moved.then(|| TSTransform::from_translation(-room.min.to_vec2()) * to_screen);
 
         let painter = ui.painter().with_clip_rect(room.intersect(ui.clip_rect()));
         let seen = to_screen.inverse() * room;
