@@ -10,9 +10,12 @@
 //! tau = 0.05       # it is so as long as this stands here
 //! ```
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
 
 use kelvin_run::RunDir;
 use toml::de::DeTable;
@@ -23,6 +26,10 @@ use super::{Command, RunId};
 
 /// The table of the script's parameters.
 const PARAMS: &str = "params";
+/// Looks at a lock that somebody else has, and the time between two: nobody holds it for longer than a write takes, and
+/// a request that never comes is worse than two of one number.
+const PATIENCE: u32 = 100;
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A wish to be carried out.
 pub(super) type Wish = (RunId, Arc<Path>, Command);
@@ -31,12 +38,27 @@ pub(super) type Wish = (RunId, Arc<Path>, Command);
 pub(super) fn run(inbox: &Inbox, wishes: &Receiver<Wish>) {
     while let Ok(first) = wishes.recv() {
         let waiting = std::iter::once(first).chain(wishes.try_iter()).collect();
-        for (run, path, command) in still_meant(waiting) {
-            if let Err(reason) = carry_out(&path, &command) {
+        for (run, path, commands) in by_run(still_meant(waiting)) {
+            for reason in carry_out(&path, &commands) {
                 inbox.tell(Some(run), true, reason);
             }
         }
     }
+}
+
+/// What is wished of each run, in order: it is written at once, so that no request waits behind the values before it.
+/// Runs that are asked for more than values come first.
+fn by_run(wishes: Vec<Wish>) -> Vec<(RunId, Arc<Path>, Vec<Command>)> {
+    let mut runs: Vec<(RunId, Arc<Path>, Vec<Command>)> = Vec::new();
+    for (run, path, command) in wishes {
+        match runs.iter_mut().find(|(other, ..)| *other == run) {
+            Some((.., commands)) => commands.push(command),
+            None => runs.push((run, path, vec![command])),
+        }
+    }
+    let is_value = |command: &Command| matches!(command, Command::SetParam(..) | Command::ReleaseParam(..));
+    runs.sort_by_key(|(.., commands)| commands.iter().all(is_value));
+    runs
 }
 
 /// The wishes without values that a later one takes the place of: on a slow disk, a slider that is dragged wishes faster
@@ -51,17 +73,49 @@ fn still_meant(wishes: Vec<Wish>) -> Vec<Wish> {
     wishes.into_iter().enumerate().filter(|(at, _)| is_meant(*at)).map(|(_, wish)| wish).collect()
 }
 
-fn carry_out(run: &Path, command: &Command) -> Result<(), String> {
-    let dir = RunDir::open(run).map_err(|error| error.to_string())?;
-    let before = dir.read_control().map_err(|error| error.to_string())?.unwrap_or_default();
-    let after = edit(&before, command).map_err(|reason| {
-        let path = dir.control_path();
-        format!("{} is left as it is: {reason}\n  hint: mend it in an editor, or remove it", path.display())
-    })?;
-    if after == before {
-        return Ok(());
+/// Writes what `commands` ask for; what of it failed, in words.
+fn carry_out(run: &Path, commands: &[Command]) -> Vec<String> {
+    let _lock = lock(run);
+    let read =
+        RunDir::open(run).and_then(|dir| dir.read_control().map(|text| (dir, text.unwrap_or_default())));
+    let (dir, before) = match read {
+        Ok(read) => read,
+        Err(error) => return vec![error.to_string()],
+    };
+    let (mut after, mut failures) = (before.clone(), Vec::new());
+    for command in commands {
+        match edit(&after, command) {
+            Ok(text) => after = text,
+            Err(reason) => {
+                let path = dir.control_path();
+                let hint = "hint: mend it in an editor, or remove it";
+                let failure = format!("{} is left as it is: {reason}\n  {hint}", path.display());
+                if !failures.contains(&failure) {
+                    failures.push(failure);
+                }
+            }
+        }
     }
-    dir.write_control(&after).map_err(|error| error.to_string())
+    if after != before
+        && let Err(error) = dir.write_control(&after)
+    {
+        failures.push(error.to_string());
+    }
+    failures
+}
+
+/// Keeps other monitors from reading the number of a request before it is written anew, until the file is dropped. The
+/// lock is on the folder, since the file is replaced; a filesystem or system without such locks lets everybody through.
+fn lock(run: &Path) -> Option<File> {
+    let folder = File::open(run).ok()?;
+    for _ in 0..PATIENCE {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK_EVERY),
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    None
 }
 
 /// The text of the file with what `command` asks for.
@@ -180,6 +234,49 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_written_at_once_and_requests_come_first() {
+        let path: Arc<Path> = Path::new("run").into();
+        let wish = |run: u32, command: Command| (RunId(run), Arc::clone(&path), command);
+        let wishes = vec![
+            wish(0, set("tau", 0.1)),
+            wish(1, set("tau", 0.2)),
+            wish(2, release("tau")),
+            wish(1, Command::Pause(true)),
+            wish(1, Command::Step),
+        ];
+        let runs = by_run(wishes);
+        let order: Vec<u32> = runs.iter().map(|(run, ..)| run.0).collect();
+        assert_eq!(order, [1, 0, 2]);
+        assert_eq!(runs[0].2, [set("tau", 0.2), Command::Pause(true), Command::Step]);
+
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("config.toml"), "").unwrap();
+        // One that cannot be carried out keeps no other away.
+        let commands = [set("tau", f64::NAN), set("eps", 0.5), Command::Stop, set("tau", f64::NAN)];
+        let failures = carry_out(folder.path(), &commands);
+        assert!(matches!(&failures[..], [one] if one.contains("no number")), "{failures:?}");
+        let text = fs::read_to_string(folder.path().join("control.toml")).unwrap();
+        assert_eq!(text, "stop = 1\n[params]\neps = 0.5\n");
+    }
+
+    #[test]
+    fn monitors_that_ask_at_the_same_time_ask_for_different_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("config.toml"), "").unwrap();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..25 {
+                        assert_eq!(carry_out(folder.path(), &[Command::Step]), [""; 0]);
+                    }
+                });
+            }
+        });
+        let text = fs::read_to_string(folder.path().join("control.toml")).unwrap();
+        assert_eq!(text, "step = 100\n");
+    }
+
+    #[test]
     fn a_file_is_made_as_one_would_write_it() {
         let mut text = String::new();
         for command in
@@ -232,14 +329,14 @@ mod tests {
     #[test]
     fn a_command_reaches_the_file_or_says_why_not() {
         let folder = tempfile::tempdir().unwrap();
-        let error = carry_out(folder.path(), &Command::Step).unwrap_err();
+        let error = carry_out(folder.path(), &[Command::Step]).remove(0);
         assert!(error.contains("not a run"), "{error}");
         fs::write(folder.path().join("config.toml"), "").unwrap();
-        carry_out(folder.path(), &set("tau", 0.5)).unwrap();
+        assert!(carry_out(folder.path(), &[set("tau", 0.5)]).is_empty());
         let path = folder.path().join("control.toml");
         assert_eq!(fs::read_to_string(&path).unwrap(), "[params]\ntau = 0.5\n");
         fs::write(&path, "[params]\ntau = \n").unwrap();
-        let error = carry_out(folder.path(), &set("tau", 0.7)).unwrap_err();
+        let error = carry_out(folder.path(), &[set("tau", 0.7)]).remove(0);
         assert!(
             error.contains("control.toml") && error.contains("line 2") && error.contains("hint"),
             "{error}"
