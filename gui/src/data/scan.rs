@@ -77,6 +77,7 @@ impl Tree {
         let mut links = Links::new(&self.root);
         let mut level = vec![self.root.clone()];
         let mut looked = 0;
+        let mut out_of_reach: Option<String> = None;
         for _ in 0..=DEPTH {
             looked += level.len();
             if looked > MOST {
@@ -98,12 +99,32 @@ impl Tree {
             );
             level = Vec::new();
             for (path, result) in looks {
-                match result {
-                    Some(Ok(Known::Run)) => {
+                let folder = match result {
+                    Some(Ok(folder)) => folder,
+                    Some(Err(error)) if path == self.root => {
+                        // A disk that is out of reach for a while; its runs are still chosen when it comes back.
+                        let problem = format!("cannot read {}: {error}", path.display());
+                        return Found { problems: vec![problem], ..self.last.clone() };
+                    }
+                    // What was there is there until it is gone.
+                    Some(Err(error)) if !is_gone(&error) && self.known.contains_key(&path) => {
+                        let folder = self.known[&path].clone();
+                        // A run says so itself. One folder stands for all: with a disk, thousands are out of reach.
+                        if matches!(folder, Known::Folder { .. }) {
+                            let problem = || format!("cannot read {}: {error}", path.display());
+                            out_of_reach.get_or_insert_with(problem);
+                        }
+                        folder
+                    }
+                    // Of a folder that is gone its parent will tell; others may simply not be ours.
+                    Some(Err(_)) | None => continue,
+                };
+                match folder {
+                    Known::Run => {
                         found.runs.push(path.clone());
                         now.insert(path, Known::Run);
                     }
-                    Some(Ok(Known::Folder { modified, children, has_plan })) => {
+                    Known::Folder { modified, children, has_plan } => {
                         level.extend(
                             children
                                 .iter()
@@ -115,32 +136,23 @@ impl Tree {
                         }
                         now.insert(path, Known::Folder { modified, children, has_plan });
                     }
-                    // Of a folder that is gone its parent will tell; others may simply not be ours.
-                    Some(Err(error)) if path == self.root => {
-                        // A disk that is out of reach for a while; its runs are still chosen when it comes back.
-                        let problem = format!("cannot read {}: {error}", path.display());
-                        return Found { problems: vec![problem], ..self.last.clone() };
-                    }
-                    // What was a run is one until its folder is gone.
-                    Some(Err(error))
-                        if error.kind() != io::ErrorKind::NotFound
-                            && matches!(self.known.get(&path), Some(Known::Run)) =>
-                    {
-                        found.runs.push(path.clone());
-                        now.insert(path, Known::Run);
-                    }
-                    Some(Err(_)) | None => {}
                 }
             }
             if level.is_empty() {
                 break;
             }
         }
+        found.problems.extend(out_of_reach);
         found.runs.sort();
         self.known = now;
         self.last = found.clone();
         found
     }
+}
+
+/// Whether the error says that there is nothing, and not only that it is out of reach.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// What a folder is, as cheaply as what is known of it allows.
@@ -154,8 +166,11 @@ fn look(path: &Path, known: Option<&Known>, is_thorough: bool) -> io::Result<Kno
         }
         _ => {}
     }
-    if fs::metadata(path.join("config.toml")).is_ok_and(|about| about.is_file()) {
-        return Ok(Known::Run);
+    match fs::metadata(path.join("config.toml")) {
+        Ok(about) if about.is_file() => return Ok(Known::Run),
+        // Nobody knows whether what was a run still is one.
+        Err(error) if !is_gone(&error) && matches!(known, Some(Known::Run)) => return Err(error),
+        _ => {}
     }
     // Before the list: what comes meanwhile changes the time once more.
     let modified = fs::metadata(path)?.modified().ok();
@@ -276,6 +291,50 @@ mod tests {
         fs::rename(folder.path().join("away"), &root).unwrap();
         assert_eq!(names(&mut tree, &token), ["b", "x/a"]);
         assert!(tree.scan(&token).problems.is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_and_runs_that_are_out_of_reach_for_a_while_stay() {
+        use std::os::unix::fs::symlink;
+        let (_keeper, token) = Token::new();
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("runs");
+        run(&root, "x/y/a");
+        run(&root, "b");
+        let mut tree = Tree::new(root.clone());
+        assert_eq!(names(&mut tree, &token), ["b", "x/y/a"]);
+        // A link to itself is there, and nobody can look into it: as a server that does not answer, for any user.
+        let away = |name: &str, in_folder: &Path| {
+            let (path, aside) = (in_folder.join(name), folder.path().join("aside"));
+            let before = fs::metadata(in_folder).unwrap().modified().unwrap();
+            fs::rename(&path, &aside).unwrap();
+            symlink(&path, &path).unwrap();
+            fs::File::open(in_folder).unwrap().set_modified(before).unwrap();
+            let in_folder = in_folder.to_owned();
+            move || {
+                fs::remove_file(&path).unwrap();
+                fs::rename(&aside, &path).unwrap();
+                fs::File::open(&in_folder).unwrap().set_modified(before).unwrap();
+            }
+        };
+        let back = away("x", &root);
+        for _ in 0..2 {
+            let found = tree.scan(&token);
+            assert_eq!(found.runs, [root.join("b"), root.join("x/y/a")]);
+            assert!(matches!(&found.problems[..], [one] if one.contains("runs/x")), "{found:?}");
+        }
+        back();
+        assert_eq!(tree.scan(&token).problems, [""; 0]);
+        // The file that makes it a run, at a look at everything.
+        let back = away("config.toml", &root.join("b"));
+        tree.forget();
+        assert_eq!(names(&mut tree, &token), ["b", "x/y/a"]);
+        back();
+        // What is gone is gone.
+        fs::remove_dir_all(root.join("x/y")).unwrap();
+        tree.forget();
+        assert_eq!(names(&mut tree, &token), ["b"]);
     }
 
     #[test]
