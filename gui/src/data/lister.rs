@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use kelvin_run::Experiment;
+use kelvin_run::{Experiment, RunError};
 
-use super::files::{self, Look, Stamp};
+use super::files::{self, Stamp};
 use super::inbox::{Inbox, Token};
 use super::scan::{Found, Tree};
 use super::summary::{Moment, Summary};
@@ -26,6 +26,8 @@ const PART: usize = 64;
 const SHOW_EVERY: Duration = Duration::from_millis(200);
 /// Folders above the root that may have the plan of the experiment that it is part of.
 const ABOVE: usize = 3;
+/// Bytes of a plan, at most: some hundred thousand runs.
+const LARGEST_PLAN: u64 = 1 << 26;
 
 /// A run of the list.
 struct Entry {
@@ -47,6 +49,39 @@ struct Plan {
     labels: BTreeMap<String, Arc<str>>,
     /// What was last said to be wrong with it.
     problem: Option<String>,
+}
+
+impl Plan {
+    /// Reads the plan in `folder` if it is another than before; whether there is one.
+    fn look(&mut self, folder: &Path) -> Result<bool, String> {
+        let path = folder.join(Experiment::FILE);
+        // Before the content: what comes meanwhile is seen at the next look.
+        let stamp = match files::stamp(&path) {
+            Ok(Some(stamp)) => stamp,
+            Ok(None) => return Ok(false),
+            Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
+        };
+        if self.stamp == Some(stamp) {
+            return Ok(true);
+        }
+        if stamp.len > LARGEST_PLAN {
+            let most = LARGEST_PLAN >> 20;
+            return Err(format!("{} is no plan: it is larger than {most} MB", path.display()));
+        }
+        match Experiment::read(folder) {
+            Ok(Some(read)) => {
+                let labels = read.tasks.into_iter().map(|task| (task.folder, task.label.into()));
+                *self = Self { stamp: Some(stamp), name: read.name, labels: labels.collect(), problem: None };
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(error) => {
+                // What is damaged stays so until it is written again; a disk may answer the next time.
+                self.stamp = matches!(error, RunError::Damaged { .. }).then_some(stamp);
+                Err(error.to_string())
+            }
+        }
+    }
 }
 
 pub(super) struct Lister {
@@ -138,24 +173,16 @@ impl Lister {
         let mut before = std::mem::take(&mut self.plans);
         for folder in found.plans.iter().cloned().chain(above) {
             let mut plan = before.remove(&folder).unwrap_or_default();
-            match files::look(&folder.join(Experiment::FILE), &mut plan.stamp, u64::MAX) {
-                Ok(Look::Same) => {}
-                Ok(Look::Missing) => continue,
-                Ok(Look::New(_)) | Err(_) => match Experiment::read(&folder) {
-                    Ok(Some(read)) => {
-                        let labels = read.tasks.into_iter().map(|task| (task.folder, task.label.into()));
-                        plan = Plan { name: read.name, labels: labels.collect(), problem: None, ..plan };
+            match plan.look(&folder) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                // Its folders speak for themselves.
+                Err(problem) => {
+                    if plan.problem.as_ref() != Some(&problem) {
+                        self.inbox.tell(None, true, problem.clone());
+                        plan.problem = Some(problem);
                     }
-                    Ok(None) => continue,
-                    // Its folders speak for themselves.
-                    Err(error) => {
-                        let problem = Some(error.to_string());
-                        if plan.problem != problem {
-                            self.inbox.tell(None, true, error.to_string());
-                            plan.problem = problem;
-                        }
-                    }
-                },
+                }
             }
             self.plans.insert(folder, plan);
         }
@@ -360,6 +387,40 @@ mod tests {
         let runs = list(&mut inside, take);
         assert_eq!((&*runs[0].experiment, &*runs[0].label), ("Figure τ", "dqn"));
         assert_eq!((&*runs[2].experiment, &*runs[2].label, runs[2].seed), ("Figure τ", "hard, τ = 0", 0));
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_read_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        Synthetic::new(0, 10, Kind::Done).write(&folder.path().join("dqn/pong-s0")).unwrap();
+        let path = folder.path().join(Experiment::FILE);
+        let (mut lister, take, _keeper) = lister(folder.path());
+        let mut told = || {
+            lister.tree.forget();
+            lister.scan();
+            take().notices.into_iter().map(|notice| notice.text).collect::<Vec<_>>()
+        };
+        fs::write(&path, "{").unwrap();
+        let notices = told();
+        assert!(matches!(&notices[..], [one] if one.contains("no plan")), "{notices:?}");
+        assert_eq!((told(), told()), (vec![], vec![]));
+        // One that is far too large is not even read.
+        fs::File::create(&path).unwrap().set_len(LARGEST_PLAN + 1).unwrap();
+        let notices = told();
+        assert!(matches!(&notices[..], [one] if one.contains("larger than 64 MB")), "{notices:?}");
+        assert_eq!(told(), [""; 0]);
+        fs::remove_file(&path).unwrap();
+        #[cfg(unix)]
+        {
+            assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+            let notices = told();
+            assert!(matches!(&notices[..], [one] if one.contains("regular file")), "{notices:?}");
+            assert_eq!(told(), [""; 0]);
+            fs::remove_file(&path).unwrap();
+        }
+        Experiment::new("Mended", Path::new("/figure.rhai"), "ab", "smoke").write(folder.path()).unwrap();
+        assert_eq!(told(), [""; 0]);
+        assert_eq!(lister.plans[folder.path()].name, "Mended");
     }
 
     #[test]
