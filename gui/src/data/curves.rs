@@ -197,8 +197,7 @@ impl Reader {
             let Some(chunk) = self.metrics.read(&mut buffer)? else {
                 // What the clock says of the last record may have come after it.
                 self.wall_at(self.reached, &mut spare)?;
-                let fresh = &mut self.fresh;
-                self.timeline.flush(|slot, point| place(fresh, slot, point));
+                self.flush();
                 break;
             };
             let mut number = chunk.lines;
@@ -228,10 +227,15 @@ impl Reader {
             self.timeline
                 .anchor(Anchor { agent_steps, frames, updates }, |slot, point| place(fresh, slot, point));
         } else if self.timeline.is_impatient() {
-            let fresh = &mut self.fresh;
-            self.timeline.flush(|slot, point| place(fresh, slot, point));
+            self.flush();
         }
         Ok(())
+    }
+
+    /// Places all that waits for a record that knows how many updates there were.
+    fn flush(&mut self) {
+        let fresh = &mut self.fresh;
+        self.timeline.flush(|slot, point| place(fresh, slot, point));
     }
 
     /// The wall time at `agent_steps`; passes the ticks up to there.
@@ -254,6 +258,9 @@ impl Reader {
             let Some(tick) = self.clock.pass(agent_steps) else { return Ok(self.clock.at(agent_steps)) };
             for (slot, value) in tick.values {
                 self.timeline.add(slot, tick.agent_steps, None, tick.wall_s, value);
+            }
+            if self.timeline.is_impatient() {
+                self.flush();
             }
         }
     }
@@ -412,6 +419,39 @@ mod tests {
         reader.advance(u64::MAX).unwrap();
         assert_eq!(reader.curves().series.len(), Names::MOST);
         assert!(reader.damage().unwrap().contains("more than 4096 metrics"));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_tables() {
+        let folder = tempfile::tempdir().unwrap();
+        let many: Vec<String> = (0..40_000).map(|name| format!("\"t{name}\":{{\"x\":1.0}}")).collect();
+        let line = |steps: u64| {
+            format!(
+                "{{\"kind\":\"train\",\"frames\":{steps},\"agent_steps\":{steps},\"updates\":{steps},{}}}\n",
+                many.join(",")
+            )
+        };
+        append(folder.path(), "metrics.jsonl", &(1..4).map(line).collect::<String>());
+        let mut reader = Reader::new(folder.path(), None);
+        reader.advance(u64::MAX).unwrap();
+        let count = reader.curves().series.len();
+        assert!((Names::MOST - 4..=Names::MOST).contains(&count), "{count}");
+        assert!(reader.damage().unwrap().contains("more than 4096 metrics"));
+    }
+
+    #[test]
+    fn ticks_do_not_wait_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let ticks: String = (1..1_200_000).map(|steps| timing(steps, steps as f64)).collect();
+        append(folder.path(), "timing.jsonl", &ticks);
+        append(folder.path(), "metrics.jsonl", &episode(2_000_000, 1.0));
+        let mut reader = Reader::new(folder.path(), None);
+        reader.metrics.look().unwrap();
+        reader.timing.look().unwrap();
+        reader.wall_at(2e6, &mut Vec::new()).unwrap();
+        assert!(!reader.timeline.is_impatient());
+        let buckets = reader.fresh.iter().map(Vec::len).sum::<usize>();
+        assert!(buckets >= 1 << 20, "{buckets}");
     }
 
     #[test]

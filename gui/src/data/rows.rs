@@ -61,6 +61,8 @@ pub(super) struct Names {
     slots: HashMap<Arc<str>, Slot>,
     /// What was found already, by the table of a record and the key in it.
     sections: Vec<Section>,
+    /// Where the section of each table stands among them.
+    places: HashMap<Box<str>, usize>,
 }
 
 /// A table of a record. Its keys come in the same order line after line, so the next is looked for behind the last.
@@ -74,12 +76,12 @@ struct Section {
 }
 
 impl Names {
-    /// Names that there is room for.
+    /// Names that there is room for, and tables.
     pub const MOST: usize = 4096;
 
     /// Whether there may be names without room.
     pub fn is_full(&self) -> bool {
-        self.all.len() >= Self::MOST
+        self.all.len() >= Self::MOST || self.sections.len() >= Self::MOST
     }
 
     /// The names in the order of their slots.
@@ -117,15 +119,23 @@ impl Names {
     }
 
     fn section(&mut self, name: &str) -> usize {
-        self.sections.iter().position(|section| &*section.name == name).unwrap_or_else(|| {
-            self.sections.push(Section { name: name.into(), ..Section::default() });
-            self.sections.len() - 1
-        })
+        if let Some(place) = self.places.get(name) {
+            return *place;
+        }
+        self.places.insert(name.into(), self.sections.len());
+        self.sections.push(Section { name: name.into(), ..Section::default() });
+        self.sections.len() - 1
+    }
+
+    /// The section of a table; none where there is no room for another.
+    fn table(&mut self, name: &str) -> Option<usize> {
+        let has_room = self.sections.len() < Self::MOST || self.places.contains_key(name);
+        has_room.then(|| self.section(name))
     }
 
     /// The slot of a key; none where there is no room for another name.
     fn slot(&mut self, section: usize, key: &str) -> Option<Slot> {
-        let is_full = self.is_full();
+        let is_full = self.all.len() >= Self::MOST;
         let Section { keys, places, next, .. } = &mut self.sections[section];
         let is_next = keys.get(*next).is_some_and(|(name, _)| &**name == key);
         if let Some(at) = if is_next { Some(*next) } else { places.get(key).copied() } {
@@ -290,11 +300,10 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { names, row, key, is_top, .. } = self;
-        if !is_top {
+        let Some(section) = is_top.then(|| names.table(key)).flatten() else {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             return Ok(());
-        }
-        let section = names.section(key);
+        };
         while let Some(Key(key)) = map.next_key()? {
             map.next_value_seed(Value { names, row, section, key: &key, is_top: false })?;
         }
