@@ -46,6 +46,8 @@ pub(super) enum Change {
 pub(super) struct Follower {
     path: PathBuf,
     position: Position,
+    /// How far behind it a line that is too long, and has no end yet, was passed.
+    passing: Position,
     stamp: Option<Stamp>,
     /// Open from a look until there is nothing more to read.
     file: Option<File>,
@@ -62,7 +64,7 @@ pub(super) struct Chunk<'a> {
 impl Follower {
     /// Goes on from `position`, the default for a file's start.
     pub fn new(path: PathBuf, position: Position) -> Self {
-        Self { path, position, stamp: None, file: None }
+        Self { path, position, passing: Position::default(), stamp: None, file: None }
     }
 
     /// How far it has been read.
@@ -77,7 +79,7 @@ impl Follower {
 
     /// Begins again, whatever was read.
     pub fn restart(&mut self) {
-        self.position = Position::default();
+        (self.position, self.passing) = (Position::default(), Position::default());
         // Open or not, there is something to read.
         self.stamp = None;
     }
@@ -89,7 +91,7 @@ impl Follower {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.file = None;
                 self.stamp = None;
-                return Ok(self.restart_if(self.position.offset > 0));
+                return Ok(self.restart_if(self.position.offset + self.passing.offset > 0));
             }
             Err(error) => return Err(error),
         };
@@ -107,16 +109,24 @@ impl Follower {
         if !is_another {
             return Change::Onwards;
         }
-        self.position = Position::default();
+        (self.position, self.passing) = (Position::default(), Position::default());
         Change::Restarted
     }
 
     fn is_same(&self, file: &mut File, len: u64) -> io::Result<bool> {
-        let Position { offset, head, tail, .. } = &self.position;
-        if len < *offset {
+        let Self { position, passing, .. } = self;
+        let (offset, end) = (position.offset, position.offset + passing.offset);
+        if len < end {
             return Ok(false);
         }
-        for (bytes, at) in [(head, 0), (tail, offset - tail.len() as u64)] {
+        // Each tail is a part of what was read.
+        let ends = [
+            (&position.head, 0),
+            (&position.tail, offset - position.tail.len() as u64),
+            (&passing.head, offset),
+            (&passing.tail, end - passing.tail.len() as u64),
+        ];
+        for (bytes, at) in ends {
             let mut now = vec![0; bytes.len()];
             file.seek(SeekFrom::Start(at))?;
             match file.read_exact(&mut now) {
@@ -135,8 +145,11 @@ impl Follower {
     pub fn read<'a>(&mut self, buffer: &'a mut Vec<u8>) -> io::Result<Option<Chunk<'a>>> {
         let Some(file) = &mut self.file else { return Ok(None) };
         let Position { offset, lines, .. } = self.position;
-        file.seek(SeekFrom::Start(offset))?;
+        file.seek(SeekFrom::Start(offset + self.passing.offset))?;
         buffer.clear();
+        if self.passing.offset > 0 {
+            return self.skip(buffer);
+        }
         let mut wanted = CHUNK;
         let end = loop {
             let missing = (wanted - buffer.len()) as u64;
@@ -159,15 +172,14 @@ impl Follower {
         Ok(Some(Chunk { bytes, lines }))
     }
 
-    /// Passes a line that no record is as long as, of which `buffer` has the beginning. In its place comes a line that says so,
+    /// Passes a line that no record is as long as, of which `buffer` has what was read last. In its place comes a line that says so,
     /// which is no record either.
     fn skip<'a>(&mut self, buffer: &'a mut Vec<u8>) -> io::Result<Option<Chunk<'a>>> {
         let Some(file) = &mut self.file else { return Ok(None) };
         let lines = self.position.lines;
-        let mut passed = Position::default();
         loop {
             let end = memchr::memchr(b'\n', buffer).map(|end| end + 1);
-            passed.take(&buffer[..end.unwrap_or(buffer.len())]);
+            self.passing.take(&buffer[..end.unwrap_or(buffer.len())]);
             if end.is_some() {
                 break;
             }
@@ -178,7 +190,7 @@ impl Follower {
                 return Ok(None);
             }
         }
-        self.position.follow(passed);
+        self.position.follow(std::mem::take(&mut self.passing));
         buffer.clear();
         buffer.extend_from_slice(format!("a line longer than {} MB\n", LONGEST >> 20).as_bytes());
         Ok(Some(Chunk { bytes: buffer, lines }))
@@ -280,6 +292,23 @@ mod tests {
         assert_eq!(file.follower.position().lines, 3);
         file.append("three\n");
         assert_eq!(file.read(), (Change::Onwards, "three\n".to_owned()));
+    }
+
+    #[test]
+    fn a_line_that_is_far_too_long_is_passed_once() {
+        let mut file = fixture();
+        file.append(&"x".repeat(LONGEST + 3 * CHUNK));
+        file.read();
+        let passed = file.follower.passing.offset;
+        assert_eq!(passed, (LONGEST + 3 * CHUNK) as u64);
+        file.append("xx");
+        assert_eq!(file.read(), (Change::Onwards, String::new()));
+        assert_eq!(file.follower.passing.offset, passed + 2);
+        // Another file in its place.
+        fs::write(&file.path, "one\n").unwrap();
+        assert_eq!(file.read(), (Change::Restarted, "one\n".to_owned()));
+        file.append("two\n");
+        assert_eq!(file.read(), (Change::Onwards, "two\n".to_owned()));
     }
 
     #[test]
