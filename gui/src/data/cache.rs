@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{env, fs, io};
 
+use kelvin_run::open_plain;
+
 use super::curves::Saved;
 
 /// Begins each file; the last byte is the version.
@@ -39,7 +41,8 @@ impl Cache {
     /// What was saved of a run.
     pub fn load(&self, run: &Path) -> Option<Saved> {
         let (path, name) = self.place(run)?;
-        let bytes = fs::read(&path).ok()?;
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut open_plain(&path).ok()?, &mut bytes).ok()?;
         let rest = bytes.strip_prefix(&MAGIC)?;
         let (sum, packed) = rest.split_at_checked(blake3::OUT_LEN)?;
         if blake3::hash(packed).as_bytes() != sum {

@@ -99,6 +99,7 @@ pub(super) fn whole_lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[cfg(unix)]
     #[test]
@@ -109,7 +110,6 @@ mod tests {
         assert!(look(&path, &mut None, 10).is_err());
         assert!(stamp(&path).unwrap().is_some());
     }
-    use std::fs;
 
     #[test]
     fn a_file_is_read_once_and_again_when_it_changed() {

@@ -1,12 +1,13 @@
 //! The thread that reads everything about the run in focus.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use kelvin_objective::{Param, Script};
-use kelvin_run::{AgentView, ObjectiveVersion, Picture, Record, RunDir, Status, TrainRecord};
+use kelvin_run::{AgentView, ObjectiveVersion, Picture, Record, RunDir, Status, TrainRecord, open_plain};
 
 use super::event_log::EventLog;
 use super::files::{self, Look, Stamp};
@@ -23,6 +24,8 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: u32 = 5;
 /// Bytes at the end of the metrics in which the newest periodic record is looked for.
 const TAIL: u64 = 1 << 20;
+/// Bytes of a configuration, at most.
+const SMALL: u64 = 1 << 20;
 
 /// A run to be in focus, or none.
 pub(super) type Wish = Option<(RunId, Arc<Path>)>;
@@ -175,10 +178,12 @@ impl View {
     fn look_rest(&mut self) -> bool {
         let run = &self.path;
         let mut is_new = self.config.look(|| {
-            let text = std::fs::read_to_string(run.join("config.toml")).map_err(|error| error.to_string());
-            let table =
-                text.and_then(|text| toml::from_str(&text).map_err(|error| error.message().to_owned()));
-            table.map(Some).map_err(|reason| format!("config.toml is damaged: {reason}"))
+            let mut text = String::new();
+            let read = open_plain(&run.join("config.toml"))
+                .and_then(|file| file.take(SMALL).read_to_string(&mut text));
+            read.map_err(|error| format!("config.toml cannot be read: {error}"))?;
+            let damaged = |error: toml::de::Error| format!("config.toml is damaged: {}", error.message());
+            toml::from_str(&text).map(Some).map_err(damaged)
         });
         is_new |= self.record.look(|| last_record(run));
         if let Ok(dir) = RunDir::open(run) {
@@ -244,10 +249,13 @@ fn last_record(run: &Path) -> Result<Option<TrainRecord>, String> {
 /// What the newest version of the script declares.
 fn params(run: &Path, versions: Option<&Vec<ObjectiveVersion>>) -> Result<Arc<[Param]>, String> {
     let Some(version) = versions.and_then(|versions| versions.last()) else { return Ok(Arc::default()) };
-    match Script::load(&run.join(&version.script)) {
-        Ok(script) => Ok(script.params().into()),
-        Err(diagnostic) => Err(format!("the script's parameters are not known: {diagnostic}")),
-    }
+    let path = run.join(&version.script);
+    // A pipe in its place would keep this thread waiting.
+    let read = open_plain(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+    let script = read.and_then(|_| Script::load(&path).map_err(|diagnostic| diagnostic.to_string()));
+    script
+        .map(|script| script.params().into())
+        .map_err(|reason| format!("the script's parameters are not known: {reason}"))
 }
 
 #[cfg(test)]
@@ -316,6 +324,32 @@ mod tests {
 
         drop(sender);
         thread.join().unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_keep_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path();
+        Synthetic::new(3, 10, Kind::Running).write(run).unwrap();
+        let dir = RunDir::open(run).unwrap();
+        dir.record_objective(5, "abcd", &[("soft_kl.rhai".into(), SCRIPT.to_owned())]).unwrap();
+        let script = dir.objectives().unwrap().pop().unwrap().script;
+        for name in
+            [Path::new("config.toml"), &script, Path::new("live/status.json"), Path::new("events.jsonl")]
+        {
+            fs::remove_file(run.join(name)).unwrap();
+            assert!(std::process::Command::new("mkfifo").arg(run.join(name)).status().unwrap().success());
+        }
+        let mut view = View::new(RunId(0), run);
+        for _ in 0..PATIENCE {
+            view.look_live();
+            view.look_rest();
+        }
+        let problems = view.focus().problems;
+        for name in ["script's parameters", "events.jsonl"] {
+            assert!(problems.iter().any(|problem| problem.contains(name)), "{problems:?}");
+        }
     }
 
     #[test]
