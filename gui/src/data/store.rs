@@ -330,6 +330,21 @@ mod tests {
     }
 
     #[test]
+    fn a_warning_goes_with_what_it_warned_of() {
+        let mut fixture = fixture(&[Kind::Done]);
+        fixture.wait(|store| store.listed());
+        let run = fixture.store.runs()[0].clone();
+        let (path, whole) =
+            (run.path.join("metrics.jsonl"), fs::read(run.path.join("metrics.jsonl")).unwrap());
+        fs::write(&path, [b"{\n", &whole[..]].concat()).unwrap();
+        fixture.store.plot(&[run.id]);
+        fixture.wait(|store| store.run(run.id).unwrap().warning.is_some());
+        // The list has no news of a run that is done.
+        fs::write(&path, whole).unwrap();
+        fixture.wait(|store| store.run(run.id).unwrap().warning.is_none());
+    }
+
+    #[test]
     fn commands_are_carried_out_and_failures_told() {
         let mut fixture = fixture(&[Kind::Running]);
         fixture.wait(|store| store.listed());
