@@ -1,6 +1,7 @@
 //! The window: a bar, the panels, and what is drawn over them.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use eframe::egui::{
@@ -43,8 +44,12 @@ pub struct Monitor {
     /// Grows whenever the source has something new.
     version: u64,
     help: bool,
-    /// Runs that are to be chosen as soon as they are known.
+    /// Runs that are to be chosen as soon as they are known, those among them that were chosen and are out of reach.
     awaited: SavedSelection,
+    /// Whether every run has been listed once: what was remembered and is not among them will not come.
+    listed: bool,
+    /// Where the chosen runs are: of one that is gone the source does not tell.
+    paths: BTreeMap<RunId, PathBuf>,
     /// What was last said to the source.
     told: Option<(Vec<RunId>, Option<RunId>)>,
     /// The text of the settings as they were last written, and when.
@@ -87,6 +92,8 @@ impl Monitor {
             version: 0,
             help: false,
             awaited,
+            listed: false,
+            paths: BTreeMap::new(),
             told: None,
             written: (String::new(), 0.0),
         }
@@ -124,12 +131,14 @@ impl Monitor {
 
     /// Draws a frame.
     pub fn show(&mut self, ui: &mut Ui) {
-        if self.source.poll() {
+        let is_new = self.source.poll();
+        if is_new {
             self.version += 1;
-            let source = &*self.source;
-            self.selection.retain(|run| source.run(run).is_some());
+            self.let_go();
         }
-        self.choose_awaited();
+        if is_new || self.told.is_none() {
+            self.choose_awaited();
+        }
         for notice in self.source.take_notices() {
             if notice.is_error { self.notices.error(notice.text) } else { self.notices.info(notice.text) }
         }
@@ -162,21 +171,38 @@ impl Monitor {
         }
     }
 
+    /// Lets go of chosen runs that are gone, until they are back.
+    fn let_go(&mut self) {
+        let there: BTreeSet<RunId> = self.source.runs().iter().map(|run| run.id).collect();
+        let gone = |run: &RunId| self.paths.get(run).filter(|_| !there.contains(run)).cloned();
+        if let Some(focus) = self.selection.focus().as_ref().and_then(gone) {
+            self.awaited.focus = Some(focus);
+        }
+        self.awaited.plotted.extend(self.selection.plotted().iter().filter_map(gone));
+        self.selection.retain(|run| there.contains(&run));
+    }
+
     fn choose_awaited(&mut self) {
+        let runs = self.source.runs();
+        // A folder without any may be one that is out of reach.
+        let is_first = !self.listed && self.source.listed() && !runs.is_empty();
+        self.listed |= is_first;
         if self.awaited == SavedSelection::default() {
             return;
         }
-        let runs = self.source.runs();
-        let find = |path: &PathBuf| runs.iter().find(|run| *run.path == **path).map(|run| run.id);
+        let ids: BTreeMap<&Path, RunId> = runs.iter().map(|run| (&*run.path, run.id)).collect();
+        let find = |path: &PathBuf| ids.get(path.as_path()).copied();
         if let Some(run) = self.awaited.focus.as_ref().and_then(find) {
-            self.selection.select(run);
+            // By now the user may look at another.
+            if self.selection.focus().is_none() {
+                self.selection.select(run);
+            }
             self.awaited.focus = None;
         }
         let (found, missing): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.awaited.plotted).into_iter().partition(|path| find(path).is_some());
         self.selection.plot(found.iter().filter_map(find), true);
-        // What is not there once everything has been looked at will not come.
-        if !self.source.listed() {
+        if !is_first {
             self.awaited.plotted = missing;
         }
     }
@@ -187,6 +213,8 @@ impl Monitor {
         if self.told.as_ref() != Some(&now) {
             self.source.plot(&now.0);
             self.source.focus(now.1);
+            let path = |run: &RunId| Some((*run, self.source.run(*run)?.path.to_path_buf()));
+            self.paths = now.0.iter().chain(&now.1).filter_map(path).collect();
             self.told = Some(now);
         }
     }
@@ -414,5 +442,111 @@ impl eframe::App for Window {
 
     fn on_exit(&mut self) {
         self.monitor.close(&self.ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use kelvin_run::Event;
+
+    use crate::data::{Curves, Focus, Notice, Progress, RunInfo};
+
+    /// A list of runs and nothing else.
+    struct List(Vec<Arc<RunInfo>>);
+
+    impl Source for List {
+        fn root(&self) -> &Path {
+            Path::new("/runs")
+        }
+        fn poll(&mut self) -> bool {
+            true
+        }
+        fn listed(&self) -> bool {
+            true
+        }
+        fn runs(&self) -> &[Arc<RunInfo>] {
+            &self.0
+        }
+        fn plot(&mut self, _: &[RunId]) {}
+        fn curves(&self, _: RunId) -> Option<&Arc<Curves>> {
+            None
+        }
+        fn events(&self, _: RunId) -> Option<&Arc<[Event]>> {
+            None
+        }
+        fn focus(&mut self, _: Option<RunId>) {}
+        fn focused(&self) -> Option<&Focus> {
+            None
+        }
+        fn send(&mut self, _: RunId, _: Command) {}
+        fn take_notices(&mut self) -> Vec<Notice> {
+            Vec::new()
+        }
+    }
+
+    fn list(ids: &[u32]) -> Box<List> {
+        let info = |id: &u32| RunInfo {
+            id: RunId(*id),
+            path: Path::new(&format!("/runs/{id}")).into(),
+            experiment: "".into(),
+            label: "dqn".into(),
+            script: "".into(),
+            env: "pong".into(),
+            seed: 0,
+            state: RunState::Done,
+            progress: Progress::default(),
+            silent: None,
+            warning: None,
+        };
+        Box::new(List(ids.iter().map(|id| Arc::new(info(id))).collect()))
+    }
+
+    /// Shows a frame with these runs.
+    fn frame(monitor: &mut Monitor, ctx: &Context, ids: &[u32]) {
+        monitor.source = list(ids);
+        let _ = ctx.run_ui(egui::RawInput::default(), |ui| monitor.show(ui));
+    }
+
+    #[test]
+    fn runs_that_are_out_of_reach_for_a_while_are_chosen_again() {
+        let ctx = Context::default();
+        let mut monitor = Monitor::new(&ctx, list(&[0, 1, 2]), None, None);
+        frame(&mut monitor, &ctx, &[0, 1, 2]);
+        monitor.selection.select(RunId(1));
+        monitor.selection.plot([RunId(0), RunId(2)], true);
+        frame(&mut monitor, &ctx, &[0, 1, 2]);
+        let chosen = monitor.selection.clone();
+        for _ in 0..2 {
+            frame(&mut monitor, &ctx, &[]);
+            assert_eq!((monitor.selection.focus(), monitor.selection.plotted().len()), (None, 0));
+            // And that is what is remembered.
+            monitor.settings_text(&ctx);
+            let saved = &monitor.settings.selections[Path::new("/runs")];
+            assert_eq!(saved.focus.as_deref(), Some(Path::new("/runs/1")));
+            assert_eq!(saved.plotted, [Path::new("/runs/0"), Path::new("/runs/2")]);
+        }
+        frame(&mut monitor, &ctx, &[0, 1]);
+        frame(&mut monitor, &ctx, &[0, 1, 2]);
+        assert_eq!(monitor.selection, chosen);
+        // Who looks at another run meanwhile goes on looking at it.
+        frame(&mut monitor, &ctx, &[0, 2]);
+        monitor.selection.select(RunId(2));
+        frame(&mut monitor, &ctx, &[0, 1, 2]);
+        assert_eq!(monitor.selection.focus(), Some(RunId(2)));
+    }
+
+    #[test]
+    fn what_was_remembered_and_is_not_there_is_forgotten() {
+        let ctx = Context::default();
+        let mut monitor = Monitor::new(&ctx, list(&[0]), None, None);
+        monitor.awaited.plotted = vec!["/runs/0".into(), "/runs/gone".into()];
+        // A folder that is out of reach.
+        frame(&mut monitor, &ctx, &[]);
+        assert_eq!(monitor.awaited.plotted.len(), 2);
+        frame(&mut monitor, &ctx, &[0]);
+        assert_eq!((monitor.awaited.plotted.len(), monitor.selection.plotted().len()), (0, 1));
     }
 }
