@@ -335,21 +335,29 @@ mod tests {
         let dir = RunDir::open(run).unwrap();
         dir.record_objective(5, "abcd", &[("soft_kl.rhai".into(), SCRIPT.to_owned())]).unwrap();
         let script = dir.objectives().unwrap().pop().unwrap().script;
-        for name in
-            [Path::new("config.toml"), &script, Path::new("live/status.json"), Path::new("events.jsonl")]
-        {
+        let replace = |name: &Path| {
             fs::remove_file(run.join(name)).unwrap();
             assert!(std::process::Command::new("mkfifo").arg(run.join(name)).status().unwrap().success());
+        };
+        let problems = || {
+            let mut view = View::new(RunId(0), run);
+            for _ in 0..PATIENCE {
+                view.look_live();
+                view.look_rest();
+            }
+            view.focus().problems
+        };
+        for name in [&*script, Path::new("live/status.json"), Path::new("events.jsonl")] {
+            replace(name);
         }
-        let mut view = View::new(RunId(0), run);
-        for _ in 0..PATIENCE {
-            view.look_live();
-            view.look_rest();
+        let told = problems();
+        for name in ["script's parameters", "status.json", "events.jsonl"] {
+            assert!(told.iter().any(|problem| problem.contains(name)), "{told:?}");
         }
-        let problems = view.focus().problems;
-        for name in ["script's parameters", "events.jsonl"] {
-            assert!(problems.iter().any(|problem| problem.contains(name)), "{problems:?}");
-        }
+        // Without a configuration it is no run, and there is nothing else to read.
+        replace(Path::new("config.toml"));
+        let told = problems();
+        assert!(told.iter().any(|problem| problem.contains("config.toml cannot be read")), "{told:?}");
     }
 
     #[test]
