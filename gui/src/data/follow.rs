@@ -301,6 +301,10 @@ mod tests {
         file.read();
         let passed = file.follower.passing.offset;
         assert_eq!(passed, (LONGEST + 3 * CHUNK) as u64);
+        // An end where it was read already would be found by whoever reads it again.
+        let mut middle = OpenOptions::new().write(true).open(&file.path).unwrap();
+        middle.seek(SeekFrom::Start(passed / 2)).unwrap();
+        middle.write_all(b"\n").unwrap();
         file.append("xx");
         assert_eq!(file.read(), (Change::Onwards, String::new()));
         assert_eq!(file.follower.passing.offset, passed + 2);

@@ -462,6 +462,17 @@ mod tests {
     }
 
     #[test]
+    fn tables_without_room_are_passed_over() {
+        let (mut names, mut row) = (Names::default(), Row::default());
+        // Tables without a number in them would never fill the names.
+        let tables: Vec<String> = (0..3 * Names::MOST).map(|table| format!("\"t{table}\":{{}}")).collect();
+        let line = format!("{{\"kind\":\"train\",{},\"loss\":1}}", tables.join(","));
+        names.read(line.as_bytes(), false, &mut row).unwrap();
+        assert_eq!((names.sections.len(), names.is_full()), (Names::MOST, true));
+        assert_eq!(row.values, [(0, 1.0)], "there is room for names");
+    }
+
+    #[test]
     fn what_is_no_record_is_refused() {
         let (mut names, mut row) = (Names::default(), Row::default());
         for line in [
