@@ -249,13 +249,10 @@ fn last_record(run: &Path) -> Result<Option<TrainRecord>, String> {
 /// What the newest version of the script declares.
 fn params(run: &Path, versions: Option<&Vec<ObjectiveVersion>>) -> Result<Arc<[Param]>, String> {
     let Some(version) = versions.and_then(|versions| versions.last()) else { return Ok(Arc::default()) };
-    let path = run.join(&version.script);
-    // A pipe in its place would keep this thread waiting.
-    let read = open_plain(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
-    let script = read.and_then(|_| Script::load(&path).map_err(|diagnostic| diagnostic.to_string()));
-    script
-        .map(|script| script.params().into())
-        .map_err(|reason| format!("the script's parameters are not known: {reason}"))
+    match Script::load(&run.join(&version.script)) {
+        Ok(script) => Ok(script.params().into()),
+        Err(diagnostic) => Err(format!("the script's parameters are not known: {diagnostic}")),
+    }
 }
 
 #[cfg(test)]
