@@ -7,7 +7,9 @@
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use crate::{Env, EnvError, EnvSpec, Episode, Screen, Step};
+use serde::{Deserialize, Serialize};
+
+use crate::{Env, EnvError, EnvSpec, Episode, Screen, Step, saved};
 
 const ROWS: usize = 10;
 const COLUMNS: usize = 5;
@@ -15,6 +17,11 @@ const ACTIONS: [&str; 3] = ["LEFT", "STAY", "RIGHT"];
 
 pub(crate) struct Catch {
     spec: EnvSpec,
+    board: Board,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Board {
     rng: Xoshiro256PlusPlus,
     ball_row: usize,
     ball_column: usize,
@@ -34,12 +41,12 @@ impl Catch {
             atari: false,
         };
         let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-        Self { spec, rng, ball_row: 0, ball_column: 0, paddle: COLUMNS / 2, playing: false }
+        Self { spec, board: Board { rng, ball_row: 0, ball_column: 0, paddle: COLUMNS / 2, playing: false } }
     }
 
     /// The board, row by row: 255 where ball or paddle is, 0 elsewhere.
     fn pixels(&self) -> impl Iterator<Item = u8> {
-        let (ball, paddle) = (self.ball_row * COLUMNS + self.ball_column, (ROWS - 1) * COLUMNS + self.paddle);
+        let (ball, paddle) = (self.board.ball_row * COLUMNS + self.board.ball_column, (ROWS - 1) * COLUMNS + self.board.paddle);
         (0..ROWS * COLUMNS).map(move |i| if i == ball || i == paddle { 255 } else { 0 })
     }
 
@@ -57,10 +64,10 @@ impl Env for Catch {
 
     fn reset(&mut self, frame: &mut [u8]) -> Result<(), EnvError> {
         self.spec.check_frame(frame)?;
-        self.ball_row = 0;
-        self.ball_column = self.rng.random_range(0..COLUMNS);
-        self.paddle = COLUMNS / 2;
-        self.playing = true;
+        self.board.ball_row = 0;
+        self.board.ball_column = self.board.rng.random_range(0..COLUMNS);
+        self.board.paddle = COLUMNS / 2;
+        self.board.playing = true;
         self.draw(frame);
         Ok(())
     }
@@ -68,17 +75,17 @@ impl Env for Catch {
     fn step(&mut self, action: usize, frame: &mut [u8]) -> Result<Step, EnvError> {
         self.spec.check_frame(frame)?;
         self.spec.check_action(action)?;
-        if !self.playing {
+        if !self.board.playing {
             return Err(self.spec.misuse("reset it before the first step and after each end"));
         }
-        self.paddle = (self.paddle + action).saturating_sub(1).min(COLUMNS - 1);
-        self.ball_row += 1;
+        self.board.paddle = (self.board.paddle + action).saturating_sub(1).min(COLUMNS - 1);
+        self.board.ball_row += 1;
         self.draw(frame);
-        if self.ball_row < ROWS - 1 {
+        if self.board.ball_row < ROWS - 1 {
             return Ok(Step::default());
         }
-        self.playing = false;
-        let reward = if self.paddle == self.ball_column { 1.0 } else { -1.0 };
+        self.board.playing = false;
+        let reward = if self.board.paddle == self.board.ball_column { 1.0 } else { -1.0 };
         let steps = (ROWS - 1) as u64;
         let episode = Episode { episode_return: f64::from(reward), agent_steps: steps, frames: steps };
         Ok(Step { reward, terminated: true, episode: Some(episode), ..Step::default() })
@@ -86,12 +93,25 @@ impl Env for Catch {
 
     fn so_far(&self) -> Episode {
         // The only reward comes with the last step, after which another episode begins.
-        let steps = self.ball_row as u64;
+        let steps = self.board.ball_row as u64;
         Episode { episode_return: 0.0, agent_steps: steps, frames: steps }
     }
 
     fn screen(&self) -> Option<Screen> {
         Some(Screen::from_gray(COLUMNS, ROWS, self.pixels()))
+    }
+
+    fn save(&self) -> Vec<u8> {
+        saved::encode(&self.board)
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), EnvError> {
+        let board: Board = saved::decode(&self.spec.id, bytes)?;
+        if board.ball_row >= ROWS || board.ball_column.max(board.paddle) >= COLUMNS {
+            return Err(saved::refused(&self.spec.id, "ball or paddle is beside the board"));
+        }
+        self.board = board;
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! What every environment is: a description, `reset`, `step`, and a picture.
 
+use serde::{Deserialize, Serialize};
+
 use crate::EnvError;
 
 /// What a learner must know about an environment before it steps it.
@@ -79,7 +81,7 @@ impl Step {
 }
 
 /// The statistics of one true episode: from power-on to game over or truncation, however many lives that took.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// Sum of raw, unclipped, undiscounted rewards.
     pub episode_return: f64,
@@ -133,4 +135,14 @@ pub trait Env: Send {
 
     /// The screen as a person would see it, if there is one.
     fn screen(&self) -> Option<Screen>;
+
+    /// Where it stands, between two calls. The same on every machine, and safe to be read from a disk.
+    fn save(&self) -> Vec<u8>;
+
+    /// Goes to where an environment of the same kind, options and seed was [saved](Env::save): from there on the two do
+    /// the same, bit for bit. An emulator gets there by going through its episode again.
+    ///
+    /// # Errors
+    /// [`EnvError::State`] for what no such environment saved. This one is then anywhere, and wants a `reset`.
+    fn restore(&mut self, saved: &[u8]) -> Result<(), EnvError>;
 }

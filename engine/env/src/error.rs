@@ -76,6 +76,14 @@ pub enum EnvError {
         /// The size of its action set.
         actions: usize,
     },
+    /// What was saved of an environment is not of this one, or damaged.
+    #[error("`{id}` cannot go on where it was: {reason}")]
+    State {
+        /// The environment.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A call that breaks the contract of [`Env`](crate::Env) or [`VecEnv`](crate::VecEnv): a defect of the caller.
     #[error("misuse of the environment `{id}`: {what}")]
     Misuse {
@@ -110,7 +118,7 @@ impl EnvError {
             Self::Emulator { .. } => {
                 "fetch the ROMs again with `./kelvin roms`; if it stays, please report it".into()
             }
-            Self::Action { .. } | Self::Misuse { .. } => return None,
+            Self::Action { .. } | Self::State { .. } | Self::Misuse { .. } => return None,
         })
     }
 }

@@ -37,6 +37,7 @@ mod error;
 mod names;
 mod options;
 pub mod roms;
+mod saved;
 mod seed;
 pub mod tabular;
 mod vec_env;

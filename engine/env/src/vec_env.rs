@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{Env, EnvError, EnvOptions, EnvSpec, Episode, Screen, Step, make, seed::derive_seed};
+use crate::{Env, EnvError, EnvOptions, EnvSpec, Episode, Screen, Step, make, saved, seed::derive_seed};
 
 /// `n` environments of one kind, stepped in parallel, each started anew by itself when it ends.
 ///
@@ -12,6 +12,7 @@ use crate::{Env, EnvError, EnvOptions, EnvSpec, Episode, Screen, Step, make, see
 /// these stay on the calling thread.
 pub struct VecEnv {
     spec: EnvSpec,
+    seed: u64,
     envs: Vec<Box<dyn Env>>,
     // [n, stack, height, width]
     obs: Vec<u8>,
@@ -35,6 +36,35 @@ impl VecEnv {
     /// # Errors
     /// Those of [`make`], and [`EnvError::Misuse`] for `n = 0`.
     pub fn new(id: &str, options: &EnvOptions, n: usize, seed: u64) -> Result<Self, EnvError> {
+        let mut vec_env = Self::blank(id, options, n, seed)?;
+        vec_env.each(|lane, _| lane.reset())?;
+        Ok(vec_env)
+    }
+
+    /// `n` environments of this kind where others were [saved](Self::save): from there on they do the same, bit for bit.
+    /// Emulators get there by going through their episodes again, for some seconds at worst.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new), and [`EnvError::State`] for what no such environments saved.
+    pub fn restore(id: &str, options: &EnvOptions, n: usize, bytes: &[u8]) -> Result<Self, EnvError> {
+        let (seed, obs, envs): (u64, Vec<u8>, Vec<Vec<u8>>) = saved::decode(id, bytes)?;
+        let mut vec_env = Self::blank(id, options, n, seed)?;
+        if envs.len() != n || obs.len() != vec_env.obs.len() {
+            return Err(saved::refused(id, format!("there are {}, not {n}", envs.len())));
+        }
+        vec_env.obs = obs;
+        vec_env.each(|lane, i| lane.env.restore(&envs[i]))?;
+        Ok(vec_env)
+    }
+
+    /// Where all of them stand, between two steps.
+    pub fn save(&self) -> Vec<u8> {
+        let envs: Vec<Vec<u8>> = self.envs.iter().map(|env| env.save()).collect();
+        saved::encode(&(self.seed, &self.obs, envs))
+    }
+
+    /// Environments that are not in any episode yet.
+    fn blank(id: &str, options: &EnvOptions, n: usize, seed: u64) -> Result<Self, EnvError> {
         let envs =
             (0..n as u64).map(|i| make(id, options, derive_seed(seed, i))).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = envs.first() else {
@@ -44,15 +74,14 @@ impl VecEnv {
             });
         };
         let spec = first.spec().clone();
-        let mut vec_env = Self {
+        Ok(Self {
+            seed,
             obs: vec![0; n * spec.obs_len()],
             final_frames: vec![0; n * spec.frame_len()],
             steps: vec![Step::default(); n],
             spec,
             envs,
-        };
-        vec_env.each(|lane, _| lane.reset())?;
-        Ok(vec_env)
+        })
     }
 
     /// What each of them looks like.

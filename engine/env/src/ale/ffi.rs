@@ -7,7 +7,8 @@
 //! Two traps stay shut by rule: `getString` returns a dangling pointer and is never called; and two C++ globals are
 //! written while a ROM loads, so that all construction happens under one lock. After that an instance shares nothing
 //! and may move between threads ([`Send`]), but its calls, even the reading ones, go through caches without locks, so
-//! that it must not be shared (not `Sync`, which the pointer inside already forbids).
+//! that it must not be shared (not `Sync`, which the pointer inside already forbids). And its reader of saved states
+//! believes every length and index: no state comes here but the emulator's own, which never leaves the process.
 #![expect(unsafe_code, reason = "the C interface of the emulator")]
 
 // Brings in the C++ standard library, which the emulator's static archive needs; nothing of it is named.
@@ -21,6 +22,7 @@ use std::{
 };
 
 use ale_sys as ale;
+use serde::{Deserialize, Serialize};
 
 use crate::{EnvError, Screen, roms::Rom};
 
@@ -46,6 +48,9 @@ const ACTIONS: [&str; 18] = [
     "DOWNLEFTFIRE",
 ];
 
+/// Bytes of the console's memory.
+pub(crate) const RAM: usize = 128;
+
 /// Columns of the screen, in every game; its height differs.
 pub(crate) const SCREEN_WIDTH: usize = 160;
 
@@ -59,8 +64,23 @@ const ERRORS_ONLY: c_int = 2;
 static LOADING: Mutex<()> = Mutex::new(());
 
 /// One of the 18 joystick actions; its code is in range by construction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub(crate) struct Action(u8);
+
+impl From<Action> for u8 {
+    fn from(action: Action) -> Self {
+        action.0
+    }
+}
+
+impl TryFrom<u8> for Action {
+    type Error = String;
+
+    fn try_from(code: u8) -> Result<Self, String> {
+        Self::from_code(code.into()).ok_or_else(|| format!("there is no action {code}"))
+    }
+}
 
 impl Action {
     pub(crate) const NOOP: Self = Self(0);
@@ -85,6 +105,8 @@ impl Action {
 pub(crate) struct Emulator {
     // Invariant: from `ALE_new`, with a ROM loaded, owned by this value alone.
     handle: NonNull<ale::ALEInterface>,
+    // Invariant: from `cloneSystemState` of this handle, right after the ROM was loaded, owned by this value alone.
+    powered_on: NonNull<ale::ALEState>,
     height: usize,
     minimal: Vec<Action>,
 }
@@ -94,9 +116,9 @@ pub(crate) struct Emulator {
 unsafe impl Send for Emulator {}
 
 impl Emulator {
-    /// Starts the game of `rom`. The emulator's own chance, sticky actions, follows from `seed`;
-    /// `repeat_action_probability` is the chance, frame by frame, that the last action is repeated instead.
-    pub(crate) fn load(rom: &Rom, seed: u64, repeat_action_probability: f32) -> Result<Self, EnvError> {
+    /// Switches the console on with the game of `rom`. What chance there is in it, the contents of memory and timer as they
+    /// are found, follows from `seed`; no action is ever repeated instead of the one that was chosen.
+    pub(crate) fn load(rom: &Rom, seed: u64) -> Result<Self, EnvError> {
         refuse_settings_in(Path::new("."))?;
         let refused = |reason: &str| EnvError::Emulator { game: rom.game(), reason: reason.into() };
         // The lock guards no Rust data, so that a panic elsewhere cannot have left any half written.
@@ -105,19 +127,23 @@ impl Emulator {
         unsafe { ale::setLoggerMode(ERRORS_ONLY) };
         // SAFETY: no preconditions; the racy globals are ours while the lock is held.
         let handle = NonNull::new(unsafe { ale::ALE_new() }).ok_or_else(|| refused("it did not start"))?;
-        // From here on, dropping `emulator` frees the handle.
-        let mut emulator = Self { handle, height: 0, minimal: vec![] };
         // SAFETY: the handle is live, every key is a setting of ALE, of the type set, and every string ends in zero.
         // The path is that of a file with a known game's name and md5, which `loadROM` accepts.
         unsafe {
             let p = handle.as_ptr();
             ale::setInt(p, c"random_seed".as_ptr(), emulator_seed(seed));
-            ale::setFloat(p, c"repeat_action_probability".as_ptr(), repeat_action_probability);
+            ale::setFloat(p, c"repeat_action_probability".as_ptr(), 0.0);
             ale::setInt(p, c"frame_skip".as_ptr(), 1);
             ale::setInt(p, c"max_num_frames_per_episode".as_ptr(), 0);
             ale::setBool(p, c"color_averaging".as_ptr(), false);
             ale::loadROM(p, rom.c_path().as_ptr());
         }
+        // SAFETY: the handle is live and a ROM is loaded.
+        let powered_on = unsafe { ale::cloneSystemState(handle.as_ptr()) };
+        // The interface allocates with `new`, which does not return null.
+        let powered_on = NonNull::new(powered_on).ok_or_else(|| refused("it has no state"))?;
+        // From here on, dropping `emulator` frees both.
+        let mut emulator = Self { handle, powered_on, height: 0, minimal: vec![] };
         // SAFETY: the handle is live and a ROM is loaded.
         let (width, height) =
             unsafe { (ale::getScreenWidth(handle.as_ptr()), ale::getScreenHeight(handle.as_ptr())) };
@@ -157,10 +183,24 @@ impl Emulator {
         unsafe { ale::act(self.handle.as_ptr(), c_int::from(action.0)) }
     }
 
-    /// Starts the game anew; the emulator's random numbers go on where they are.
-    pub(crate) fn reset(&mut self) {
+    /// Switches the console off and on, waits for `wait` frames, and starts the game anew. All that happens from here on
+    /// follows from the seed, `wait` and the actions: a reset alone would keep memory and random numbers as they are.
+    pub(crate) fn restart(&mut self, wait: u8) {
+        // SAFETY: the handle is live, and the state is a system state of it.
+        unsafe { ale::restoreSystemState(self.handle.as_ptr(), self.powered_on.as_ptr()) }
+        for _ in 0..wait {
+            self.act(Action::NOOP);
+        }
         // SAFETY: the handle is live and a ROM is loaded.
         unsafe { ale::reset_game(self.handle.as_ptr()) }
+    }
+
+    /// The console's memory after the last action.
+    pub(crate) fn ram(&self) -> [u8; RAM] {
+        let mut ram = [0; RAM];
+        // SAFETY: the handle is live, a ROM is loaded, and the buffer has as many bytes as the console's memory.
+        unsafe { ale::getRAM(self.handle.as_ptr(), ram.as_mut_ptr()) };
+        ram
     }
 
     pub(crate) fn game_over(&self) -> bool {
@@ -193,8 +233,11 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // SAFETY: the handle is live and owned; nothing uses it afterwards.
-        unsafe { ale::ALE_del(self.handle.as_ptr()) }
+        // SAFETY: both are live and owned; nothing uses them afterwards.
+        unsafe {
+            ale::deleteState(self.powered_on.as_ptr());
+            ale::ALE_del(self.handle.as_ptr());
+        }
     }
 }
 

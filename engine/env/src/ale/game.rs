@@ -10,13 +10,15 @@ use std::collections::VecDeque;
 use kelvin_trace::span;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    ffi::{Action, Emulator},
+    ffi::{Action, Emulator, RAM},
     preprocess::{Preprocessor, SIDE, max_into},
     rules::Rules,
+    tape::{Tape, Taped},
 };
-use crate::{Env, EnvError, EnvOptions, EnvSpec, Episode, Screen, Step, roms, seed::derive_seed};
+use crate::{Env, EnvError, EnvOptions, EnvSpec, Episode, Screen, Step, roms, saved, seed::derive_seed};
 
 /// Emulator frames per agent step.
 const FRAMES_PER_STEP: u64 = 4;
@@ -24,9 +26,14 @@ const FRAMES_PER_STEP: u64 = 4;
 const POOLED: u64 = 2;
 /// Frames that make an observation.
 const STACK: usize = 4;
+/// A console that was just switched on waits for less than this many frames: whatever its timer shows, games that look at
+/// it find another number each time, as on a console of one's own.
+const WAITS: u8 = 32;
+/// Frames that a game may have gone on beyond its rules' cap: those of a reset.
+const BEYOND_CAP: u64 = 64;
 
 /// What the next `reset` has to do, or that none is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     Playing,
     LifeLost,
@@ -40,7 +47,9 @@ pub(crate) struct AtariEnv {
     actions: Vec<Action>,
     // What is pressed when a game or a life starts; empty where nothing is.
     opening: Vec<Action>,
-    emulator: Emulator,
+    emulator: Taped,
+    // What the console's stick is held at: what a sticky action repeats.
+    held: Action,
     rng: Xoshiro256PlusPlus,
     preprocessor: Preprocessor,
     // What the next frame is made of, and room for the second screen that is pooled into it.
@@ -54,6 +63,20 @@ pub(crate) struct AtariEnv {
     ended: VecDeque<Episode>,
 }
 
+/// Where a game stands. What it was made from is not in it, nor screens: no call looks at those of the call before it.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    tape: Tape,
+    // To know whether the tape leads there.
+    ram: Vec<u8>,
+    held: Action,
+    rng: Xoshiro256PlusPlus,
+    phase: Phase,
+    lives: i32,
+    tally: Episode,
+    ended: VecDeque<Episode>,
+}
+
 impl AtariEnv {
     pub(crate) fn new(game: &str, options: &EnvOptions, seed: u64) -> Result<Self, EnvError> {
         Self::with_rules(game, options, Rules::of(options), seed)
@@ -61,7 +84,7 @@ impl AtariEnv {
 
     fn with_rules(game: &str, options: &EnvOptions, rules: Rules, seed: u64) -> Result<Self, EnvError> {
         let rom = roms::locate(game, options.roms.as_deref())?;
-        let emulator = Emulator::load(&rom, derive_seed(seed, 0), rules.repeat_action_probability)?;
+        let emulator = Taped::new(Emulator::load(&rom, derive_seed(seed, 0))?);
         let minimal = emulator.minimal_actions();
         // The convention of the authors' code: FIRE, then the action listed after it.
         let opening = match minimal {
@@ -85,6 +108,7 @@ impl AtariEnv {
             actions,
             opening,
             emulator,
+            held: Action::NOOP,
             rng: Xoshiro256PlusPlus::seed_from_u64(derive_seed(seed, 1)),
             pooled: vec![],
             second: vec![],
@@ -98,7 +122,11 @@ impl AtariEnv {
     /// One emulator frame; its reward counts.
     fn emulate(&mut self, action: Action) -> f64 {
         let _span = span("emulate");
-        let reward = f64::from(self.emulator.act(action));
+        let sticky = self.rules.repeat_action_probability;
+        if sticky == 0.0 || self.rng.random::<f32>() >= sticky {
+            self.held = action;
+        }
+        let reward = f64::from(self.emulator.act(self.held));
         self.tally.frames += 1;
         self.tally.episode_return += reward;
         reward
@@ -138,16 +166,20 @@ impl AtariEnv {
         self.emulator.game_over() || self.capped()
     }
 
-    /// Restarts the emulator and lets the random number of no-op frames pass.
+    /// Switches the console off and on.
+    fn power_cycle(&mut self) {
+        self.emulator.restart(self.rng.random_range(0..WAITS));
+        (self.held, self.tally) = (Action::NOOP, NOTHING_YET);
+    }
+
+    /// Begins a game and lets the random number of no-op frames pass.
     fn restart(&mut self) {
-        self.emulator.reset();
-        self.tally = NOTHING_YET;
+        self.power_cycle();
         if self.rules.max_noops > 0 {
             for _ in 0..self.rng.random_range(1..=self.rules.max_noops) {
                 self.emulate(Action::NOOP);
                 if self.emulator.game_over() {
-                    self.emulator.reset();
-                    self.tally = NOTHING_YET;
+                    self.power_cycle();
                 }
             }
         }
@@ -247,6 +279,33 @@ impl Env for AtariEnv {
 
     fn screen(&self) -> Option<Screen> {
         Some(self.emulator.screen())
+    }
+
+    fn save(&self) -> Vec<u8> {
+        saved::encode(&Saved {
+            tape: self.emulator.tape().clone(),
+            ram: self.emulator.ram().to_vec(),
+            held: self.held,
+            rng: self.rng.clone(),
+            phase: self.phase,
+            lives: self.lives,
+            tally: self.tally,
+            ended: self.ended.clone(),
+        })
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), EnvError> {
+        let Saved { tape, ram, held, rng, phase, lives, tally, ended } = saved::decode(&self.spec.id, bytes)?;
+        if tape.len() as u64 > self.rules.max_frames + BEYOND_CAP || ram.len() != RAM {
+            return Err(saved::refused(&self.spec.id, "no game is like that"));
+        }
+        self.emulator.follow(tape);
+        if ram != self.emulator.ram() {
+            return Err(saved::refused(&self.spec.id, "the same actions led elsewhere, in another emulator"));
+        }
+        (self.held, self.rng, self.phase, self.lives) = (held, rng, phase, lives);
+        (self.tally, self.ended) = (tally, ended);
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::TabularMdp;
-use crate::{Env, EnvError, EnvSpec, Episode, Screen, Step};
+use crate::{Env, EnvError, EnvSpec, Episode, Screen, Step, saved};
 
 /// Draws from an MDP's own distributions. A frame has height 1 and width `states`: 255 at the current state, else 0.
 ///
@@ -101,6 +101,19 @@ impl Env for TabularEnv {
     fn screen(&self) -> Option<Screen> {
         let pixels = (0..self.mdp.states).map(|state| if state == self.shown { 255 } else { 0 });
         Some(Screen::from_gray(self.mdp.states, 1, pixels))
+    }
+
+    fn save(&self) -> Vec<u8> {
+        saved::encode(&(&self.rng, self.state, self.shown, self.tally))
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), EnvError> {
+        let (rng, state, shown, tally): (_, Option<usize>, usize, _) = saved::decode(&self.spec.id, bytes)?;
+        if state.unwrap_or(0).max(shown) >= self.mdp.states {
+            return Err(saved::refused(&self.spec.id, "it has no such state"));
+        }
+        (self.rng, self.state, self.shown, self.tally) = (rng, state, shown, tally);
+        Ok(())
     }
 }
 

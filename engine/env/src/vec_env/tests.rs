@@ -151,3 +151,60 @@ fn every_built_in_can_be_made_and_shown() {
         assert_eq!(screen.rgb.len(), 3 * screen.width * screen.height);
     }
 }
+
+/// Environments that are saved now and then and brought back, against others that are not.
+#[test]
+fn what_is_brought_back_goes_on_as_if_nothing_had_been() {
+    let presets = [crate::Preset::Paper, crate::Preset::Machado];
+    let atari = ["breakout", "pong", "montezuma_revenge", "space_invaders"];
+    let cases = atari.iter().flat_map(|id| presets.map(|preset| (*id, preset)));
+    let built_in = crate::BUILT_INS.iter().map(|id| (*id, presets[0]));
+    for (id, preset) in cases.chain(built_in) {
+        let options = EnvOptions { preset, ..EnvOptions::default() };
+        let mut envs = VecEnv::new(id, &options, 3, 17).unwrap();
+        let mut other = VecEnv::new(id, &options, 3, 17).unwrap();
+        let actions = envs.spec().actions.len();
+        let mut ends = 0;
+        for t in 0..600 {
+            // At the beginning, after odd numbers of steps, and at ends of episodes and lives.
+            if t % 97 == 0 || envs.steps.iter().any(Step::ended) && ends < 3 {
+                ends += usize::from(t % 97 != 0);
+                let saved = envs.save();
+                other = VecEnv::restore(id, &options, 3, &saved).unwrap();
+                assert_eq!(other.save(), saved, "{id} at step {t}");
+            }
+            let chosen: Vec<_> = (0..3).map(|i| (t / 3 + 2 * i + t * t / 50) % actions).collect();
+            let (a, b) = (envs.step(&chosen).unwrap().to_vec(), other.step(&chosen).unwrap());
+            assert_eq!(a, b, "{id} with {preset} at step {t}");
+            assert!(envs.obs() == other.obs(), "{id} with {preset} at step {t}");
+            assert_eq!(envs.so_far(2), other.so_far(2));
+        }
+    }
+}
+
+#[test]
+fn what_was_not_saved_by_its_like_is_refused() {
+    let options = EnvOptions::default();
+    for id in ["catch", "chain", "pong"] {
+        let mut envs = VecEnv::new(id, &options, 2, 3).unwrap();
+        (0..20).for_each(|_| _ = envs.step(&[0, 1]).unwrap());
+        let saved = envs.save();
+        assert!(VecEnv::restore(id, &options, 3, &saved).is_err(), "{id}: another number");
+        assert!(VecEnv::restore(id, &options, 2, &saved[..saved.len() - 1]).is_err(), "{id}: cut off");
+        assert!(VecEnv::restore(id, &options, 2, &[&saved[..], &[0]].concat()).is_err(), "{id}: longer");
+        assert!(VecEnv::restore("gridworld", &options, 2, &saved).is_err(), "{id}: another game");
+        // Whatever a byte is turned into, the answer is an environment or an error.
+        for at in (0..saved.len()).step_by(saved.len() / 40) {
+            let mut bent = saved.clone();
+            bent[at] ^= 0x55;
+            if let Err(error) = VecEnv::restore(id, &options, 2, &bent) {
+                assert!(matches!(error, EnvError::State { .. }), "{error}");
+            }
+        }
+    }
+    // The tape leads elsewhere.
+    let mut pong = make("pong", &options, 3).unwrap();
+    pong.reset(&mut vec![0; 84 * 84]).unwrap();
+    let error = make("pong", &options, 4).unwrap().restore(&make("breakout", &options, 3).unwrap().save());
+    assert!(error.unwrap_err().to_string().contains("`pong` cannot go on"));
+}

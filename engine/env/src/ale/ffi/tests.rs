@@ -21,7 +21,7 @@ fn play(mut emulator: Emulator, frames: usize) -> u64 {
         emulator.gray_into(&mut screen);
         (reward, emulator.lives(), &screen).hash(&mut hasher);
         if emulator.game_over() {
-            emulator.reset();
+            emulator.restart(0);
         }
     }
     hasher.finish()
@@ -31,7 +31,7 @@ fn play(mut emulator: Emulator, frames: usize) -> u64 {
 fn every_game_of_the_table_loads_and_runs() {
     let games: Vec<_> = roms::games().collect();
     games.par_iter().for_each(|game| {
-        let mut emulator = Emulator::load(&rom(game), 1, 0.25).unwrap_or_else(|error| panic!("{error}"));
+        let mut emulator = Emulator::load(&rom(game), 1).unwrap_or_else(|error| panic!("{error}"));
         assert!((200..=256).contains(&emulator.height()), "{game}: {}", emulator.height());
         let minimal = emulator.minimal_actions().to_vec();
         assert!((2..=18).contains(&minimal.len()) && minimal[0] == Action::NOOP, "{game}: {minimal:?}");
@@ -48,30 +48,60 @@ fn every_game_of_the_table_loads_and_runs() {
 
 #[test]
 fn the_same_seed_gives_the_same_game_on_any_thread() {
-    let run = |seed| play(Emulator::load(&rom("breakout"), seed, 0.25).unwrap(), 400);
+    let run = |seed| play(Emulator::load(&rom("breakout"), seed).unwrap(), 400);
     let alone = run(7);
     assert_eq!(alone, run(7));
-    assert_ne!(alone, run(8), "sticky actions follow the seed");
     let together: Vec<_> = (0..8u64).into_par_iter().map(|_| run(7)).collect();
     assert!(together.iter().all(|&hash| hash == alone), "{together:?} against {alone}");
 }
 
 #[test]
-fn without_sticky_actions_the_seed_changes_nothing() {
-    let run = |seed| play(Emulator::load(&rom("pong"), seed, 0.0).unwrap(), 400);
+fn the_seed_decides_no_more_than_what_is_found_in_memory_and_timer() {
+    let run = |seed| play(Emulator::load(&rom("pong"), seed).unwrap(), 400);
     assert_eq!(run(1), run(u64::MAX));
+}
+
+/// In every game: what is resumed after a crash is brought to its place in a console that played nothing before.
+#[test]
+fn a_restart_forgets_what_was_played_before() {
+    let games: Vec<_> = roms::games().collect();
+    games.par_iter().for_each(|game| {
+        let begin = |played: usize, wait| {
+            let mut emulator = Emulator::load(&rom(game), 5).unwrap_or_else(|error| panic!("{error}"));
+            let actions = emulator.minimal_actions().to_vec();
+            for frame in 0..played {
+                emulator.act(actions[frame / 5 % actions.len()]);
+            }
+            emulator.restart(wait);
+            play(emulator, 240)
+        };
+        for (played, wait) in [(1, 0), (777, 0), (333, 9)] {
+            assert_eq!(begin(0, wait), begin(played, wait), "{game} after {played} frames, waiting {wait}");
+        }
+    });
+}
+
+#[test]
+fn memory_is_that_of_the_game() {
+    let mut emulator = Emulator::load(&rom("pong"), 1).unwrap();
+    emulator.restart(0);
+    let before = emulator.ram();
+    // SAFETY: the handle is live and a ROM is loaded.
+    assert_eq!(unsafe { ale::getRAMSize(emulator.handle.as_ptr()) }, RAM as c_int);
+    (0..60).for_each(|_| _ = emulator.act(Action::FIRE));
+    assert_ne!(before, emulator.ram());
 }
 
 #[test]
 fn an_emulator_moves_between_threads() {
-    let emulator = Emulator::load(&rom("pong"), 1, 0.25).unwrap();
+    let emulator = Emulator::load(&rom("pong"), 1).unwrap();
     let moved = std::thread::spawn(move || play(emulator, 100)).join().unwrap();
-    assert_eq!(moved, play(Emulator::load(&rom("pong"), 1, 0.25).unwrap(), 100));
+    assert_eq!(moved, play(Emulator::load(&rom("pong"), 1).unwrap(), 100));
 }
 
 #[test]
 fn the_game_over_screen_is_harmless() {
-    let mut emulator = Emulator::load(&rom("pong"), 1, 0.0).unwrap();
+    let mut emulator = Emulator::load(&rom("pong"), 1).unwrap();
     let mut frames = 0;
     while !emulator.game_over() {
         emulator.act(Action::NOOP);
@@ -79,7 +109,7 @@ fn the_game_over_screen_is_harmless() {
         assert!(frames < 20_000, "nobody returns a ball for half an hour");
     }
     assert_eq!(emulator.act(Action::FIRE), 0);
-    emulator.reset();
+    emulator.restart(0);
     assert!(!emulator.game_over());
 }
 

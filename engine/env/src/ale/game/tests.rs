@@ -125,8 +125,7 @@ fn lost_lives_do_not_terminate_elsewhere() {
 /// episode, the lives that steps started, and what was earned in the frames that started them.
 fn follow(game: &str, mut choose: impl FnMut(usize) -> usize) -> (Episode, usize, f64) {
     let (mut env, mut frame) = (env(game, Preset::Paper, false, 7), vec![0; FRAME]);
-    let mut emulator = Emulator::load(&roms::locate(game, None).unwrap(), derive_seed(7, 0), 0.0).unwrap();
-    emulator.reset();
+    let mut emulator = Emulator::load(&roms::locate(game, None).unwrap(), derive_seed(7, 0)).unwrap();
     let mut tally = NOTHING_YET;
     let mut hold = |emulator: &mut Emulator, action, frames| {
         let before = tally;
@@ -139,6 +138,7 @@ fn follow(game: &str, mut choose: impl FnMut(usize) -> usize) -> (Episode, usize
         tally.episode_return - before.episode_return
     };
     env.reset(&mut frame).unwrap();
+    emulator.restart(env.emulator.tape().wait());
     let opening = env.opening.clone();
     hold(&mut emulator, Action::NOOP, env.tally.frames - 2 * FRAMES_PER_STEP);
     opening.iter().for_each(|&action| _ = hold(&mut emulator, action, FRAMES_PER_STEP));
@@ -290,8 +290,8 @@ fn a_frame_is_the_maximum_of_the_last_two_screens() {
     env.reset(&mut frame).unwrap();
     let rom = roms::locate("seaquest", None).unwrap();
     // A bare emulator can follow: the number of no-ops is known, and start-up memory follows from the seed.
-    let mut emulator = Emulator::load(&rom, derive_seed(6, 0), 0.0).unwrap();
-    emulator.reset();
+    let mut emulator = Emulator::load(&rom, derive_seed(6, 0)).unwrap();
+    emulator.restart(env.emulator.tape().wait());
     for _ in 0..env.tally.frames - 2 * FRAMES_PER_STEP {
         emulator.act(Action::NOOP);
     }
@@ -331,4 +331,25 @@ fn episodes_are_functions_of_the_seed() {
         assert!(a == b, "{preset}: the same seed");
         assert!(a != c, "{preset}: another seed");
     }
+}
+
+#[test]
+fn sticky_actions_repeat_as_often_as_the_rules_say() {
+    let mut paper = env("pong", Preset::Paper, true, 4);
+    let mut env = env("pong", Preset::Machado, true, 4);
+    env.reset(&mut vec![0; FRAME]).unwrap();
+    let (up, down, mut repeated) = (Action::all().nth(2).unwrap(), Action::all().nth(5).unwrap(), 0);
+    for i in 0..4000 {
+        let (before, now) = if i % 2 == 0 { (down, up) } else { (up, down) };
+        env.held = before;
+        env.emulate(now);
+        repeated += u32::from(env.held == before);
+        if env.over() {
+            env.restart();
+        }
+    }
+    // A quarter of 4000, and six standard deviations of a binomial.
+    assert!(repeated.abs_diff(1000) < 165, "{repeated}");
+    paper.emulate(up);
+    assert_eq!(paper.held, up);
 }
