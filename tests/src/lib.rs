@@ -4,7 +4,7 @@
 //! hold: that one script means the same number on every device (`tests/objectives.rs`), that a mistake costs an
 //! error message and nothing else (`tests/command_line.rs`), that a seed fixes every bit (`tests/determinism.rs`), that
 //! objectives learn (`tests/learning.rs`, `tests/evaluation.rs`), that a script may be edited and a run killed while
-//! it trains (`tests/hot_reload.rs`, `tests/interruption.rs`), that a batch ends well whatever is killed
+//! it trains (`tests/hot_reload.rs`, `tests/interruption.rs`) and loses nothing (`tests/resume.rs`), that a batch ends well whatever is killed
 //! (`tests/batch.rs`), and on real schedulers too (`tests/clusters.rs`, on demand).
 //!
 //! **The one idea:** the tests use what a user has, the command and the run directory, and the few public seams where a
@@ -14,6 +14,7 @@
 
 pub mod batches;
 pub mod command;
+pub mod cuts;
 pub mod exact;
 pub mod fuzz;
 #[cfg(unix)]

@@ -54,7 +54,10 @@ pub fn weights(run: &Path) -> Vec<u8> {
 /// The folders of all checkpoints, oldest first.
 pub fn checkpoints(run: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(run.join("checkpoints")).expect("a run has checkpoints");
-    let mut folders: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    let is_one =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().parse::<u64>().is_ok());
+    let mut folders: Vec<_> =
+        entries.map(|entry| entry.expect("a readable folder").path()).filter(is_one).collect();
     folders.sort();
     folders
 }

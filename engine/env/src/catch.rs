@@ -46,7 +46,10 @@ impl Catch {
 
     /// The board, row by row: 255 where ball or paddle is, 0 elsewhere.
     fn pixels(&self) -> impl Iterator<Item = u8> {
-        let (ball, paddle) = (self.board.ball_row * COLUMNS + self.board.ball_column, (ROWS - 1) * COLUMNS + self.board.paddle);
+        let (ball, paddle) = (
+            self.board.ball_row * COLUMNS + self.board.ball_column,
+            (ROWS - 1) * COLUMNS + self.board.paddle,
+        );
         (0..ROWS * COLUMNS).map(move |i| if i == ball || i == paddle { 255 } else { 0 })
     }
 

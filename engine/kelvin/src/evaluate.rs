@@ -7,7 +7,8 @@ use crate::learner::{LearnerState, Policy};
 use crate::params;
 use crate::protocol::Protocol;
 use crate::staged::{self, Staged};
-use crate::train::{checkpoint, interrupt, open_device, recorded_script};
+use crate::train::checkpoint::{self, Saved};
+use crate::train::{interrupt, open_device, recorded_script};
 use kelvin_compute::{Model, ModelState, Tensor};
 use kelvin_env::{EnvOptions, Preset, VecEnv};
 use kelvin_run::RunDir;
@@ -84,7 +85,7 @@ impl Player {
         let dir = RunDir::open(&request.run)?;
         let config = Config::parse(&dir.read_config()?)?;
         let checkpoint = checkpoint::for_evaluation(&dir, console)?;
-        let (state, weights) = checkpoint::load_model(&checkpoint)?;
+        let (saved, weights) = checkpoint::load_model(&checkpoint)?;
         let device = open_device(&request.device, console)?;
         let preset = request.preset.unwrap_or(config.eval_preset());
         let options = EnvOptions {
@@ -95,8 +96,9 @@ impl Player {
             roms: request.roms.clone(),
         };
         let envs = VecEnv::new(&config.env, &options, count, request.seed)?;
-        let staged = as_it_ran(&dir, &config, &state, envs.spec().actions.len(), checkpoint.update())?;
-        let policy = policy(&config, &staged, &state, envs.spec().actions.len())?;
+        let staged = as_it_ran(&dir, &config, &saved, envs.spec().actions.len())?;
+        let state = &saved.learner;
+        let policy = policy(&config, &staged, state, envs.spec().actions.len())?;
         let asked = request.policy.unwrap_or(config.eval_policy);
         let protocol = Protocol::resolve(asked, request.epsilon, config.eval_epsilon, &policy)?;
         let model = model(device.as_ref(), &config, &staged, &envs, &weights)?;
@@ -172,16 +174,10 @@ pub fn evaluate(request: &EvalRequest, console: &Console) -> Result<Evaluation, 
     })
 }
 
-/// The version of the script that ran at `update`, with the parameters it had.
-fn as_it_ran(
-    dir: &RunDir,
-    config: &Config,
-    state: &LearnerState,
-    actions: usize,
-    update: u64,
-) -> Result<Staged, Failure> {
-    let script = recorded_script(dir, update)?;
-    let values = params::values(&script, config, &state.steered)?;
+/// The version of the script that ran when this was saved, with the parameters it had.
+fn as_it_ran(dir: &RunDir, config: &Config, saved: &Saved, actions: usize) -> Result<Staged, Failure> {
+    let (_, script) = recorded_script(dir, Some(saved))?;
+    let values = params::values(&script, config, &saved.learner.steered)?;
     Staged::new(script, &staged::layout(config, actions), &values)
 }
 

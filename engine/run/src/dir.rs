@@ -1,12 +1,13 @@
 //! The directory of one run.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::checkpoint::{self, Checkpoint, CheckpointWriter, Latest};
+use crate::checkpoint::{self, Checkpoint, CheckpointWriter, Latest, Segments};
 use crate::durable::{self, Survives};
 use crate::history::History;
 use crate::lines::{self, JsonLines};
@@ -139,13 +140,13 @@ impl RunDir {
         objectives::record(&self.path, update, hash, sources)
     }
 
-    /// Forgets, in the list of [`objectives`](Self::objectives), the versions that came into force after `update`: a
-    /// run that goes on from there has left their history.
+    /// Forgets all but the first `kept` in the list of [`objectives`](Self::objectives): a run that goes on from an
+    /// earlier state has left the history of those after them.
     ///
     /// # Errors
     /// An index that cannot be read, cut or is damaged.
-    pub fn rewind_objectives(&self, update: u64) -> Result<(), RunError> {
-        objectives::rewind(&self.path, update)
+    pub fn rewind_objectives(&self, kept: usize) -> Result<(), RunError> {
+        objectives::rewind(&self.path, kept)
     }
 
     /// Every version of the objective that ran, oldest first; the scripts' paths are inside [`path`](Self::path).
@@ -258,6 +259,19 @@ impl RunDir {
     /// A disk that does not take it.
     pub fn begin_checkpoint(&self, update: u64) -> Result<CheckpointWriter, RunError> {
         CheckpointWriter::begin(&self.path.join("checkpoints"), update)
+    }
+
+    /// The segments that checkpoints share, of a run that begins, or goes on from a checkpoint of its own or of another
+    /// run. For the holder of the [lock](Self::lock).
+    ///
+    /// # Errors
+    /// A disk that does not take them.
+    pub fn segments(&self, from: Option<&Checkpoint>) -> Result<Segments, RunError> {
+        let checkpoints = self.path.join("checkpoints");
+        match from {
+            Some(checkpoint) => checkpoint.hand_on(&checkpoints),
+            None => Segments::open(&checkpoints, &BTreeMap::new()),
+        }
     }
 
     /// Finds the newest checkpoint that is sound, byte for byte; reads them whole to know.

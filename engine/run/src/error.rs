@@ -81,7 +81,8 @@ impl RunError {
         move |source| Self::Io { action, path, source }
     }
 
-    pub(crate) fn damaged(path: &Path, reason: impl fmt::Display) -> Self {
+    /// A file whose content is not what it should be, and why.
+    pub fn damaged(path: &Path, reason: impl fmt::Display) -> Self {
         Self::Damaged { path: path.to_path_buf(), reason: reason.to_string(), hint: None }
     }
 

@@ -46,7 +46,7 @@ mod resources;
 mod tensors;
 mod text;
 
-pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Tensor};
+pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Segments, Tensor};
 pub use dir::RunDir;
 pub use durable::write_file;
 pub use error::RunError;

@@ -56,13 +56,22 @@ impl JsonLines {
     ///
     /// # Errors
     /// A file that cannot be read or cut, or holds a damaged record.
-    pub fn cut_from(&mut self, after: impl Fn(&Value) -> bool) -> Result<usize, RunError> {
+    pub fn cut_from(&mut self, after: impl FnMut(&Value) -> bool) -> Result<usize, RunError> {
         let text = fs::read(&self.path).map_err(RunError::io("read", &self.path))?;
         let records = parse(&self.path, &text)?;
         let Some(first) = records.iter().position(after) else { return Ok(0) };
         let keep: usize = text.split_inclusive(|&byte| byte == b'\n').take(first).map(<[u8]>::len).sum();
         self.truncate(keep)?;
         Ok(records.len() - first)
+    }
+
+    /// The same file once more, for another thread.
+    ///
+    /// # Errors
+    /// No more files may be open.
+    pub fn another(&self) -> Result<Self, RunError> {
+        let file = self.file.try_clone().map_err(RunError::io("open", &self.path))?;
+        Ok(Self { path: self.path.clone(), file })
     }
 
     /// Waits until all records are on the disk: for the moment before a checkpoint that counts on them.

@@ -67,10 +67,14 @@ pub(crate) fn keep(folder: &Path, sources: &[(PathBuf, String)]) -> Result<PathB
     Ok(places.swap_remove(0))
 }
 
-/// Forgets the versions from after `update`: a run resumed from there has left their history. Their sources stay.
-pub(crate) fn rewind(run: &Path, update: u64) -> Result<(), RunError> {
+/// Forgets all but the first `kept` versions: a run resumed from there has left their history. Their sources stay.
+pub(crate) fn rewind(run: &Path, kept: usize) -> Result<(), RunError> {
     let mut index = JsonLines::open(index(run))?;
-    index.cut_from(|version| version["update"].as_u64().is_some_and(|at| at > update))?;
+    let mut seen = 0;
+    index.cut_from(|_| {
+        seen += 1;
+        seen > kept
+    })?;
     index.sync()
 }
 

@@ -140,7 +140,9 @@ fn objectives_follow_the_history_of_the_run() {
         record(update, hash);
     }
     assert_eq!(hashes(), ["a", "b", "a", "c", "d"], "back to a version is a version of its own");
-    run.rewind_objectives(5).unwrap();
+    run.rewind_objectives(4).unwrap();
+    assert_eq!(hashes(), ["a", "b", "a", "c"]);
+    run.rewind_objectives(9).unwrap();
     assert_eq!(hashes(), ["a", "b", "a", "c"]);
 }
 

@@ -155,17 +155,16 @@ fn every_built_in_can_be_made_and_shown() {
 /// Environments that are saved now and then and brought back, against others that are not.
 #[test]
 fn what_is_brought_back_goes_on_as_if_nothing_had_been() {
-    let presets = [crate::Preset::Paper, crate::Preset::Machado];
-    let atari = ["breakout", "pong", "montezuma_revenge", "space_invaders"];
-    let cases = atari.iter().flat_map(|id| presets.map(|preset| (*id, preset)));
-    let built_in = crate::BUILT_INS.iter().map(|id| (*id, presets[0]));
-    for (id, preset) in cases.chain(built_in) {
+    let (paper, machado) = (crate::Preset::Paper, crate::Preset::Machado);
+    let atari = [("breakout", paper), ("pong", machado), ("montezuma_revenge", paper), ("assault", machado)];
+    let built_in = crate::BUILT_INS.iter().map(|id| (*id, paper));
+    for (id, preset) in atari.into_iter().chain(built_in) {
         let options = EnvOptions { preset, ..EnvOptions::default() };
         let mut envs = VecEnv::new(id, &options, 3, 17).unwrap();
         let mut other = VecEnv::new(id, &options, 3, 17).unwrap();
         let actions = envs.spec().actions.len();
         let mut ends = 0;
-        for t in 0..600 {
+        for t in 0..400 {
             // At the beginning, after odd numbers of steps, and at ends of episodes and lives.
             if t % 97 == 0 || envs.steps.iter().any(Step::ended) && ends < 3 {
                 ends += usize::from(t % 97 != 0);

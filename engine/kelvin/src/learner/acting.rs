@@ -86,7 +86,7 @@ impl Learner {
     /// The group that the network may act for while this one steps: its environments stand still, and no update comes
     /// before they are stepped.
     fn acts_meanwhile(&self, group: usize) -> Option<usize> {
-        let rollout = self.rollout.as_ref().filter(|_| self.config.overlap && self.groups.len() > 1)?;
+        let rollout = self.state.rollout.as_ref().filter(|_| self.config.overlap && self.groups.len() > 1)?;
         match group + 1 < self.groups.len() {
             true => Some(group + 1),
             false => (!rollout.is_last_tick()).then_some(0),
@@ -107,7 +107,7 @@ impl Learner {
                 failed.instead
             });
             self.choices[env] = choice;
-            if self.rollout.as_ref().is_none_or(|rollout| rollout.steps(env)) {
+            if self.state.rollout.as_ref().is_none_or(|rollout| rollout.steps(env)) {
                 self.actions[env] = Some(choice.action);
             }
         }
@@ -145,7 +145,7 @@ impl Learner {
             let Choice { action, logp } = self.choices[env];
             let transition = Transition {
                 frame: &self.acted_on[env * pixels..(env + 1) * pixels],
-                first: self.first[env],
+                first: self.state.first[env],
                 action,
                 behaviour_logp: logp,
                 reward: step.reward,
@@ -153,10 +153,10 @@ impl Learner {
                 final_frame: self.envs.final_frame(env),
             };
             self.replay.push(env, &transition);
-            if let Some(rollout) = &mut self.rollout {
+            if let Some(rollout) = &mut self.state.rollout {
                 rollout.note(env, &transition);
             }
-            self.first[env] = end.is_final();
+            self.state.first[env] = end.is_final();
             self.state.agent_steps.0 += 1;
             tick.episodes.extend(step.episode.map(|episode| (env, episode)));
         }

@@ -5,7 +5,6 @@ use super::look::{Broken, LOOK_AFTER_TICKS, READ_EVERY};
 use super::pending::Pending;
 use super::policy::{Choice, Policy};
 use super::readings::Readings;
-use super::rollout::Rollout;
 use super::seeds::{Seeds, from_step};
 use super::state::LearnerState;
 use super::view::Shown;
@@ -32,8 +31,6 @@ pub struct Learner {
     pub(super) state: LearnerState,
     pub(super) pending: Pending,
     pub(super) broken: Option<Broken>,
-    /// Of the rollout that is being played, if that is what it learns from.
-    pub(super) rollout: Option<Rollout>,
     pub(super) groups: Vec<Group>,
     pub(super) choices: Vec<Choice>,
     /// Of the first environment, for whoever looks on.
@@ -42,8 +39,6 @@ pub struct Learner {
     pub(super) actions: Vec<Option<usize>>,
     /// Newest frames of what was acted on, `[envs, height, width]`.
     pub(super) acted_on: Vec<u8>,
-    /// Whether an environment shows the first frame of an episode.
-    pub(super) first: Vec<bool>,
     epsilon: EpsilonSchedule,
 }
 
@@ -85,18 +80,16 @@ impl Learner {
         let mut learner = Self {
             batch: BatchBuffers::new(replay.spec(), reads.states(), config.batch),
             groups,
-            rollout: on_policy.then(|| Rollout::new(config.n, config.envs)),
             choices: vec![Choice { action: 0, logp: 0.0 }; config.envs],
             shown: Shown::new(spec.obs_len(), config.outputs(actions)),
             actions: vec![None; config.envs],
             acted_on: vec![0; config.envs * spec.height * spec.width],
-            first: vec![true; config.envs],
             epsilon: EpsilonSchedule::new(config),
             pending: Pending::new(READ_EVERY, config.batch),
             broken: None,
             policy: Policy::new(config, &staged, actions)?,
             values: Values::new(),
-            state: LearnerState::new(&seeds),
+            state: LearnerState::new(&seeds, config),
             config: config.clone(),
             envs,
             model,
@@ -128,12 +121,20 @@ impl Learner {
         self.model.import_target(state)
     }
 
-    /// Goes on from a checkpoint; environments start new episodes.
-    pub fn restore(&mut self, state: LearnerState, model: &ModelState) -> Result<(), Failure> {
+    /// Goes on from a checkpoint, whose memory was filled in already: with its episodes, if the environments are where they
+    /// were, or with new ones. What was said about parameters stays as it is, in the words of a script that may be
+    /// another by now.
+    pub fn restore(&mut self, state: LearnerState, model: &ModelState, same: bool) -> Result<(), Failure> {
+        if !state.fits(&self.config) {
+            return Err(Failure::failed("the checkpoint's counters are those of another run"));
+        }
         self.model.import(model)?;
-        self.state = state;
-        self.set_values(self.state.steered.clone())?;
-        self.replay.cut();
+        let steered = std::mem::take(&mut self.state.steered);
+        self.state = LearnerState { steered, ..state };
+        if !same {
+            self.state.begin_episodes(&self.config);
+            self.replay.cut();
+        }
         Ok(())
     }
 
@@ -167,6 +168,11 @@ impl Learner {
             self.look()?;
         }
         Ok(tick)
+    }
+
+    /// Where the environments are.
+    pub fn save_envs(&self) -> Vec<u8> {
+        self.envs.save()
     }
 
     /// Its networks, to look at.

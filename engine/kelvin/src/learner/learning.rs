@@ -10,7 +10,7 @@ use kelvin_trace::span;
 impl Learner {
     /// Makes the updates that are due.
     pub(super) fn learn(&mut self) -> Result<(), Failure> {
-        match self.rollout {
+        match self.state.rollout {
             Some(_) => self.learn_from_rollout(),
             None => self.learn_from_memory(),
         }
@@ -38,7 +38,7 @@ impl Learner {
 
     /// Ends a tick of the rollout; true if it was the last, and the batch has its windows now.
     fn complete_rollout(&mut self) -> Result<bool, Failure> {
-        let Some(rollout) = &mut self.rollout else { return Ok(false) };
+        let Some(rollout) = &mut self.state.rollout else { return Ok(false) };
         if !rollout.is_last_tick() {
             rollout.tick();
             return Ok(false);

@@ -7,12 +7,13 @@
 
 use crate::failure::Failure;
 use crate::replay::{KEPT_AFTER_DRAWING, Transition};
+use serde::{Deserialize, Serialize};
 
 /// Rollouts without a window, in a row, after which there will be none.
 const MOST_FRUITLESS: u32 = 100;
 
 /// How far a rollout has come.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Rollout {
     n: usize,
     /// Lockstep steps of all environments since it began.
@@ -33,6 +34,15 @@ pub fn rollout_slots(n: usize) -> usize {
 impl Rollout {
     pub fn new(n: usize, envs: usize) -> Self {
         Self { n, ticks: 0, taken: vec![0; envs], waiting: vec![false; envs], fruitless: 0 }
+    }
+
+    /// Whether what began as `begun` can have come to this.
+    pub fn follows(&self, begun: &Self) -> bool {
+        self.n == begun.n
+            && self.ticks < self.n.max(1)
+            && self.taken.len() == begun.taken.len()
+            && self.waiting.len() == begun.waiting.len()
+            && self.taken.iter().all(|taken| *taken <= self.ticks)
     }
 
     /// Whether an environment is stepped in this tick.
@@ -77,6 +87,22 @@ impl Rollout {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_rollout_came_to_is_told_from_what_one_did() {
+        let begun = Rollout::new(5, 2);
+        let rollout = Rollout { ticks: 3, taken: vec![3, 1], waiting: vec![false, true], ..begun.clone() };
+        assert!(begun.follows(&begun) && rollout.follows(&begun));
+        for other in [
+            Rollout { n: 4, ..rollout.clone() },
+            Rollout { ticks: 5, ..rollout.clone() },
+            Rollout { taken: vec![3], ..rollout.clone() },
+            Rollout { taken: vec![4, 1], ..rollout.clone() },
+            Rollout { waiting: vec![], ..rollout.clone() },
+        ] {
+            assert!(!other.follows(&begun), "{other:?}");
+        }
+    }
 
     #[test]
     fn a_learner_without_windows_ends_and_one_that_has_some_does_not() {

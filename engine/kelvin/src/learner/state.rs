@@ -1,7 +1,9 @@
-//! What a learner carries over a checkpoint, beside its model and memory.
+//! What a learner carries over a checkpoint, beside its model, memory and environments.
 
 use super::readings::Readings;
+use super::rollout::Rollout;
 use super::seeds::Seeds;
+use crate::config::{Config, LearnerName};
 use crate::params::Steered;
 use crate::units::{AgentSteps, Updates};
 use rand::SeedableRng;
@@ -25,6 +27,10 @@ pub struct LearnerState {
     pub(super) sampling: Xoshiro256PlusPlus,
     /// Metrics since the last record.
     pub(super) readings: Readings,
+    /// Whether an environment shows the first frame of an episode.
+    pub(super) first: Vec<bool>,
+    /// How far the rollout that is being played has come, if that is what is learned from.
+    pub(super) rollout: Option<Rollout>,
 }
 
 /// What is remembered of a run's evaluations.
@@ -37,7 +43,7 @@ pub struct Evaluations {
 }
 
 impl LearnerState {
-    pub(super) fn new(seeds: &Seeds) -> Self {
+    pub(super) fn new(seeds: &Seeds, config: &Config) -> Self {
         Self {
             agent_steps: AgentSteps(0),
             updates: Updates(0),
@@ -46,6 +52,28 @@ impl LearnerState {
             exploration: Xoshiro256PlusPlus::seed_from_u64(seeds.exploration),
             sampling: Xoshiro256PlusPlus::seed_from_u64(seeds.sampling),
             readings: Readings::default(),
+            first: vec![true; config.envs],
+            rollout: rollout(config),
         }
     }
+
+    /// Takes note that all environments begin episodes.
+    pub(super) fn begin_episodes(&mut self, config: &Config) {
+        self.first.fill(true);
+        self.rollout = rollout(config);
+    }
+
+    /// Whether a run of this kind can have been there.
+    pub(super) fn fits(&self, config: &Config) -> bool {
+        let rollout = match (&self.rollout, rollout(config)) {
+            (Some(rollout), Some(begun)) => rollout.follows(&begun),
+            (saved, begun) => saved.is_none() && begun.is_none(),
+        };
+        self.first.len() == config.envs && rollout
+    }
+}
+
+/// A rollout at its beginning, for a learner from rollouts.
+fn rollout(config: &Config) -> Option<Rollout> {
+    (config.learner == LearnerName::Rollout).then(|| Rollout::new(config.n, config.envs))
 }

@@ -5,7 +5,7 @@ use super::{End, KEPT_AFTER_DRAWING, Transition};
 /// Bytes of a slot beside its frame: reward, log-probability, action, end, place in the episode.
 pub(super) const SLOT_BYTES: usize = 11;
 /// `end` of a slot that holds an episode's final frame and no transition.
-const FINAL_FRAME: u8 = 3;
+pub(super) const FINAL_FRAME: u8 = 3;
 
 /// Slots are addressed by age: 0 is the oldest in use, `len() - 1` the newest.
 pub(super) struct Lane {
@@ -17,10 +17,8 @@ pub(super) struct Lane {
     pub(super) ends: Vec<u8>,
     /// Steps since the episode's first frame, saturating: how far back a stack may reach.
     pub(super) depths: Vec<u8>,
-    /// Slot written next.
-    pub(super) head: usize,
     pub(super) len: usize,
-    /// Slots ever written.
+    /// Slots ever written; the slot of that number lies at its remainder.
     pub(super) written: u64,
 }
 
@@ -43,7 +41,6 @@ impl Lane {
             actions: vec![0; slots],
             ends: vec![0; slots],
             depths: vec![0; slots],
-            head: 0,
             len: 0,
             written: 0,
         }
@@ -118,7 +115,7 @@ impl Lane {
 
     /// Shows the frame after the newest transition, where the next push will write it.
     pub fn foresee(&mut self, frame: &[u8]) {
-        let (head, depth) = (self.head, self.next_depth());
+        let (head, depth) = (self.head(), self.next_depth());
         self.frames[head * self.pixels..(head + 1) * self.pixels].copy_from_slice(frame);
         self.depths[head] = depth;
     }
@@ -175,18 +172,27 @@ impl Lane {
     /// Where the slot of that age lies in the ring.
     pub fn slot(&self, age: usize) -> usize {
         let slots = self.ends.len();
-        (self.head + slots - self.len + age) % slots
+        (self.head() + slots - self.len + age) % slots
+    }
+
+    /// Where the slot of that number lies, counted from the first ever written.
+    pub fn place(&self, number: u64) -> usize {
+        (number % self.ends.len() as u64) as usize
+    }
+
+    /// Where the next slot is written.
+    fn head(&self) -> usize {
+        self.place(self.written)
     }
 
     fn write(&mut self, frame: &[u8], depth: u8, step: Outcome, end: u8) {
-        let (slot, slots) = (self.head, self.ends.len());
+        let (slot, slots) = (self.head(), self.ends.len());
         self.frames[slot * self.pixels..(slot + 1) * self.pixels].copy_from_slice(frame);
         self.rewards[slot] = step.reward;
         self.logps[slot] = step.behaviour_logp;
         self.actions[slot] = step.action;
         self.ends[slot] = end;
         self.depths[slot] = depth;
-        self.head = (slot + 1) % slots;
         self.len = (self.len + 1).min(slots);
         self.written += 1;
     }

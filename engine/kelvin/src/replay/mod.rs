@@ -13,6 +13,7 @@ pub use batch::{BatchBuffers, Drawn};
 use lane::Lane;
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
+pub use snapshot::Refill;
 
 /// Slots a lane must go on to keep after they were drawn, so that a batch can be put together once more: what
 /// is about to be overwritten is not drawn.

@@ -1,67 +1,111 @@
-//! Replay memory to and from a stream, oldest slot first.
+//! Replay memory to and from bytes, a stretch of a lane at a time. What was written of a lane does not change any more, save
+//! for its newest slot ([`Replay::cut`]): a checkpoint need not write again what an earlier one did.
 
-use super::Replay;
-use super::lane::Lane;
-use std::io::{Error, ErrorKind, Read, Result, Write};
+use super::lane::{FINAL_FRAME, Lane, SLOT_BYTES};
+use super::{Replay, ReplaySpec};
+use std::ops::Range;
 
-/// What a snapshot starts with: its name, and the version of what is kept in a slot.
-const HEADER: [u8; 8] = *b"kreplay2";
+impl ReplaySpec {
+    /// Bytes of a slot in a snapshot.
+    pub fn slot_bytes(&self) -> usize {
+        SLOT_BYTES + self.pixels
+    }
+}
 
 impl Replay {
-    /// Writes every slot in use.
-    pub fn write_to(&self, out: &mut impl Write) -> Result<()> {
-        out.write_all(&HEADER)?;
-        for lane in &self.lanes {
-            for number in [lane.pixels, lane.ends.len(), lane.len] {
-                out.write_all(&(number as u64).to_le_bytes())?;
+    /// Numbers of the slots that each lane keeps, counted from its first ever.
+    pub fn kept(&self) -> Vec<Range<u64>> {
+        (0..self.lanes.len()).map(|lane| self.kept_of(lane)).collect()
+    }
+
+    /// Those of one lane.
+    pub fn kept_of(&self, lane: usize) -> Range<u64> {
+        let lane = &self.lanes[lane];
+        lane.written - lane.len as u64..lane.written
+    }
+
+    /// Appends the slots of a lane with these numbers, all of which are kept, as [`slot_bytes`](ReplaySpec::slot_bytes)
+    /// each.
+    pub fn write_slots(&self, lane: usize, numbers: Range<u64>, bytes: &mut Vec<u8>) {
+        let lane = &self.lanes[lane];
+        bytes.reserve((numbers.end - numbers.start) as usize * self.spec.slot_bytes());
+        for slot in numbers.map(|number| lane.place(number)) {
+            bytes.extend_from_slice(&lane.rewards[slot].to_le_bytes());
+            bytes.extend_from_slice(&lane.logps[slot].to_le_bytes());
+            bytes.extend_from_slice(&[lane.actions[slot], lane.ends[slot], lane.depths[slot]]);
+            bytes.extend_from_slice(&lane.frames[slot * lane.pixels..(slot + 1) * lane.pixels]);
+        }
+    }
+
+    /// Begins to fill an empty memory with slots of these numbers, for an environment of so many `actions`.
+    ///
+    /// # Errors
+    /// Another number of lanes, or more slots than they have.
+    pub fn refill(&mut self, kept: &[Range<u64>], actions: usize) -> Result<Refill<'_>, String> {
+        let slots = self.spec.capacity / self.spec.lanes;
+        let fits = |kept: &Range<u64>| kept.start <= kept.end && kept.end - kept.start <= slots as u64;
+        if kept.len() != self.lanes.len() || !kept.iter().all(fits) {
+            return Err("it was saved with another shape".to_owned());
+        }
+        for (lane, kept) in self.lanes.iter_mut().zip(kept) {
+            *lane = Lane::new(slots, self.spec.pixels);
+            (lane.written, lane.len) = (kept.end, (kept.end - kept.start) as usize);
+        }
+        Ok(Refill { next: kept.iter().map(|kept| kept.start).collect(), replay: self, actions })
+    }
+}
+
+/// A memory that is being filled from a snapshot.
+pub struct Refill<'a> {
+    replay: &'a mut Replay,
+    /// Number of the slot that each lane lacks next.
+    next: Vec<u64>,
+    actions: usize,
+}
+
+impl Refill<'_> {
+    /// Takes the slots of a lane from number `first` on, as [`Replay::write_slots`] does; those that the lane no longer
+    /// keeps are passed over. Stretches come in their order.
+    ///
+    /// # Errors
+    /// A stretch out of its order, or bytes that are no slots.
+    pub fn take(&mut self, lane: usize, first: u64, bytes: &[u8]) -> Result<(), String> {
+        let slot_bytes = self.replay.spec.slot_bytes();
+        let Some((lane, next)) = self.replay.lanes.get_mut(lane).zip(self.next.get_mut(lane)) else {
+            return Err("there is no such lane".to_owned());
+        };
+        if first > *next || !bytes.len().is_multiple_of(slot_bytes) {
+            return Err(format!("slots from {next} on are missing"));
+        }
+        for (number, bytes) in (first..).zip(bytes.chunks_exact(slot_bytes)) {
+            if number != *next {
+                continue;
             }
-            for slot in (0..lane.len).map(|age| lane.slot(age)) {
-                out.write_all(&lane.rewards[slot].to_le_bytes())?;
-                out.write_all(&lane.logps[slot].to_le_bytes())?;
-                out.write_all(&[lane.actions[slot], lane.ends[slot], lane.depths[slot]])?;
-                out.write_all(&lane.frames[slot * lane.pixels..(slot + 1) * lane.pixels])?;
+            if number == lane.written {
+                return Err("there is more than the memory keeps".to_owned());
             }
+            let slot = lane.place(number);
+            let (head, frame) = bytes.split_at(SLOT_BYTES);
+            let number = |at: usize| f32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+            (lane.rewards[slot], lane.logps[slot]) = (number(0), number(4));
+            [lane.actions[slot], lane.ends[slot], lane.depths[slot]] = [head[8], head[9], head[10]];
+            if usize::from(head[8]) >= self.actions || head[9] > FINAL_FRAME {
+                return Err("there is no such transition".to_owned());
+            }
+            lane.frames[slot * lane.pixels..(slot + 1) * lane.pixels].copy_from_slice(frame);
+            *next += 1;
         }
         Ok(())
     }
 
-    /// Reads what [`Replay::write_to`] wrote, into a memory of the same shape.
-    pub fn read_from(&mut self, input: &mut impl Read) -> Result<()> {
-        if bytes(input)? != HEADER {
-            return Err(invalid(
-                "another version of kelvin wrote it, which kept other things of a transition",
-            ));
+    /// Ends it.
+    ///
+    /// # Errors
+    /// Slots that never came.
+    pub fn finish(self) -> Result<(), String> {
+        match self.replay.lanes.iter().zip(&self.next).find(|(lane, next)| lane.written != **next) {
+            Some((_, next)) => Err(format!("slots from {next} on are missing")),
+            None => Ok(()),
         }
-        for lane in &mut self.lanes {
-            let mut number = || -> Result<usize> {
-                usize::try_from(u64::from_le_bytes(bytes(input)?))
-                    .map_err(|error| invalid(&error.to_string()))
-            };
-            let (pixels, slots, len) = (number()?, number()?, number()?);
-            if pixels != lane.pixels || slots != lane.ends.len() || len > slots {
-                return Err(invalid("it was saved with another shape"));
-            }
-            *lane = Lane::new(slots, pixels);
-            lane.len = len;
-            lane.head = len % slots;
-            lane.written = len as u64;
-            for slot in 0..len {
-                lane.rewards[slot] = f32::from_le_bytes(bytes(input)?);
-                lane.logps[slot] = f32::from_le_bytes(bytes(input)?);
-                [lane.actions[slot], lane.ends[slot], lane.depths[slot]] = bytes(input)?;
-                input.read_exact(&mut lane.frames[slot * pixels..(slot + 1) * pixels])?;
-            }
-        }
-        Ok(())
     }
-}
-
-fn bytes<const N: usize>(input: &mut impl Read) -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    input.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn invalid(reason: &str) -> Error {
-    Error::new(ErrorKind::InvalidData, reason)
 }

@@ -1,5 +1,6 @@
 use super::*;
 use rand::SeedableRng;
+use std::ops::Range;
 
 const PIXELS: usize = 3;
 
@@ -185,24 +186,72 @@ fn nothing_can_be_sampled_from_too_little() {
     assert!(replay.sample(&mut rng, &mut batch));
 }
 
+fn slots(replay: &Replay, lane: usize, numbers: Range<u64>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    replay.write_slots(lane, numbers, &mut bytes);
+    bytes
+}
+
+/// A memory filled from stretches: lane, number of the first slot, bytes.
+fn refilled(of: &Replay, stretches: &[(usize, u64, &[u8])]) -> Result<Replay, String> {
+    let mut replay = Replay::new(of.spec);
+    let mut refill = replay.refill(&of.kept(), 3)?;
+    for (lane, first, bytes) in stretches {
+        refill.take(*lane, *first, bytes)?;
+    }
+    refill.finish()?;
+    Ok(replay)
+}
+
 #[test]
 fn a_snapshot_restores_every_slot() {
+    // The first lane has gone around, and its ring begins in the middle.
     let mut replay = replay(10, 2, 2, 1);
-    fill(&mut replay, 0, 1, &[C, C, X, C, C, C]);
+    fill(&mut replay, 0, 1, &[&[C; 40][..], &[X], &[C; 10]].concat());
     fill(&mut replay, 1, 30, &[C, T, C]);
-    let mut bytes = Vec::new();
-    replay.write_to(&mut bytes).unwrap();
-    let mut restored = Replay::new(replay.spec);
-    restored.read_from(&mut bytes.as_slice()).unwrap();
-    let mut again = Vec::new();
-    restored.write_to(&mut again).unwrap();
-    assert_eq!(bytes, again);
-    assert_eq!(restored.len(), replay.len());
-    assert!(restored.read_from(&mut &bytes[..bytes.len() - 1]).is_err());
-    let mut other = Replay::new(ReplaySpec { capacity: 12, ..replay.spec });
-    assert!(other.read_from(&mut bytes.as_slice()).is_err());
-    let error = restored.read_from(&mut &bytes[8..]).unwrap_err().to_string();
-    assert!(error.contains("another version of kelvin"), "{error}");
+    assert_eq!(replay.kept(), [2..52, 0..3]);
+    // What was written of the first lane when number 2 was not yet the oldest.
+    let early = [&vec![0; 2 * replay.spec.slot_bytes()][..], &slots(&replay, 0, 2..30)].concat();
+    let (late, other) = (slots(&replay, 0, 29..52), slots(&replay, 1, 0..3));
+    let restored = refilled(&replay, &[(0, 0, &early), (1, 0, &other), (0, 29, &late)]).unwrap();
+    assert_eq!(restored.kept(), replay.kept());
+    for (lane, kept) in replay.kept().into_iter().enumerate() {
+        assert_eq!(slots(&restored, lane, kept.clone()), slots(&replay, lane, kept));
+    }
+    let (mut a, mut b) = (replay, restored);
+    for replay in [&mut a, &mut b] {
+        fill(replay, 0, 50, &[C, X, C]);
+        fill(replay, 1, 60, &[T]);
+    }
+    let drawn = |replay: &Replay| {
+        let mut batch = BatchBuffers::new(&replay.spec, vec![0, 1], 64);
+        assert!(replay.sample(&mut Xoshiro256PlusPlus::seed_from_u64(5), &mut batch));
+        (batch.samples, batch.obs, batch.starts)
+    };
+    assert_eq!(drawn(&a), drawn(&b));
+}
+
+#[test]
+fn a_snapshot_that_is_none_of_this_memory_is_refused() {
+    let mut replay = replay(10, 2, 2, 1);
+    fill(&mut replay, 0, 1, &[C, C, C]);
+    fill(&mut replay, 1, 30, &[C, T]);
+    let (one, other) = (slots(&replay, 0, 0..3), slots(&replay, 1, 0..2));
+    let refused = |stretches: &[(usize, u64, &[u8])]| refilled(&replay, stretches).err().unwrap();
+    assert!(refilled(&replay, &[(0, 0, &one), (1, 0, &other)]).is_ok());
+    assert!(refused(&[(0, 0, &one)]).contains("from 0 on are missing"));
+    assert!(refused(&[(0, 1, &one), (1, 0, &other)]).contains("missing"));
+    assert!(refused(&[(0, 0, &one[1..]), (1, 0, &other)]).contains("missing"));
+    assert!(refused(&[(0, 0, &one), (1, 0, &one)]).contains("more than"));
+    assert!(refused(&[(7, 0, &one)]).contains("lane"));
+    for (at, byte) in [(8, 3), (9, 4)] {
+        let mut bent = one.clone();
+        bent[at] = byte;
+        assert!(refused(&[(0, 0, &bent), (1, 0, &other)]).contains("no such transition"));
+    }
+    for kept in [vec![0..3], vec![0..3, 0..51], vec![Range { start: 3, end: 0 }, 0..2]] {
+        assert!(Replay::new(replay.spec).refill(&kept, 3).is_err());
+    }
 }
 
 /// The newest windows of one lane, as an on-policy learner takes them.

@@ -1,55 +1,171 @@
 //! A learner to and from a checkpoint.
 
+use super::steering::Scheduled;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::learner::{Learner, LearnerState};
+use crate::replay::{Replay, ReplaySpec};
 use kelvin_compute::{ModelState, Tensor};
-use kelvin_run::{Checkpoint, Latest, RunDir};
-use std::io::Read;
+use kelvin_run::{Checkpoint, Latest, RunDir, RunError, Segments};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Weights and optimizer.
 const MODEL: &str = "model.safetensors";
 /// Counters and random streams.
 const STATE: &str = "state.json";
-/// The memory.
-const REPLAY: &str = "replay.zst";
+/// The environments.
+const ENVS: &str = "envs.zst";
+/// What of the memory is in no segment.
+const NEWEST: &str = "newest.zst";
 /// Fast, and Atari frames shrink by an order of magnitude all the same.
 const ZSTD_LEVEL: i32 = 1;
 /// What evaluation reads of a checkpoint; the memory, far larger, need not even be sound.
 const FOR_EVALUATION: [&str; 2] = [MODEL, STATE];
 /// Checkpoints kept.
 const KEEP: usize = 2;
+/// Bytes of the memory that a checkpoint holds itself, about: what is copied while the training waits.
+const NEWEST_BYTES: usize = 32 << 20;
+/// Slots of a segment, at most and at least.
+const SEGMENT_SLOTS: Range<usize> = 16..1024;
+/// Bytes of an environment beside its observation, at most: every action of an episode of half an hour.
+const ENV_BYTES: usize = 1 << 18;
 
-/// Saves weights, optimizer, counters, random streams and memory.
-pub fn save(dir: &RunDir, learner: &mut Learner) -> Result<(), Failure> {
-    let model = learner.export()?;
-    if let Some(tensor) =
-        model.tensors.iter().find(|tensor| tensor.data.iter().any(|value| !value.is_finite()))
-    {
-        return Err(Failure::failed(format!("no checkpoint is made: {} is no longer finite", tensor.name))
+/// What a checkpoint says beside weights, environments and memory.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Saved {
+    /// The learner's.
+    pub learner: LearnerState,
+    /// The script that ran, by its hash.
+    pub objective: String,
+    pub(super) scheduled: Scheduled,
+    /// Numbers of the slots that each lane of the memory keeps.
+    kept: Vec<Range<u64>>,
+}
+
+/// Everything a checkpoint is made of, as it was between two ticks.
+pub(super) struct Snapshot {
+    pub saved: Saved,
+    model: ModelState,
+    envs: Vec<u8>,
+    newest: Vec<u8>,
+}
+
+impl Snapshot {
+    /// Takes it, but for the slots of each lane before `written`, which are in segments.
+    pub fn take(learner: &mut Learner, scheduled: Scheduled, written: &[u64]) -> Result<Self, Failure> {
+        let model = learner.export()?;
+        let broken = |tensor: &&Tensor| {
+            !tensor.name.starts_with("gradient.") && tensor.data.iter().any(|value| !value.is_finite())
+        };
+        if let Some(tensor) = model.tensors.iter().find(broken) {
+            return Err(Failure::failed(format!(
+                "no checkpoint is made: {} is no longer finite",
+                tensor.name
+            ))
             .hint(
                 "the checkpoints that are there are from before; look for what can overflow in the script",
             ));
+        }
+        let memory = learner.replay();
+        let kept = memory.kept();
+        let mut newest = Vec::new();
+        for (lane, (kept, written)) in kept.iter().zip(written).enumerate() {
+            memory.write_slots(lane, unwritten(kept, *written), &mut newest);
+        }
+        Ok(Self {
+            newest,
+            envs: learner.save_envs(),
+            saved: Saved {
+                learner: learner.state().clone(),
+                objective: learner.staged().script.hash().to_owned(),
+                scheduled,
+                kept,
+            },
+            model,
+        })
     }
-    let mut writer = dir.begin_checkpoint(learner.state().updates.0)?;
-    let tensors: Vec<_> = model
-        .tensors
-        .iter()
-        .map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice(), tensor.data.as_slice()))
-        .collect();
-    writer.tensors(MODEL, &tensors)?;
-    writer.json(STATE, learner.state())?;
-    let mut file = writer.stream(REPLAY)?;
-    let written = zstd::Encoder::new(&mut file, ZSTD_LEVEL).and_then(|encoder| {
-        let mut encoder = std::io::BufWriter::with_capacity(1 << 20, encoder);
-        learner.replay().write_to(&mut encoder)?;
-        encoder.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()?;
-        Ok(())
-    });
-    written.map_err(|error| Failure::failed(format!("the replay memory cannot be saved: {error}")))?;
-    file.finish()?;
-    writer.commit(KEEP)?;
-    Ok(())
+
+    /// Writes it, and lists the segments that it needs.
+    pub fn write(&self, dir: &RunDir, segments: &mut Segments) -> Result<(), Failure> {
+        let mut writer = dir.begin_checkpoint(self.saved.learner.updates.0)?;
+        let tensors: Vec<_> = self
+            .model
+            .tensors
+            .iter()
+            .map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice(), tensor.data.as_slice()))
+            .collect();
+        writer.tensors(MODEL, &tensors)?;
+        writer.json(STATE, &self.saved)?;
+        writer.bytes(ENVS, &compress(&self.envs)?)?;
+        writer.bytes(NEWEST, &compress(&self.newest)?)?;
+        writer.list(segments)?;
+        writer.commit(KEEP)?;
+        Ok(segments.clean()?)
+    }
+}
+
+/// Slots of a lane that no segment has.
+fn unwritten(kept: &Range<u64>, written: u64) -> Range<u64> {
+    kept.start.max(written)..kept.end
+}
+
+/// How a memory is cut into segments.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// Slots of a segment.
+    slots: u64,
+    /// Bytes of it.
+    bytes: usize,
+    /// Whether lanes are long enough to be cut at all.
+    is_cut: bool,
+}
+
+impl Cut {
+    /// Short enough that what no segment has yet is copied in no time, of all lanes together.
+    pub fn of(memory: &ReplaySpec) -> Self {
+        let slots = NEWEST_BYTES / (memory.lanes * memory.slot_bytes());
+        let slots = slots.clamp(SEGMENT_SLOTS.start, SEGMENT_SLOTS.end);
+        let slots = 1 << slots.ilog2();
+        let is_cut = memory.capacity / memory.lanes >= 2 * slots;
+        Self { slots: slots as u64, bytes: slots * memory.slot_bytes(), is_cut }
+    }
+
+    /// The slots of a lane that make a segment now, if there is one; `written` are in segments already. The newest slot
+    /// may still change.
+    pub fn next(&self, written: u64, kept: &Range<u64>) -> Option<Range<u64>> {
+        let next = written..written + self.slots;
+        (self.is_cut && kept.end > next.end).then_some(next)
+    }
+
+    /// What a segment is called.
+    pub fn name(lane: usize, first: u64) -> String {
+        format!("{lane:04}-{first:012}.zst")
+    }
+
+    /// The lane of a segment, and the numbers of its slots.
+    pub fn read_name(&self, name: &str) -> Option<(usize, Range<u64>)> {
+        let (lane, first) = name.strip_suffix(".zst")?.split_once('-')?;
+        let (lane, first) = (lane.parse().ok()?, first.parse::<u64>().ok()?);
+        (Self::name(lane, first) == name).then(|| (lane, first..first.saturating_add(self.slots)))
+    }
+
+    /// How far each lane is in these segments.
+    pub fn written<'a>(&self, lanes: usize, names: impl Iterator<Item = &'a str>) -> Vec<u64> {
+        let mut written = vec![0; lanes];
+        for (lane, slots) in names.filter_map(|name| self.read_name(name)) {
+            if let Some(written) = written.get_mut(lane) {
+                *written = slots.end.max(*written);
+            }
+        }
+        written
+    }
+}
+
+/// As checkpoints and segments hold it.
+pub(super) fn compress(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    zstd::bulk::compress(bytes, ZSTD_LEVEL)
+        .map_err(|error| Failure::failed(format!("what is to be saved cannot be compressed: {error}")))
 }
 
 /// The newest sound checkpoint, with a warning for each that had to be passed over; none if the run ended
@@ -99,34 +215,117 @@ fn none_yet(dir: &RunDir) -> Failure {
     )
 }
 
-/// Weights and counters alone, as evaluation needs them.
-pub fn load_model(checkpoint: &Checkpoint) -> Result<(LearnerState, ModelState), Failure> {
-    let state: LearnerState = checkpoint.json(STATE)?;
-    let tensors = checkpoint.tensors(MODEL)?;
-    let tensors = tensors.into_iter().map(|(name, shape, data)| Tensor { name, shape, data }).collect();
-    let model = ModelState { tensors, updates: state.updates.0 };
-    Ok((state, model))
+/// Counters and random streams.
+pub fn load_state(checkpoint: &Checkpoint) -> Result<Saved, Failure> {
+    Ok(checkpoint.json(STATE)?)
 }
 
-/// Puts a learner where the checkpoint was taken. What was said about parameters stays as the learner has it, which may
-/// run another version of the script by now.
-pub fn restore(checkpoint: &Checkpoint, learner: &mut Learner) -> Result<(), Failure> {
-    let (mut state, model) = load_model(checkpoint)?;
-    state.steered.clone_from(&learner.state().steered);
-    let file = checkpoint.open_file(REPLAY)?;
-    let read = zstd::Decoder::with_buffer(file).and_then(|decoder| {
-        let mut decoder = std::io::BufReader::with_capacity(1 << 20, decoder);
-        learner.replay_mut().read_from(&mut decoder)?;
-        // A stream that goes on was written by another version.
-        match decoder.read(&mut [0])? {
-            0 => Ok(()),
-            _ => Err(std::io::Error::other("it is longer than it should be")),
-        }
-    });
-    read.map_err(|error| {
-        Failure::failed(format!("the replay memory cannot be restored: {error}")).hint(
+/// Weights and counters alone, as evaluation needs them.
+pub fn load_model(checkpoint: &Checkpoint) -> Result<(Saved, ModelState), Failure> {
+    let saved = load_state(checkpoint)?;
+    let tensors = checkpoint.tensors(MODEL)?;
+    let tensors = tensors.into_iter().map(|(name, shape, data)| Tensor { name, shape, data }).collect();
+    let model = ModelState { tensors, updates: saved.learner.updates.0 };
+    Ok((saved, model))
+}
+
+/// Where `count` environments with observations of `obs_len` bytes were.
+pub(super) fn load_envs(checkpoint: &Checkpoint, count: usize, obs_len: usize) -> Result<Vec<u8>, Failure> {
+    decompress(
+        checkpoint,
+        ENVS,
+        &checkpoint.bytes(ENVS)?,
+        count.saturating_mul(obs_len + ENV_BYTES) + ENV_BYTES,
+    )
+}
+
+/// Puts a learner where the checkpoint was taken; `same` if its environments are there already, as against new ones.
+pub(super) fn restore(checkpoint: &Checkpoint, learner: &mut Learner, same: bool) -> Result<(), Failure> {
+    let (saved, model) = load_model(checkpoint)?;
+    let actions = learner.env().actions.len();
+    load_memory(checkpoint, &saved.kept, learner.replay_mut(), actions)?;
+    learner.restore(saved.learner, &model, same)
+}
+
+fn load_memory(
+    checkpoint: &Checkpoint,
+    kept: &[Range<u64>],
+    memory: &mut Replay,
+    actions: usize,
+) -> Result<(), Failure> {
+    let spec = *memory.spec();
+    let cut = Cut::of(&spec);
+    let refused = |reason: String| {
+        Failure::failed(format!("the replay memory cannot be restored: {reason}")).hint(
             "start a new run with another --out; what this one learned can still be evaluated: kelvin eval",
         )
-    })?;
-    learner.restore(state, &model)
+    };
+    let mut refill = memory.refill(kept, actions).map_err(refused)?;
+    for name in checkpoint.segments() {
+        let (lane, slots) =
+            cut.read_name(name).ok_or_else(|| refused(format!("{name} is no segment of it")))?;
+        let bytes = decompress(checkpoint, name, &checkpoint.segment(name)?, cut.bytes)?;
+        refill.take(lane, slots.start, &bytes).map_err(refused)?;
+    }
+    let written = cut.written(kept.len(), checkpoint.segments());
+    let newest: Vec<_> = kept.iter().zip(written).map(|(kept, written)| unwritten(kept, written)).collect();
+    let total = newest.iter().map(|slots| slots.end.saturating_sub(slots.start) as usize).sum::<usize>();
+    let bytes = total * spec.slot_bytes();
+    let mut rest = &decompress(checkpoint, NEWEST, &checkpoint.bytes(NEWEST)?, bytes)?[..];
+    for (lane, slots) in newest.into_iter().enumerate() {
+        let bytes = slots.end.saturating_sub(slots.start) as usize * spec.slot_bytes();
+        let (these, others) = rest.split_at_checked(bytes).unwrap_or((rest, &[]));
+        refill.take(lane, slots.start, these).map_err(refused)?;
+        rest = others;
+    }
+    refill.finish().map_err(refused)
+}
+
+/// At most `most` bytes, whatever a file claims to hold.
+fn decompress(checkpoint: &Checkpoint, name: &str, bytes: &[u8], most: usize) -> Result<Vec<u8>, Failure> {
+    zstd::bulk::decompress(bytes, most)
+        .map_err(|error| RunError::damaged(&checkpoint.path().join(name), error).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(capacity: usize, lanes: usize, pixels: usize) -> ReplaySpec {
+        ReplaySpec { capacity, lanes, pixels, stack: 4, n: 1 }
+    }
+
+    #[test]
+    fn what_a_checkpoint_holds_itself_stays_small() {
+        for (lanes, pixels, slots) in
+            [(1, 7056, 1024), (16, 7056, 256), (64, 7056, 64), (1, 50, 1024), (4096, 7056, 16)]
+        {
+            let cut = Cut::of(&spec(1_000_000, lanes, pixels));
+            assert_eq!(cut.slots, slots, "{lanes} lanes");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_cut_once_its_last_slot_cannot_change() {
+        let cut = Cut::of(&spec(4096, 1, 7056));
+        assert_eq!((cut.next(0, &(0..1024)), cut.next(0, &(0..1025))), (None, Some(0..1024)));
+        assert_eq!(cut.next(1024, &(0..2049)), Some(1024..2048));
+        // A memory that is shorter than two segments is written whole each time.
+        assert_eq!(Cut::of(&spec(2047, 1, 7056)).next(0, &(0..2047)), None);
+    }
+
+    #[test]
+    fn names_say_what_segments_hold() {
+        let cut = Cut::of(&spec(1_000_000, 16, 7056));
+        for (lane, first) in [(0, 0), (15, 256), (12_345, 99_999_999_999_999)] {
+            assert_eq!(cut.read_name(&Cut::name(lane, first)), Some((lane, first..first + 256)));
+        }
+        for name in
+            ["", "0-0.zst", "0000-000000000000", "0001-000000000256.zst.partial", "+001-000000000256.zst"]
+        {
+            assert_eq!(cut.read_name(name), None, "{name}");
+        }
+        let names = [(0, 0), (0, 256), (2, 512)].map(|(lane, first)| Cut::name(lane, first));
+        assert_eq!(cut.written(3, names.iter().map(String::as_str)), [512, 0, 768]);
+    }
 }

@@ -87,7 +87,7 @@ impl Session {
 
     /// Saves the last good state: what ends the run, and how to go on from there.
     pub(super) fn stopped(&mut self, why: &impl Display, console: &Console) -> Failure {
-        let end = match self.checkpoint(console) {
+        let end = match self.checkpoint_now(console) {
             Ok(_) => format!(
                 "the last good state is saved. Mend the script and go on with: kelvin train --resume {}",
                 self.dir.path().display()

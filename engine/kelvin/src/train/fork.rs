@@ -2,7 +2,7 @@
 
 use super::checkpoint;
 use super::request::TrainRequest;
-use super::resume::{adjust, done, recorded_script, same_game};
+use super::resume::{adjust, done, episodes, recorded_script, same_game};
 use super::session::{Parts, Session};
 use crate::VERSION;
 use crate::config::{Config, ForkedFrom};
@@ -62,7 +62,8 @@ impl Session {
         adjust(&mut settings, request, console);
         let origin = Origin::find(parent, request.at, console)?;
         let update = origin.checkpoint.update();
-        let recorded = recorded_script(&origin.run, update)?;
+        let saved = checkpoint::load_state(&origin.checkpoint)?;
+        let (_, recorded) = recorded_script(&origin.run, Some(&saved))?;
         let (mut config, set) = settings.forked(&request.sets, &recorded, &script)?;
         script.check_hooks(&recorded)?;
         let run = origin.run.path();
@@ -70,15 +71,13 @@ impl Session {
         config.forked_from = Some(ForkedFrom { run: run.clone(), update });
         let out = request.out.clone().unwrap_or_else(|| folder(&config, update));
 
-        let (state, _) = checkpoint::load_model(&origin.checkpoint)?;
-        let (from, mut steered) = (state.agent_steps, state.steered);
+        let (from, mut steered) = (saved.learner.agent_steps, saved.learner.steered);
         carry_over(&mut steered, &script, &set);
         let control = control(&steered)?;
         let changed = script.hash() != recorded.hash();
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
-        let mut learner = parts.learner(&config, script, from, steered, console)?;
-        checkpoint::restore(&origin.checkpoint, &mut learner)?;
+        let (mut learner, same) = parts.resumed(&config, script, &origin.checkpoint, steered, console)?;
         if learner.frames() >= config.frames {
             return Err(done(&learner));
         }
@@ -92,11 +91,16 @@ impl Session {
             learner.count_evaluations(made);
         }
         let past = origin.past(from)?;
-        let mut session = Self::begin(&out, config, parts, learner, control.as_deref())?;
+        let mut session =
+            Self::begin(&out, config, parts, learner, control.as_deref(), Some(&origin.checkpoint))?;
         session.recorder.recall(&past);
-        session.recorder.event("fork", &session.learner, json!({ "run": run, "kelvin": VERSION }))?;
-        let frames = grouped(session.learner.frames().0);
-        console.line(format!("starting from update {update} of {run}: {frames} frames, with new episodes"));
+        session.recorder.event(
+            "fork",
+            &session.learner,
+            json!({ "run": run, "same_episodes": same, "kelvin": VERSION }),
+        )?;
+        let (frames, episodes) = (grouped(session.learner.frames().0), episodes(same));
+        console.line(format!("starting from update {update} of {run}: {frames} frames{episodes}"));
         session.introduce(console);
         Ok(session)
     }

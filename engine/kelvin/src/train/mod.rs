@@ -9,6 +9,7 @@ mod evaluation;
 mod faults;
 mod fork;
 pub mod interrupt;
+mod keeper;
 mod live;
 mod profile;
 mod recorder;
@@ -29,6 +30,8 @@ use crate::learner::Tick;
 use crate::monitor::Beside;
 use crate::units::{Frames, Updates};
 pub(crate) use cautions::cautions;
+use checkpoint::Snapshot;
+use keeper::Kept;
 use kelvin_run::Activity;
 use kelvin_trace::span;
 use live::Known;
@@ -70,6 +73,8 @@ impl Session {
     fn run(&mut self, console: &mut Console) -> Result<(), Failure> {
         let total = self.config.frames;
         console.start(total, self.learner.frames(), self.learner.state().updates);
+        // One that the wish to stop cut off.
+        self.evaluate_if_due(console)?;
         while self.learner.frames() < total && !self.is_to_end() {
             self.step(console)?;
         }
@@ -81,6 +86,7 @@ impl Session {
         let _span = span("tick");
         self.follow_profile(console);
         self.follow_monitor(console);
+        self.follow_checkpoints()?;
         self.take_changes(console)?;
         if self.is_to_end() || self.waits(console) {
             return Ok(());
@@ -197,8 +203,8 @@ impl Session {
         Ok(())
     }
 
-    /// Saves a checkpoint; false if there is one of this moment already, or the state is not fit to be saved and the run
-    /// goes on all the same.
+    /// Has a checkpoint saved while the training goes on; false if there is one of this moment already, or the state is not
+    /// fit to be saved and the run goes on all the same.
     fn checkpoint(&mut self, console: &Console) -> Result<bool, Failure> {
         let now = self.learner.state().agent_steps;
         if self.saved == Some(now) {
@@ -207,23 +213,44 @@ impl Session {
         // An update that turns out to be broken is not one to be saved; this may come back here.
         self.settle(console)?;
         self.saved = Some(now);
+        let _span = span("checkpoint");
         let start = Instant::now();
         self.archive.settle()?;
-        self.recorder.sync()?;
-        match checkpoint::save(&self.dir, &mut self.learner) {
+        match Snapshot::take(&mut self.learner, self.scheduled, self.keeper.written()) {
             Err(failure) if self.config.on_nan == OnNan::Continue => {
                 console.line(format!("{failure}\nthe run goes on (on_nan: continue)"));
                 let detail = json!({ "diagnostic": failure.to_string() });
                 self.recorder.event("checkpoint_refused", &self.learner, detail)?;
                 Ok(false)
             }
-            saved => {
-                saved?;
-                let detail = json!({ "seconds": start.elapsed().as_secs_f64() });
-                self.recorder.event("checkpoint", &self.learner, detail)?;
+            taken => {
+                self.keeper.keep(taken?, self.recorder.files()?, start)?;
                 Ok(true)
             }
         }
+    }
+
+    /// The same, and waits until it is on the disk.
+    fn checkpoint_now(&mut self, console: &Console) -> Result<bool, Failure> {
+        let is_new = self.checkpoint(console)?;
+        while let Some(kept) = self.keeper.wait()? {
+            self.note_checkpoint(&kept)?;
+        }
+        Ok(is_new)
+    }
+
+    /// Takes note of the checkpoints that came to the disk meanwhile.
+    fn follow_checkpoints(&mut self) -> Result<(), Failure> {
+        self.keeper.follow(self.learner.replay())?;
+        while let Some(kept) = self.keeper.poll()? {
+            self.note_checkpoint(&kept)?;
+        }
+        Ok(())
+    }
+
+    fn note_checkpoint(&mut self, kept: &Kept) -> Result<(), Failure> {
+        let detail = json!({ "seconds": kept.took.as_secs_f64(), "pause_s": kept.pause.as_secs_f64() });
+        self.recorder.event_of("checkpoint", kept.updates, kept.agent_steps, detail)
     }
 
     fn stop(&mut self, total: Frames, console: &mut Console) -> Result<(), Failure> {
@@ -233,7 +260,7 @@ impl Session {
         if !done {
             console.line(format!("stopping at {} frames; saving a checkpoint …", grouped(frames.0)));
         }
-        self.checkpoint(console)?;
+        self.checkpoint_now(console)?;
         let mean_return = self.recorder.mean_return();
         let said = mean_return.map_or("no episode ended".to_owned(), |mean| {
             format!("mean return of the last episodes {mean:.2}")

@@ -4,7 +4,7 @@ use super::live::unix_ms;
 use crate::evaluate::{Play, Summary};
 use crate::failure::Failure;
 use crate::learner::{Learner, Norms, Tick};
-use crate::units::{Frames, Updates};
+use crate::units::{AgentSteps, Frames, Updates};
 use kelvin_env::Preset;
 use kelvin_run::{EpisodeRecord, EvalRecord, JsonLines, Record, RunDir, TimingRecord, TrainRecord};
 use serde_json::{Value, json};
@@ -145,13 +145,24 @@ impl Recorder {
     }
 
     /// Records something that happened: `event`, at which update, and what belongs to it.
-    pub fn event(&mut self, event: &str, learner: &Learner, mut detail: Value) -> Result<(), Failure> {
+    pub fn event(&mut self, event: &str, learner: &Learner, detail: Value) -> Result<(), Failure> {
         let state = learner.state();
+        self.event_of(event, state.updates, state.agent_steps, detail)
+    }
+
+    /// The same of something that belongs to an earlier moment.
+    pub fn event_of(
+        &mut self,
+        event: &str,
+        updates: Updates,
+        agent_steps: AgentSteps,
+        mut detail: Value,
+    ) -> Result<(), Failure> {
         if let Value::Object(detail) = &mut detail {
             detail.insert("event".to_owned(), json!(event));
             detail.insert("unix_ms".to_owned(), json!(unix_ms()));
-            detail.insert("update".to_owned(), json!(state.updates));
-            detail.insert("agent_steps".to_owned(), json!(state.agent_steps));
+            detail.insert("update".to_owned(), json!(updates));
+            detail.insert("agent_steps".to_owned(), json!(agent_steps));
         }
         Ok(self.events.append(&detail)?)
     }
@@ -162,12 +173,10 @@ impl Recorder {
         self.since.0 += time;
     }
 
-    /// Brings what was recorded to the disk, ahead of a checkpoint that relies on it.
-    pub fn sync(&self) -> Result<(), Failure> {
-        for file in [&self.metrics, &self.timing, &self.events] {
-            file.sync()?;
-        }
-        Ok(())
+    /// What is to be on the disk before a checkpoint that relies on it, to be brought there by another thread.
+    pub fn files(&self) -> Result<Vec<JsonLines>, Failure> {
+        let files = [&self.metrics, &self.timing, &self.events].map(JsonLines::another);
+        Ok(files.into_iter().collect::<Result<_, _>>()?)
     }
 
     /// Mean return of the last hundred episodes.

@@ -1,9 +1,10 @@
 //! Going on with a run, from its directory alone.
 
-use super::checkpoint;
+use super::checkpoint::{self, Saved};
 use super::fork::{self, Origin};
 use super::request::TrainRequest;
 use super::session::{Parts, Session};
+use super::steering::Scheduled;
 use crate::VERSION;
 use crate::config::{Config, DecayName};
 use crate::console::{Console, grouped};
@@ -12,7 +13,7 @@ use crate::learner::Learner;
 use crate::params::Steered;
 use crate::units::{AgentSteps, Frames};
 use kelvin_objective::Script;
-use kelvin_run::RunDir;
+use kelvin_run::{ObjectiveVersion, RunDir};
 use serde_json::json;
 use std::fmt::Display;
 use std::path::Path;
@@ -23,44 +24,44 @@ impl Session {
         let lock = dir.lock()?;
         let mut config = Config::parse(&dir.read_config()?)?;
         agrees(request, &config)?;
-        settings_agree(request, &config, &recorded_script(&dir, 0)?)?;
+        settings_agree(request, &config, &recorded_script(&dir, None)?.1)?;
         adjust(&mut config, request, console);
         let own = checkpoint::newest(dir.latest_checkpoint()?, console)?;
         let origin = if own.is_none() { Origin::of(&config, console)? } else { None };
         let checkpoint = own.as_ref().or(origin.as_ref().map(|origin| &origin.checkpoint));
-        let (update, from, mut steered) = match checkpoint {
-            Some(checkpoint) => {
-                let (state, _) = checkpoint::load_model(checkpoint)?;
-                (checkpoint.update(), state.agent_steps, state.steered)
-            }
-            None => (0, AgentSteps(0), Steered::default()),
+        let saved = checkpoint.map(checkpoint::load_state).transpose()?;
+        let (versions, script) = recorded_script(&dir, saved.as_ref())?;
+        let (from, mut steered) = match &saved {
+            Some(saved) => (saved.learner.agent_steps, saved.learner.steered.clone()),
+            None => (AgentSteps(0), Steered::default()),
         };
-        let script = recorded_script(&dir, update)?;
-        // The checkpoint may be of the moment before this version came.
+        let scheduled = saved.map_or(Scheduled::Due, |saved| saved.scheduled);
         match &origin {
             Some(_) => fork::carry_over(&mut steered, &script, &config.pinned),
             None => steered.adopt(&script),
         }
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
-        let mut learner = parts.learner(&config, script, from, steered, console)?;
-        if let Some(checkpoint) = checkpoint {
-            checkpoint::restore(checkpoint, &mut learner)?;
-        }
+        let (learner, same) = match checkpoint {
+            Some(checkpoint) => parts.resumed(&config, script, checkpoint, steered, console)?,
+            None => (parts.learner(&config, script, console)?, true),
+        };
         // One that was killed between its last checkpoint and its end has only that end to make.
         let ended = dir.is_done() || request.frames.is_some();
         if ended && learner.frames() >= config.frames {
             return Err(done(&learner));
         }
-        let past = origin.map_or(Ok(Vec::new()), |origin| origin.past(from))?;
+        let past = origin.as_ref().map_or(Ok(Vec::new()), |origin| origin.past(from))?;
         dir.clear_done()?;
-        dir.rewind_objectives(update)?;
+        dir.rewind_objectives(versions)?;
         dir.write_config(&config.to_toml()?)?;
-        let mut session = Self::assemble(config, dir, lock, parts, learner)?;
+        let mut session = Self::assemble(config, dir, lock, parts, learner, checkpoint)?;
+        session.scheduled = scheduled;
         session.recorder.recall(&past);
-        session.recorder.event("resume", &session.learner, json!({ "kelvin": VERSION }))?;
+        let detail = json!({ "same_episodes": same, "frames": session.config.frames, "kelvin": VERSION });
+        session.recorder.event("resume", &session.learner, detail)?;
         let frames = grouped(session.learner.frames().0);
-        console.line(format!("resuming at {frames} frames, with new episodes"));
+        console.line(format!("resuming at {frames} frames{}", episodes(same)));
         session.introduce(console);
         Ok(session)
     }
@@ -125,13 +126,23 @@ fn change_length(config: &mut Config, frames: Frames, console: &Console) {
     config.frames = frames;
 }
 
-/// The version that ran at `update`: the file itself may have been edited since, which the watcher notices.
-pub(crate) fn recorded_script(dir: &RunDir, update: u64) -> Result<Script, Failure> {
+/// What there is to say of the episodes where a run goes on.
+pub(super) fn episodes(same: bool) -> &'static str {
+    if same { "" } else { ", with new episodes" }
+}
+
+/// The version that ran when this was saved, the first where nothing was, and how many there are up to it: the file itself
+/// may have been edited since, which the watcher notices.
+pub(crate) fn recorded_script(dir: &RunDir, saved: Option<&Saved>) -> Result<(usize, Script), Failure> {
     let versions = dir.objectives()?;
-    // A fork's first version came at the update that it started from.
-    let version = versions.iter().rfind(|version| version.update <= update).or(versions.first());
-    let version = version.ok_or_else(|| {
+    let ran = |version: &ObjectiveVersion| {
+        saved
+            .is_some_and(|saved| version.hash == saved.objective && version.update <= saved.learner.updates.0)
+    };
+    // A fork without a checkpoint of its own has the state of another run, and its own first version.
+    let at = versions.iter().rposition(ran).unwrap_or(0);
+    let version = versions.get(at).ok_or_else(|| {
         Failure::failed("the run directory holds no objective").hint("start a new run with another --out")
     })?;
-    Ok(Script::load(&dir.path().join(&version.script))?)
+    Ok((at + 1, Script::load(&dir.path().join(&version.script))?))
 }

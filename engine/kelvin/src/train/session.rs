@@ -4,6 +4,7 @@ use super::archive::Archive;
 use super::cautions::cautions;
 use super::checkpoint;
 use super::faults::Tally;
+use super::keeper::Keeper;
 use super::live::Live;
 use super::profile::Profile;
 use super::recorder::Recorder;
@@ -24,9 +25,9 @@ use crate::replay::bytes_per_transition;
 use crate::staged::{self, Staged};
 use crate::units::AgentSteps;
 use kelvin_compute::{Device, DeviceRequest, ModelSpec, ModelState, Network, Reads};
-use kelvin_env::{EnvOptions, EnvSpec, VecEnv, make};
+use kelvin_env::{EnvError, EnvOptions, EnvSpec, VecEnv, make};
 use kelvin_objective::Script;
-use kelvin_run::{RunDir, RunLock};
+use kelvin_run::{Checkpoint, RunDir, RunLock};
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub struct Session {
     pub(super) recorder: Recorder,
     pub(super) watcher: Watcher,
     pub(super) archive: Archive,
+    pub(super) keeper: Keeper,
     /// The environments, as training makes them.
     pub(super) options: EnvOptions,
     /// Where the last checkpoint of this process was taken.
@@ -71,14 +73,17 @@ impl Session {
         }
     }
 
-    /// Opens the run's files and starts watching its script.
+    /// Opens the run's files and starts watching its script; `from` is the checkpoint that it goes on from, its own or that
+    /// of another.
     pub(super) fn assemble(
         config: Config,
         dir: RunDir,
         lock: RunLock,
         parts: Parts,
         learner: Learner,
+        from: Option<&Checkpoint>,
     ) -> Result<Self, Failure> {
+        let segments = dir.segments(from)?;
         let recorder = Recorder::new(&dir, config.log_every, &learner)?;
         let live = config
             .live
@@ -89,6 +94,7 @@ impl Session {
             watcher: Watcher::start(workshop, dir.clone())?,
             options: parts.options,
             archive: Archive::new(dir.clone()),
+            keeper: Keeper::start(dir.clone(), segments, learner.replay())?,
             config,
             dir,
             learner,
@@ -175,29 +181,66 @@ impl Parts {
         self.device.on_cpu()
     }
 
-    /// A learner that starts, or goes on, at agent step `from`, with what was said about parameters by then.
-    pub fn learner(
+    /// A learner that starts.
+    pub fn learner(&self, config: &Config, script: Script, console: &Console) -> Result<Learner, Failure> {
+        let envs = self.envs(config, AgentSteps(0))?;
+        let mut learner = self.learner_of(config, script, envs, Steered::default())?;
+        if let Some(run) = &config.reference {
+            refer(&mut learner, Path::new(run), console)?;
+        }
+        Ok(learner)
+    }
+
+    /// A learner that goes on from a checkpoint, with what was said about parameters by then; and whether its episodes go on
+    /// as well, or new ones begin.
+    pub fn resumed(
         &self,
         config: &Config,
         script: Script,
-        from: AgentSteps,
+        checkpoint: &Checkpoint,
         steered: Steered,
         console: &Console,
+    ) -> Result<(Learner, bool), Failure> {
+        let saved = checkpoint::load_envs(checkpoint, config.envs, self.spec.obs_len())?;
+        let options = self.train_options(config);
+        let (envs, same) = match VecEnv::restore(&config.env, &options, config.envs, &saved) {
+            Ok(envs) => (envs, true),
+            Err(EnvError::State { reason, .. }) => {
+                console.warn(format!("the episodes cannot go on, so that new ones begin: {reason}"));
+                let from = checkpoint::load_state(checkpoint)?.learner.agent_steps;
+                (self.envs(config, from)?, false)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut learner = self.learner_of(config, script, envs, steered)?;
+        checkpoint::restore(checkpoint, &mut learner, same)?;
+        Ok((learner, same))
+    }
+
+    /// Environments in new episodes, at agent step `from`.
+    fn envs(&self, config: &Config, from: AgentSteps) -> Result<VecEnv, Failure> {
+        let seed = Learner::env_seed(config, from);
+        Ok(VecEnv::new(&config.env, &self.train_options(config), config.envs, seed)?)
+    }
+
+    fn train_options(&self, config: &Config) -> EnvOptions {
+        EnvOptions { clip_rewards: config.clip_rewards, ..self.options.clone() }
+    }
+
+    fn learner_of(
+        &self,
+        config: &Config,
+        script: Script,
+        envs: VecEnv,
+        steered: Steered,
     ) -> Result<Learner, Failure> {
         let layout = staged::layout(config, self.spec.actions.len());
         let staged = stage(script, &layout, config, &steered)?;
         self.check_memory(config)?;
-        let seed = Learner::env_seed(config, from);
-        let options = EnvOptions { clip_rewards: config.clip_rewards, ..self.options.clone() };
-        let envs = VecEnv::new(&config.env, &options, config.envs, seed)?;
         let mut learner = Learner::new(config, self.device.as_ref(), envs, staged, steered)?;
         if config.eval_every > 0 {
             // Better known now than at the first evaluation.
             Protocol::resolve(config.eval_policy, None, config.eval_epsilon, learner.player().1)?;
-        }
-        // One that goes on has it in its checkpoint.
-        if let Some(run) = config.reference.as_ref().filter(|_| from == AgentSteps(0)) {
-            refer(&mut learner, Path::new(run), console)?;
         }
         Ok(learner)
     }

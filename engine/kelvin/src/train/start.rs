@@ -8,9 +8,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::learner::Learner;
-use crate::params::Steered;
-use crate::units::AgentSteps;
-use kelvin_run::RunDir;
+use kelvin_run::{Checkpoint, RunDir};
 use serde_json::json;
 use std::path::Path;
 
@@ -26,20 +24,22 @@ impl Session {
         let asked =
             wanted.sets.iter().any(|(key, _)| key == "overlap") || script.config().contains_key("overlap");
         config.overlap = config.overlap && (asked || !parts.on_cpu());
-        let learner = parts.learner(&config, script, AgentSteps(0), Steered::default(), console)?;
-        let mut session = Self::begin(&out, config, parts, learner, None)?;
+        let learner = parts.learner(&config, script, console)?;
+        let mut session = Self::begin(&out, config, parts, learner, None, None)?;
         session.recorder.event("start", &session.learner, json!({ "kelvin": VERSION }))?;
         session.introduce(console);
         Ok(session)
     }
 
-    /// Makes the run directory of a learner that is ready to go; `control` is what `control.toml` says from the start.
+    /// Makes the run directory of a learner that is ready to go; `control` is what `control.toml` says from the start, `from`
+    /// the checkpoint of another run that it comes from.
     pub(super) fn begin(
         out: &Path,
         config: Config,
         parts: Parts,
         learner: Learner,
         control: Option<&str>,
+        from: Option<&Checkpoint>,
     ) -> Result<Self, Failure> {
         let dir = RunDir::create(out)?;
         let lock = dir.lock()?;
@@ -47,7 +47,7 @@ impl Session {
         if let Some(control) = control {
             dir.write_control(control)?;
         }
-        let mut session = Self::assemble(config, dir, lock, parts, learner)?;
+        let mut session = Self::assemble(config, dir, lock, parts, learner, from)?;
         session.archive.keep(&session.learner)?;
         session.archive.settle()?;
         // Last: it is what makes the folder a run that can be resumed.

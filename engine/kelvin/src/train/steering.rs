@@ -7,14 +7,15 @@ use crate::failure::Failure;
 use crate::params::Steered;
 use crate::units::AgentSteps;
 use kelvin_objective::{Clock, Diagnostic, EvalStats, Script};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// Agent steps between two calls of `schedule`.
 const SCHEDULE_EVERY: u64 = 1000;
 
 /// When a script's `schedule` was called last, or that it is not called any more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Scheduled {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scheduled {
     /// Not since this version of the script runs.
     #[default]
     Due,

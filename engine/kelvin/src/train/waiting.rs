@@ -50,7 +50,7 @@ impl Session {
             self.recorder.event("step", &self.learner, source())?;
         }
         if before.checkpoint != now.checkpoint {
-            if self.checkpoint(console)? {
+            if self.checkpoint_now(console)? {
                 console.line(format!("control.toml: a checkpoint of update {update} is saved"));
             } else {
                 console.line(format!("control.toml: no other checkpoint of update {update} is made"));

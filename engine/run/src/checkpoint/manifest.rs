@@ -23,11 +23,14 @@ pub(super) struct Manifest {
     version: u32,
     pub(super) update: u64,
     pub(super) files: BTreeMap<String, Entry>,
+    /// What it needs of the [segments](super::segments), which other checkpoints may list as well.
+    #[serde(default)]
+    pub(super) segments: BTreeMap<String, Entry>,
 }
 
 /// What a file must be.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
     pub(super) bytes: u64,
     /// In hexadecimal.
     pub(super) blake3: String,
@@ -35,7 +38,7 @@ pub(super) struct Entry {
 
 impl Manifest {
     pub(super) fn new(update: u64) -> Self {
-        Self { version: VERSION, update, files: BTreeMap::new() }
+        Self { version: VERSION, update, files: BTreeMap::new(), segments: BTreeMap::new() }
     }
 
     /// Reads and checks the manifest in `folder`, not the files it lists.
@@ -57,15 +60,22 @@ impl Manifest {
                 format_args!("it speaks of update {claims}, its folder of {update}"),
             ));
         }
-        for file in manifest.files.keys() {
-            name::check(file)?;
-        }
+        manifest.files.keys().chain(manifest.segments.keys()).try_for_each(|file| name::check(file))?;
         Ok(manifest)
     }
 
-    /// Checks every listed file. A wrong size is found without reading a byte.
-    pub(super) fn verify(&self, folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), RunError> {
-        for (name, entry) in &self.files {
+    /// Checks every listed file that is wanted, and the sizes of the others in its folder. A wrong size is found without
+    /// reading a byte.
+    pub(super) fn verify(
+        &self,
+        folder: &Path,
+        segments: &Path,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), RunError> {
+        let files = || self.files.iter().map(|(name, entry)| (folder, name, entry));
+        let shared = self.segments.iter().map(|(name, entry)| (segments, name, entry));
+        let shared = || shared.clone().filter(|(_, name, _)| wanted(name));
+        for (folder, name, entry) in files().chain(shared()) {
             let path = folder.join(name);
             let bytes = fs::metadata(&path).map_err(RunError::io("read", &path))?.len();
             if bytes != entry.bytes {
@@ -74,7 +84,7 @@ impl Manifest {
             }
         }
         let mut block = vec![0; BLOCK];
-        for (name, entry) in self.files.iter().filter(|(name, _)| wanted(name)) {
+        for (folder, name, entry) in files().filter(|(_, name, _)| wanted(name)).chain(shared()) {
             let path = folder.join(name);
             if hash(&path, &mut block).map_err(RunError::io("read", &path))? != entry.blake3 {
                 return Err(RunError::damaged(&path, "its content does not match the hash in its manifest"));

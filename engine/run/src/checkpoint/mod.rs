@@ -3,7 +3,8 @@
 //! ```text
 //! checkpoints/000000250000/manifest.json        every file's size and blake3 hash: what makes the rest trustworthy
 //! checkpoints/000000250000/model.safetensors
-//! checkpoints/000000250000/replay.bin …
+//! checkpoints/000000250000/state.json …
+//! checkpoints/segments/0000-000000004096.zst …   what several of them share
 //! ```
 //!
 //! A checkpoint is written into a folder of another name, flushed, and renamed: under its own name it is complete. On
@@ -12,6 +13,7 @@
 
 mod manifest;
 mod read;
+mod segments;
 mod write;
 
 use std::fs;
@@ -19,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use read::latest;
 pub use read::{Checkpoint, Damage, Latest, Tensor};
+pub use segments::Segments;
 pub use write::{CheckpointFile, CheckpointWriter};
 
 use crate::RunError;

@@ -1,5 +1,6 @@
 //! Finding the newest sound checkpoint and reading it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -10,8 +11,9 @@ use safetensors::tensor::Dtype;
 use serde::de::DeserializeOwned;
 
 use super::manifest::{BLOCK, Manifest};
+use super::segments::{self, Segments};
 use super::{folder, updates};
-use crate::RunError;
+use crate::{RunError, durable};
 
 /// The newest sound checkpoint, and what was passed over to reach it.
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl Checkpoint {
     ) -> Result<Self, RunError> {
         let folder = folder(checkpoints, update);
         let manifest = Manifest::read(&folder, update)?;
-        manifest.verify(&folder, wanted)?;
+        manifest.verify(&folder, &segments::folder(checkpoints), wanted)?;
         Ok(Self { folder, manifest })
     }
 
@@ -78,6 +80,37 @@ impl Checkpoint {
     /// Its folder.
     pub fn path(&self) -> &Path {
         &self.folder
+    }
+
+    /// Names of the segments that it lists, sorted.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.manifest.segments.keys().map(String::as_str)
+    }
+
+    /// The bytes of a segment that it lists.
+    ///
+    /// # Errors
+    /// A segment that is not listed or cannot be read.
+    pub fn segment(&self, name: &str) -> Result<Vec<u8>, RunError> {
+        let path = segments::folder(self.checkpoints()).join(name);
+        if !self.manifest.segments.contains_key(name) {
+            return Err(RunError::damaged(&path, "this checkpoint lists no such segment"));
+        }
+        fs::read(&path).map_err(RunError::io("read", &path))
+    }
+
+    /// The segments of the run at `checkpoints`, with those that this checkpoint lists, be it one of that run or not.
+    pub(crate) fn hand_on(&self, checkpoints: &Path) -> Result<Segments, RunError> {
+        if self.checkpoints() == checkpoints {
+            return Segments::open(checkpoints, &self.manifest.segments);
+        }
+        let mut segments = Segments::open(checkpoints, &BTreeMap::new())?;
+        segments.adopt(self.checkpoints(), &self.manifest.segments)?;
+        Ok(segments)
+    }
+
+    fn checkpoints(&self) -> &Path {
+        durable::parent(&self.folder)
     }
 
     /// Whether it has a file of this name.

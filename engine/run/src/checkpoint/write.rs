@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::manifest::{BLOCK, Entry, MANIFEST, Manifest};
+use super::segments::Segments;
 use super::{folder, updates};
 use crate::tensors::{self, Elements};
 use crate::{RunError, durable, name};
@@ -90,6 +91,15 @@ impl CheckpointWriter {
             path,
             writer: self,
         })
+    }
+
+    /// Lists all segments that are wanted, once they are on the disk.
+    ///
+    /// # Errors
+    /// A disk that does not take one.
+    pub fn list(&mut self, segments: &mut Segments) -> Result<(), RunError> {
+        self.manifest.segments = segments.flush()?;
+        Ok(())
     }
 
     /// Makes the checkpoint visible, in one step and for good, then removes all but the newest `keep` of the run

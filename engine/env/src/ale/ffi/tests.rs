@@ -73,11 +73,9 @@ fn a_restart_forgets_what_was_played_before() {
                 emulator.act(actions[frame / 5 % actions.len()]);
             }
             emulator.restart(wait);
-            play(emulator, 240)
+            play(emulator, 200)
         };
-        for (played, wait) in [(1, 0), (777, 0), (333, 9)] {
-            assert_eq!(begin(0, wait), begin(played, wait), "{game} after {played} frames, waiting {wait}");
-        }
+        assert_eq!(begin(0, 9), begin(777, 9), "{game}");
     });
 }
 

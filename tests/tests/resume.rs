@@ -1,0 +1,95 @@
+//! A run that is cut off, however often and whenever, is bit for bit the run that never was.
+
+use kelvin_tests::cuts::{Cut, Short, assert_same, train_cut_off};
+use kelvin_tests::records;
+use kelvin_tests::suite::{Suite, rom};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Replay with evaluations, a schedule of exploration, and a memory that is cut into segments and goes around.
+const CATCH: Short = Short {
+    script: "dqn",
+    env: "catch",
+    args: &[
+        "--frames",
+        "60k",
+        "--set",
+        "replay_capacity=24000",
+        "--set",
+        "checkpoint_every=5000",
+        "--set",
+        "eval_every=20000",
+        "--set",
+        "eval_episodes=20",
+    ],
+};
+
+const CATCH_ROLLOUT: Short = Short {
+    script: "a2c_proper",
+    env: "catch",
+    args: &["--frames", "60k", "--set", "checkpoint_every=5000"],
+};
+
+/// The Nature network, windows of several steps, lost lives, and a memory that goes around.
+const BREAKOUT: Short = Short {
+    script: "dqn",
+    env: "breakout",
+    args: &[
+        "--frames",
+        "8k",
+        "--set",
+        "learning_starts=300",
+        "--set",
+        "update_every=16",
+        "--set",
+        "replay_capacity=1200",
+        "--set",
+        "target_every=100",
+        "--set",
+        "log_every=100",
+        "--set",
+        "checkpoint_every=200",
+    ],
+};
+
+/// Sticky actions, and rollouts that are cut in their middle.
+const PONG_ROLLOUT: Short = Short {
+    script: "a2c_proper",
+    env: "pong",
+    args: &[
+        "--frames",
+        "12k",
+        "--preset",
+        "machado",
+        "--set",
+        "log_every=100",
+        "--set",
+        "checkpoint_every=300",
+    ],
+};
+
+fn main() -> ExitCode {
+    let mut suite = Suite::new();
+    suite.test("catch: killed", || compare(CATCH, Cut::Kill, 400));
+    suite.test("catch: stopped", || compare(CATCH, Cut::Interrupt, 400));
+    suite.test("catch: rollouts, stopped", || compare(CATCH_ROLLOUT, Cut::Interrupt, 300));
+    suite.test_with(&rom("breakout"), "breakout: killed", |()| compare(BREAKOUT, Cut::Kill, 2000));
+    suite.test_with(&rom("breakout"), "breakout: stopped", |()| compare(BREAKOUT, Cut::Interrupt, 2000));
+    suite
+        .test_with(&rom("pong"), "pong: rollouts, stopped", |()| compare(PONG_ROLLOUT, Cut::Interrupt, 2000));
+    suite.run()
+}
+
+/// Cuts a run off some times, within so many milliseconds of each start.
+fn compare(short: Short, cut: Cut, within_ms: u64) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (alone, often) = (folder.path().join("alone"), folder.path().join("often"));
+    kelvin_tests::command::succeed(&mut short.command(&alone));
+    let within = Duration::from_millis(within_ms);
+    train_cut_off(short, &often, cut, (6, within), 7, |_, _| ());
+    records::assert_recorded_once(&often);
+    let resumed = records::events_of(&often, "resume");
+    assert!(resumed.iter().any(|event| event["agent_steps"] != 0), "it never went on from anywhere");
+    assert!(resumed.iter().all(|event| event["same_episodes"] == true), "{resumed:?}");
+    assert_same(&alone, &often);
+}
