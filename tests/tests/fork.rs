@@ -220,7 +220,7 @@ fn a_fork_cut_off_before_its_first_checkpoint_starts_from_the_parents_once_more(
 fn a_damaged_checkpoint_is_passed_over_unless_it_is_asked_for() {
     let parent = Parent::new("dqn", "");
     let [older, newest] = parent.checkpoints[..] else { panic!("{:?}", parent.checkpoints) };
-    fs::write(parent.run.join(format!("checkpoints/{newest:012}/replay.zst")), "torn").expect("a checkpoint");
+    fs::write(parent.run.join(format!("checkpoints/{newest:012}/newest.zst")), "torn").expect("a checkpoint");
     let mut command = kelvin();
     command.arg("train").arg(&parent.script).arg("--fork").arg(&parent.run);
     let said = succeed(command.current_dir(parent.folder.path()).args(["--frames", LONGER]));

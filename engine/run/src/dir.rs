@@ -14,7 +14,7 @@ use crate::lines::{self, JsonLines};
 use crate::lock::{self, RunLock};
 use crate::objectives::{self, ObjectiveVersion};
 use crate::tensors::Elements;
-use crate::{RunError, control, faults};
+use crate::{RunError, control, faults, seal};
 
 const FOLDERS: [&str; 3] = ["objective", "checkpoints", "live"];
 const CONFIG: &str = "config.toml";
@@ -108,21 +108,22 @@ impl RunDir {
         RunLock::is_held(&self.path)
     }
 
-    /// Writes the resolved configuration, the whole file in one step.
+    /// Writes the resolved configuration, the whole file in one step, with a checksum in its last line.
     ///
     /// # Errors
     /// A disk that does not take it.
     pub fn write_config(&self, text: &str) -> Result<(), RunError> {
-        durable::replace(&self.path.join(CONFIG), text.as_bytes(), Survives::PowerLoss)
+        durable::replace(&self.path.join(CONFIG), seal::close(text).as_bytes(), Survives::PowerLoss)
     }
 
-    /// The configuration as it was written.
+    /// The configuration as it was written, less its checksum. A file without one was written by somebody else, and is as
+    /// good as it is.
     ///
     /// # Errors
-    /// A file that cannot be read or is no text.
+    /// A file that cannot be read, is no text, or does not match its checksum.
     pub fn read_config(&self) -> Result<String, RunError> {
         let path = self.path.join(CONFIG);
-        fs::read_to_string(&path).map_err(RunError::io("read", &path))
+        seal::open(&path, fs::read_to_string(&path).map_err(RunError::io("read", &path))?)
     }
 
     /// Keeps the sources of the objective that is in force from `update` on. `sources` are (path, text): the script,

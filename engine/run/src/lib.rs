@@ -43,6 +43,7 @@ mod objectives;
 mod plain;
 mod records;
 mod resources;
+mod seal;
 mod tensors;
 mod text;
 
@@ -52,7 +53,7 @@ pub use durable::write_file;
 pub use error::RunError;
 pub use experiment::{Experiment, Figure, PlanLock, ReferenceLine, Returns, Task};
 pub use history::{DamagedLine, History};
-pub use lines::JsonLines;
+pub use lines::{JsonLines, Mark};
 pub use live::{Activity, AgentView, Picture, Status};
 pub use lock::RunLock;
 pub use objectives::ObjectiveVersion;

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::RunError;
@@ -19,6 +19,17 @@ use crate::plain::read_plain;
 pub struct JsonLines {
     path: PathBuf,
     file: File,
+    /// Of all records so far.
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+/// How far a file of records had come: what a run is cut to that goes on from there, and known again by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    bytes: u64,
+    /// In hexadecimal.
+    blake3: String,
 }
 
 impl JsonLines {
@@ -26,12 +37,13 @@ impl JsonLines {
     pub(crate) fn open(path: PathBuf) -> Result<Self, RunError> {
         let file =
             OpenOptions::new().append(true).create(true).open(&path).map_err(RunError::io("open", &path))?;
-        let lines = Self { path, file };
-        let text = fs::read(&lines.path).map_err(RunError::io("read", &lines.path))?;
+        let mut lines = Self { path, file, hasher: blake3::Hasher::new(), bytes: 0 };
+        let text = lines.text()?;
         let whole = whole_records(&text);
         if whole < text.len() {
             lines.truncate(whole)?;
         }
+        lines.passed(&text[..whole]);
         Ok(lines)
     }
 
@@ -47,7 +59,41 @@ impl JsonLines {
     pub fn append(&mut self, record: &impl Serialize) -> Result<(), RunError> {
         let mut line = serde_json::to_vec(record).map_err(|error| RunError::encode(&self.path, error))?;
         line.push(b'\n');
-        self.file.write_all(&line).map_err(RunError::io("write", &self.path))
+        self.file.write_all(&line).map_err(RunError::io("write", &self.path))?;
+        self.passed(&line);
+        Ok(())
+    }
+
+    /// How far it has come.
+    pub fn mark(&self) -> Mark {
+        Mark { bytes: self.bytes, blake3: self.hasher.finalize().to_hex().to_string() }
+    }
+
+    /// Drops all that follows a mark: for a run resumed from a checkpoint, what was recorded past it will happen again.
+    ///
+    /// Returns what is wrong with the records up to there, if they are not those that the mark was set behind: then
+    /// nothing is lost by going on, but what is on record is not what happened.
+    ///
+    /// # Errors
+    /// A file that cannot be read or cut.
+    pub fn cut_to(&mut self, mark: &Mark) -> Result<Option<RunError>, RunError> {
+        let text = self.text()?;
+        let kept = &text[..text.len().min(usize::try_from(mark.bytes).unwrap_or(usize::MAX))];
+        self.truncate(kept.len())?;
+        (self.hasher, self.bytes) = (blake3::Hasher::new(), 0);
+        self.passed(kept);
+        let missing = mark.bytes - self.bytes;
+        Ok(match self.mark() == *mark {
+            true => None,
+            false if missing > 0 => {
+                let reason = format!("its last {missing} bytes from before the checkpoint are missing");
+                Some(RunError::damaged(&self.path, reason))
+            }
+            false => Some(RunError::damaged(
+                &self.path,
+                "it was changed: up to the checkpoint it is not as it was written",
+            )),
+        })
     }
 
     /// Drops the first record for which `after` holds and all that follow it; says how many went.
@@ -57,11 +103,13 @@ impl JsonLines {
     /// # Errors
     /// A file that cannot be read or cut, or holds a damaged record.
     pub fn cut_from(&mut self, after: impl FnMut(&Value) -> bool) -> Result<usize, RunError> {
-        let text = fs::read(&self.path).map_err(RunError::io("read", &self.path))?;
+        let text = self.text()?;
         let records = parse(&self.path, &text)?;
         let Some(first) = records.iter().position(after) else { return Ok(0) };
         let keep: usize = text.split_inclusive(|&byte| byte == b'\n').take(first).map(<[u8]>::len).sum();
         self.truncate(keep)?;
+        (self.hasher, self.bytes) = (blake3::Hasher::new(), 0);
+        self.passed(&text[..keep]);
         Ok(records.len() - first)
     }
 
@@ -71,7 +119,7 @@ impl JsonLines {
     /// No more files may be open.
     pub fn another(&self) -> Result<Self, RunError> {
         let file = self.file.try_clone().map_err(RunError::io("open", &self.path))?;
-        Ok(Self { path: self.path.clone(), file })
+        Ok(Self { path: self.path.clone(), file, hasher: self.hasher.clone(), bytes: self.bytes })
     }
 
     /// Waits until all records are on the disk: for the moment before a checkpoint that counts on them.
@@ -80,6 +128,16 @@ impl JsonLines {
     /// A disk that is full or gone.
     pub fn sync(&self) -> Result<(), RunError> {
         self.file.sync_data().map_err(RunError::io("flush", &self.path))
+    }
+
+    fn text(&self) -> Result<Vec<u8>, RunError> {
+        fs::read(&self.path).map_err(RunError::io("read", &self.path))
+    }
+
+    /// Takes note of what the file has come to hold.
+    fn passed(&mut self, text: &[u8]) {
+        self.hasher.update(text);
+        self.bytes += text.len() as u64;
     }
 
     fn truncate(&self, length: usize) -> Result<(), RunError> {
@@ -193,7 +251,8 @@ mod tests {
     fn a_full_disk_is_named() {
         let path = PathBuf::from("/dev/full");
         let file = OpenOptions::new().append(true).open(&path).unwrap();
-        let error = JsonLines { path, file }.append(&1).unwrap_err().to_string();
+        let (hasher, bytes) = (blake3::Hasher::new(), 0);
+        let error = JsonLines { path, file, hasher, bytes }.append(&1).unwrap_err().to_string();
         assert!(error.contains("/dev/full") && error.contains("free some space"), "{error}");
     }
 
@@ -211,5 +270,51 @@ mod tests {
         let updates: Vec<_> =
             read(&path).unwrap().iter().map(|record| record["update"].as_u64().unwrap()).collect();
         assert_eq!(updates, [1, 2, 5]);
+    }
+
+    #[test]
+    fn a_run_goes_on_behind_its_mark_whatever_came_after_it() {
+        let (_folder, path) = file(b"");
+        let mut lines = JsonLines::open(path.clone()).unwrap();
+        let empty = lines.mark();
+        (1..4).for_each(|update| lines.append(&json!({ "update": update })).unwrap());
+        let mark = lines.mark();
+        assert_eq!(JsonLines::open(path.clone()).unwrap().mark(), mark);
+        lines.append(&json!({ "update": 4 })).unwrap();
+        // Even what is no record.
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"\0\0\n{\"upd\n{}\n").unwrap();
+        let mut lines = JsonLines::open(path.clone()).unwrap();
+        assert!(lines.cut_to(&mark).unwrap().is_none());
+        lines.append(&json!({ "update": 9 })).unwrap();
+        let updates: Vec<_> = read(&path).unwrap().iter().map(|record| record["update"].clone()).collect();
+        assert_eq!(updates, [1, 2, 3, 9]);
+        assert!(lines.cut_to(&empty).unwrap().is_none());
+        assert_eq!((fs::read(&path).unwrap(), lines.mark()), (vec![], empty));
+    }
+
+    #[test]
+    fn records_that_are_not_those_before_the_mark_are_told_and_kept() {
+        let whole = b"{\"update\":1}\n{\"update\":2}\n";
+        let (_folder, path) = file(whole);
+        let mark = JsonLines::open(path).unwrap().mark();
+        for (damaged, kept, told) in [
+            (
+                &b"{\"update\":1}\n{\"update\":3}\n"[..],
+                &b"{\"update\":1}\n{\"update\":3}\n"[..],
+                "it was changed",
+            ),
+            (
+                b"{\"update\":1}\n{\"upd",
+                b"{\"update\":1}\n",
+                "14 bytes from before the checkpoint are missing",
+            ),
+            (b"", b"", "28 bytes from before"),
+        ] {
+            let (_folder, path) = file(damaged);
+            let mut lines = JsonLines::open(path.clone()).unwrap();
+            let error = lines.cut_to(&mark).unwrap().unwrap().to_string();
+            assert!(error.contains(told) && error.contains("metrics.jsonl"), "{error}");
+            assert_eq!(fs::read(&path).unwrap(), kept);
+        }
     }
 }

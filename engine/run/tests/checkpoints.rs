@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use kelvin_run::{Checkpoint, RunDir, RunError};
+use kelvin_run::{Checkpoint, RunDir, RunError, Segments};
 use tempfile::TempDir;
 
 fn run() -> (TempDir, RunDir) {
@@ -240,4 +240,92 @@ fn names_that_collide_or_escape_are_refused() {
     assert!(writer.tensors("m", short).unwrap_err().to_string().contains("tensor w"));
     writer.commit(2).unwrap();
     assert_eq!(run.latest_checkpoint().unwrap().checkpoint.unwrap().bytes("replay.bin").unwrap(), [1]);
+}
+
+/// Commits a checkpoint that lists all segments that are wanted.
+fn save_with(run: &RunDir, update: u64, segments: &mut Segments) {
+    let mut writer = run.begin_checkpoint(update).unwrap();
+    writer.json("state.json", &update).unwrap();
+    writer.list(segments).unwrap();
+    writer.commit(2).unwrap();
+    segments.clean().unwrap();
+}
+
+fn segments(run: &RunDir) -> Vec<String> {
+    names(&run.path().join("checkpoints/segments"))
+}
+
+#[test]
+fn segments_are_written_once_and_stay_as_long_as_a_checkpoint_lists_them() {
+    let (_scratch, run) = run();
+    let mut written = run.segments(None).unwrap();
+    written.write("a", b"one").unwrap();
+    save_with(&run, 1, &mut written);
+    written.write("b", b"two").unwrap();
+    // Nobody wants it, and nobody lists it.
+    written.write("x", b"passing").unwrap();
+    written.retain(|name| name != "x").unwrap();
+    assert_eq!(segments(&run), ["a", "b"]);
+    save_with(&run, 2, &mut written);
+    written.retain(|name| name != "a").unwrap();
+    assert_eq!(segments(&run), ["a", "b"], "the first checkpoint lists it");
+    save_with(&run, 3, &mut written);
+    assert_eq!(segments(&run), ["a", "b"], "the second does as well");
+    save_with(&run, 4, &mut written);
+    assert_eq!(segments(&run), ["b"]);
+    let newest = run.latest_checkpoint().unwrap().checkpoint.unwrap();
+    assert_eq!(newest.segments().collect::<Vec<_>>(), ["b"]);
+    assert_eq!(newest.segment("b").unwrap(), b"two");
+    assert!(newest.segment("a").unwrap_err().to_string().contains("lists no such segment"));
+}
+
+#[test]
+fn a_damaged_segment_is_noticed_by_whoever_reads_it() {
+    let (_scratch, run) = run();
+    let mut written = run.segments(None).unwrap();
+    written.write("a", b"one").unwrap();
+    save_with(&run, 1, &mut written);
+    written.write("b", b"two").unwrap();
+    save_with(&run, 2, &mut written);
+    for damage in [&b"twu"[..], b"tw", b""] {
+        fs::write(run.path().join("checkpoints/segments/b"), damage).unwrap();
+        let (newest, damaged) = latest(&run);
+        assert_eq!(newest, Some(1));
+        assert!(damaged[0].contains("segments/b"), "{damaged:?}");
+    }
+    assert!(run.latest_checkpoint_with(&["state.json"]).unwrap().damaged.is_empty());
+    fs::remove_file(run.path().join("checkpoints/segments/b")).unwrap();
+    assert_eq!(latest(&run).0, Some(1));
+}
+
+#[test]
+fn a_run_that_goes_on_keeps_what_its_checkpoint_lists_and_nothing_after_it() {
+    let (_scratch, run) = run();
+    let mut written = run.segments(None).unwrap();
+    written.write("a", b"one").unwrap();
+    save_with(&run, 1, &mut written);
+    written.write("late", b"after it").unwrap();
+    drop(written);
+    fs::write(run.path().join("checkpoints/segments/.partial-z"), "torn").unwrap();
+    let checkpoint = run.latest_checkpoint().unwrap().checkpoint.unwrap();
+    let again = run.segments(Some(&checkpoint)).unwrap();
+    assert_eq!(again.names().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(segments(&run), ["a"]);
+}
+
+#[test]
+fn another_run_takes_over_the_segments_of_a_checkpoint() {
+    let ((_scratch, one), (_other_scratch, other)) = (run(), run());
+    let mut written = one.segments(None).unwrap();
+    written.write("a", b"one").unwrap();
+    save_with(&one, 1, &mut written);
+    let checkpoint = one.latest_checkpoint().unwrap().checkpoint.unwrap();
+    let mut taken = other.segments(Some(&checkpoint)).unwrap();
+    save_with(&other, 1, &mut taken);
+    // Each may lose its own.
+    written.retain(|_| false).unwrap();
+    save_with(&one, 2, &mut written);
+    save_with(&one, 3, &mut written);
+    assert_eq!((segments(&one), segments(&other)), (vec![], vec!["a".to_owned()]));
+    assert_eq!(other.latest_checkpoint().unwrap().checkpoint.unwrap().segment("a").unwrap(), b"one");
 }

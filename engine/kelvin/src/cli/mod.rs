@@ -15,6 +15,7 @@ mod export;
 mod gradcheck;
 mod monitor;
 mod new;
+mod replay;
 mod report;
 mod roms;
 mod theory;
@@ -57,6 +58,8 @@ enum Command {
     Monitor(monitor::Args),
     /// Play episodes with a run's latest checkpoint and report their returns
     Eval(eval::Args),
+    /// Make a run again, live edits included, and say whether it is the same bit for bit
+    Replay(replay::Args),
     /// Compile scripts without training, and say what they read and report
     Check(check::Args),
     /// Print what a script is compiled to
@@ -109,6 +112,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Train(args) => train::run(args),
         Command::Batch(args) => batch::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
         Command::Emit(args) => emit::run(args),
         Command::Gradcheck(args) => gradcheck::run(args),

@@ -152,6 +152,31 @@ pub struct Config {
     pub params: BTreeMap<String, f64>,
 }
 
+/// How long a run is to be, and what goes by that.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Length {
+    /// Frames in all.
+    pub frames: Frames,
+    /// Fraction of the training at which the steep part of the exploration ends.
+    pub epsilon_mid_at: f64,
+    /// Fraction at which it ends as a whole.
+    pub epsilon_end_at: f64,
+}
+
+impl Config {
+    /// How long the run is to be.
+    pub fn length(&self) -> Length {
+        let Self { frames, epsilon_mid_at, epsilon_end_at, .. } = *self;
+        Length { frames, epsilon_mid_at, epsilon_end_at }
+    }
+
+    /// Makes it another.
+    pub fn set_length(&mut self, length: Length) {
+        let Length { frames, epsilon_mid_at, epsilon_end_at } = length;
+        (self.frames, self.epsilon_mid_at, self.epsilon_end_at) = (frames, epsilon_mid_at, epsilon_end_at);
+    }
+}
+
 /// A checkpoint that a run started from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use super::readings::Readings;
 use super::seeds::{Seeds, from_step};
 use super::state::LearnerState;
 use super::view::Shown;
-use crate::config::{Config, DecayName, LearnerName};
+use crate::config::{Config, DecayName, LearnerName, Length};
 use crate::failure::Failure;
 use crate::params::{self, EPSILON, LEARNING_RATE, Steered, Values};
 use crate::replay::{BatchBuffers, Replay, ReplaySpec};
@@ -168,6 +168,19 @@ impl Learner {
             self.look()?;
         }
         Ok(tick)
+    }
+
+    /// Leaves its environments for others, which show the first frames of episodes.
+    pub fn begin_episodes(&mut self, envs: VecEnv) {
+        self.envs = envs;
+        self.state.begin_episodes(&self.config);
+        self.replay.cut();
+    }
+
+    /// Changes how long the training is to be.
+    pub fn set_length(&mut self, length: Length) {
+        self.config.set_length(length);
+        self.epsilon = EpsilonSchedule::new(&self.config);
     }
 
     /// Where the environments are.

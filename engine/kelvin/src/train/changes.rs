@@ -14,7 +14,7 @@ use std::time::Duration;
 impl Session {
     /// Takes over what the watcher has ready.
     pub(super) fn take_changes(&mut self, console: &mut Console) -> Result<(), Failure> {
-        while let Some(change) = self.watcher.poll() {
+        while let Some(change) = self.edits.poll(self.learner.state().agent_steps)? {
             self.settle(console)?;
             match change {
                 Change::Swap { swap, edited, took } => self.swap(*swap, edited, took, console)?,
@@ -40,7 +40,7 @@ impl Session {
         match edited {
             Source::Script => {
                 console.line(format!("{name} reloaded at update {update} ({ms} ms)"));
-                let detail = json!({ "hash": hash, "ms": ms, "params": params });
+                let detail = json!({ "hash": hash, "ms": ms, "params": params, "control": control });
                 unheard(&self.config, &self.learner.staged().script)
                     .iter()
                     .for_each(|warning| console.warn(warning));

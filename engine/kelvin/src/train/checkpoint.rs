@@ -1,5 +1,6 @@
 //! A learner to and from a checkpoint.
 
+use super::recorder::Recorded;
 use super::steering::Scheduled;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -39,6 +40,7 @@ pub struct Saved {
     /// The script that ran, by its hash.
     pub objective: String,
     pub(super) scheduled: Scheduled,
+    pub(super) recorded: Recorded,
     /// Numbers of the slots that each lane of the memory keeps.
     kept: Vec<Range<u64>>,
 }
@@ -53,7 +55,12 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Takes it, but for the slots of each lane before `written`, which are in segments.
-    pub fn take(learner: &mut Learner, scheduled: Scheduled, written: &[u64]) -> Result<Self, Failure> {
+    pub fn take(
+        learner: &mut Learner,
+        scheduled: Scheduled,
+        recorded: Recorded,
+        written: &[u64],
+    ) -> Result<Self, Failure> {
         let model = learner.export()?;
         let broken = |tensor: &&Tensor| {
             !tensor.name.starts_with("gradient.") && tensor.data.iter().any(|value| !value.is_finite())
@@ -80,6 +87,7 @@ impl Snapshot {
                 learner: learner.state().clone(),
                 objective: learner.staged().script.hash().to_owned(),
                 scheduled,
+                recorded,
                 kept,
             },
             model,

@@ -3,16 +3,16 @@
 use super::checkpoint;
 use super::request::TrainRequest;
 use super::resume::{adjust, done, episodes, recorded_script, same_game};
-use super::session::{Parts, Session};
-use crate::VERSION;
+use super::session::{Given, Parts, Session};
+use super::steering::Scheduled;
 use crate::config::{Config, ForkedFrom};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
-use crate::params::Steered;
-use crate::units::AgentSteps;
+use crate::learner::Learner;
+use crate::params::{Steered, Values};
 use kelvin_objective::Script;
 use kelvin_run::{Checkpoint, RunDir};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -43,11 +43,41 @@ impl Origin {
         })
     }
 
-    /// What the other run recorded up to there.
-    pub fn past(&self, from: AgentSteps) -> Result<Vec<Value>, Failure> {
-        let mut past = self.run.read_metrics()?;
-        past.retain(|record| record["agent_steps"].as_u64().is_some_and(|at| at <= from.0));
-        Ok(past)
+    /// What was said about parameters there, but for `control.toml`, which says this.
+    pub fn steered(&self, script: &Script, control: Values) -> Result<Steered, Failure> {
+        let mut steered = checkpoint::load_state(&self.checkpoint)?.learner.steered;
+        steered.adopt(script);
+        Ok(Steered { control, ..steered })
+    }
+
+    /// When `schedule` was called last, of this script.
+    pub fn scheduled(&self, script: &Script) -> Result<Scheduled, Failure> {
+        let saved = checkpoint::load_state(&self.checkpoint)?;
+        Ok(if script.hash() == saved.objective { saved.scheduled } else { Scheduled::Due })
+    }
+
+    /// A learner that starts there, and whether the episodes go on.
+    pub fn learner(
+        &self,
+        parts: &Parts,
+        config: &Config,
+        script: Script,
+        steered: Steered,
+        console: &Console,
+    ) -> Result<(Learner, bool), Failure> {
+        let saved = checkpoint::load_state(&self.checkpoint)?;
+        let changed = script.hash() != saved.objective;
+        let (mut learner, same) = parts.resumed(config, script, &self.checkpoint, steered, console)?;
+        if changed {
+            // Metrics of two scripts do not mix.
+            learner.take_readings();
+        }
+        let before = Config::parse(&self.run.read_config()?)?.eval_every;
+        let made = saved.learner.agent_steps.0.checked_div(config.eval_every);
+        if let Some(made) = made.filter(|_| config.eval_every != before) {
+            learner.count_evaluations(made);
+        }
+        Ok((learner, same))
     }
 }
 
@@ -71,34 +101,21 @@ impl Session {
         config.forked_from = Some(ForkedFrom { run: run.clone(), update });
         let out = request.out.clone().unwrap_or_else(|| folder(&config, update));
 
-        let (from, mut steered) = (saved.learner.agent_steps, saved.learner.steered);
+        let mut steered = saved.learner.steered;
         carry_over(&mut steered, &script, &set);
-        let control = control(&steered)?;
-        let changed = script.hash() != recorded.hash();
+        let (control, text) = (steered.control.clone(), control(&steered)?);
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
-        let (mut learner, same) = parts.resumed(&config, script, &origin.checkpoint, steered, console)?;
+        let scheduled = origin.scheduled(&script)?;
+        let (learner, same) = origin.learner(&parts, &config, script, steered, console)?;
         if learner.frames() >= config.frames {
             return Err(done(&learner));
         }
-        if changed {
-            // Metrics of two scripts do not mix.
-            learner.take_readings();
-        }
-        if let Some(made) =
-            from.0.checked_div(config.eval_every).filter(|_| config.eval_every != settings.eval_every)
-        {
-            learner.count_evaluations(made);
-        }
-        let past = origin.past(from)?;
-        let mut session =
-            Self::begin(&out, config, parts, learner, control.as_deref(), Some(&origin.checkpoint))?;
-        session.recorder.recall(&past);
-        session.recorder.event(
-            "fork",
-            &session.learner,
-            json!({ "run": run, "same_episodes": same, "kelvin": VERSION }),
-        )?;
+        let (from, returns) = (Some(&origin.checkpoint), saved.recorded.returns);
+        let given = Given { control: text.as_deref(), from, returns, edits: None };
+        let mut session = Self::begin(&out, config, parts, learner, given)?;
+        session.scheduled = scheduled;
+        session.note_beginning("fork", json!({ "run": run, "same_episodes": same, "control": control }))?;
         let (frames, episodes) = (grouped(session.learner.frames().0), episodes(same));
         console.line(format!("starting from update {update} of {run}: {frames} frames{episodes}"));
         session.introduce(console);

@@ -19,6 +19,7 @@ const WAITING: usize = 32;
 /// Writes checkpoints of one run.
 pub(super) struct Keeper {
     cut: Cut,
+    ahead: bool,
     /// Slots of each lane that are in segments.
     written: Vec<u64>,
     jobs: Option<SyncSender<Job>>,
@@ -47,8 +48,9 @@ enum Job {
 }
 
 impl Keeper {
-    /// A keeper for a run with such a memory, some of which may be in `segments` already.
-    pub fn start(dir: RunDir, segments: Segments, memory: &Replay) -> Result<Self, Failure> {
+    /// A keeper for a run with such a memory, some of which may be in `segments` already. `ahead` to write them ahead of
+    /// checkpoints, if there will be any.
+    pub fn start(dir: RunDir, segments: Segments, memory: &Replay, ahead: bool) -> Result<Self, Failure> {
         let cut = Cut::of(memory.spec());
         let written = cut.written(memory.spec().lanes, segments.names());
         let (jobs, inbox) = sync_channel(WAITING);
@@ -58,12 +60,13 @@ impl Keeper {
             .name("keeper".to_owned())
             .spawn(move || writer.run(&inbox, &outbox))
             .map_err(|error| Failure::failed(format!("no thread for writing checkpoints: {error}")))?;
-        Ok(Self { cut, written, jobs: Some(jobs), outcomes, thread: Some(thread), expected: 0 })
+        Ok(Self { cut, ahead, written, jobs: Some(jobs), outcomes, thread: Some(thread), expected: 0 })
     }
 
     /// Hands on what filled a segment since the last call.
     pub fn follow(&mut self, memory: &Replay) -> Result<(), Failure> {
-        for lane in 0..self.written.len() {
+        let lanes = if self.ahead { self.written.len() } else { 0 };
+        for lane in 0..lanes {
             let kept = memory.kept_of(lane);
             while let Some(next) = self.cut.next(self.written[lane], &kept) {
                 self.written[lane] = next.end;

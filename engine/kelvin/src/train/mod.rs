@@ -5,6 +5,7 @@ mod cautions;
 mod changes;
 pub mod checkpoint;
 mod control;
+mod edits;
 mod evaluation;
 mod faults;
 mod fork;
@@ -15,6 +16,7 @@ mod profile;
 mod recorder;
 mod report;
 mod request;
+mod rerun;
 mod resume;
 mod session;
 mod start;
@@ -37,6 +39,7 @@ use kelvin_trace::span;
 use live::Known;
 use profile::Profile;
 pub use request::TrainRequest;
+pub use rerun::{RerunRequest, rerun};
 pub(crate) use resume::recorded_script;
 use serde_json::json;
 pub use session::Session;
@@ -216,7 +219,8 @@ impl Session {
         let _span = span("checkpoint");
         let start = Instant::now();
         self.archive.settle()?;
-        match Snapshot::take(&mut self.learner, self.scheduled, self.keeper.written()) {
+        let recorded = self.recorder.recorded();
+        match Snapshot::take(&mut self.learner, self.scheduled, recorded, self.keeper.written()) {
             Err(failure) if self.config.on_nan == OnNan::Continue => {
                 console.line(format!("{failure}\nthe run goes on (on_nan: continue)"));
                 let detail = json!({ "diagnostic": failure.to_string() });

@@ -6,7 +6,10 @@ use crate::failure::Failure;
 use crate::learner::{Learner, Norms, Tick};
 use crate::units::{AgentSteps, Frames, Updates};
 use kelvin_env::Preset;
-use kelvin_run::{EpisodeRecord, EvalRecord, JsonLines, Record, RunDir, TimingRecord, TrainRecord};
+use kelvin_run::{
+    EpisodeRecord, EvalRecord, JsonLines, Mark, Record, RunDir, RunError, TimingRecord, TrainRecord,
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -28,34 +31,55 @@ pub struct Recorder {
     start: Instant,
 }
 
+/// What a run that goes on must know of what was recorded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Recorded {
+    metrics: Mark,
+    timing: Mark,
+    /// Returns of the last episodes, oldest first.
+    pub(super) returns: VecDeque<f64>,
+}
+
 impl Recorder {
-    /// Opens the run's files; what was recorded after `from` is dropped, since it will happen again.
-    pub fn new(dir: &RunDir, log_every: u64, learner: &Learner) -> Result<Self, Failure> {
-        let from = learner.state().agent_steps;
-        let (mut metrics, mut timing) = (dir.metrics_writer()?, dir.timing_writer()?);
-        for file in [&mut metrics, &mut timing] {
-            file.cut_from(|record| record["agent_steps"].as_u64().is_some_and(|at| at > from.0))?;
-        }
+    /// Opens the files of a run that begins, with the returns of what it goes on from, if that is another run.
+    pub fn new(
+        dir: &RunDir,
+        log_every: u64,
+        learner: &Learner,
+        returns: VecDeque<f64>,
+    ) -> Result<Self, Failure> {
         Ok(Self {
-            metrics,
-            timing,
+            metrics: dir.metrics_writer()?,
+            timing: dir.timing_writer()?,
             events: dir.events_writer()?,
             log_every,
-            recorded: from.0 / log_every,
-            returns: recent_returns(&dir.read_metrics()?),
+            recorded: learner.state().agent_steps.0 / log_every,
+            returns,
             loss: None,
             since: (Instant::now(), learner.frames(), learner.state().updates),
             start: Instant::now(),
         })
     }
 
-    /// Takes the returns in these metrics for those before the first of this run, so that the mean goes on from there.
-    pub fn recall(&mut self, past: &[Value]) {
-        for earlier in recent_returns(past).into_iter().rev() {
-            if self.returns.len() < RECENT {
-                self.returns.push_front(earlier);
-            }
+    /// Drops what was recorded after this: it will happen again. What is wrong with the records before it is told.
+    pub fn cut_to(&mut self, recorded: &Recorded) -> Result<Vec<RunError>, Failure> {
+        let metrics = self.metrics.cut_to(&recorded.metrics)?;
+        let timing = self.timing.cut_to(&recorded.timing)?;
+        Ok(metrics.into_iter().chain(timing).collect())
+    }
+
+    /// Drops everything: the run begins anew.
+    pub fn clear(&mut self) -> Result<(), Failure> {
+        for file in [&mut self.metrics, &mut self.timing] {
+            file.cut_from(|_| true)?;
         }
+        Ok(())
+    }
+
+    /// What one that goes on from here must know.
+    pub fn recorded(&self) -> Recorded {
+        let (metrics, timing) = (self.metrics.mark(), self.timing.mark());
+        Recorded { metrics, timing, returns: self.returns.clone() }
     }
 
     /// Records what a tick brought.
@@ -193,12 +217,4 @@ impl Recorder {
     pub fn wall_s(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
-}
-
-/// Returns of the last episodes on record, so that a resumed run's mean goes on where it was.
-fn recent_returns(metrics: &[Value]) -> VecDeque<f64> {
-    let mut returns: VecDeque<f64> =
-        metrics.iter().rev().filter_map(|record| record["episode_return"].as_f64()).take(RECENT).collect();
-    returns.make_contiguous().reverse();
-    returns
 }

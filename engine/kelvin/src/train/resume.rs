@@ -2,69 +2,114 @@
 
 use super::checkpoint::{self, Saved};
 use super::fork::{self, Origin};
+use super::recorder::Recorded;
 use super::request::TrainRequest;
-use super::session::{Parts, Session};
+use super::session::{Given, Parts, Session};
 use super::steering::Scheduled;
-use crate::VERSION;
 use crate::config::{Config, DecayName};
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
 use crate::learner::Learner;
-use crate::params::Steered;
-use crate::units::{AgentSteps, Frames};
+use crate::units::Frames;
 use kelvin_objective::Script;
-use kelvin_run::{ObjectiveVersion, RunDir};
+use kelvin_run::{Checkpoint, ObjectiveVersion, RunDir, RunError};
 use serde_json::json;
+use std::collections::VecDeque;
 use std::fmt::Display;
 use std::path::Path;
+
+/// A learner that is where its run was last.
+struct TakenUp {
+    learner: Learner,
+    /// Whether its episodes go on.
+    same: bool,
+    scheduled: Scheduled,
+    /// Versions of the script up to the one that runs.
+    versions: usize,
+    /// Returns of the last episodes.
+    returns: VecDeque<f64>,
+    /// What is on record, if the run has saved anything.
+    recorded: Option<Recorded>,
+    from: Option<Checkpoint>,
+}
 
 impl Session {
     pub(super) fn resume(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
         let dir = RunDir::open(request.out()?)?;
         let lock = dir.lock()?;
-        let mut config = Config::parse(&dir.read_config()?)?;
+        let text = dir.read_config()?;
+        let mut config = Config::parse(&text)?;
+        is_whole(&config, &text)?;
         agrees(request, &config)?;
         settings_agree(request, &config, &recorded_script(&dir, None)?.1)?;
         adjust(&mut config, request, console);
-        let own = checkpoint::newest(dir.latest_checkpoint()?, console)?;
-        let origin = if own.is_none() { Origin::of(&config, console)? } else { None };
-        let checkpoint = own.as_ref().or(origin.as_ref().map(|origin| &origin.checkpoint));
-        let saved = checkpoint.map(checkpoint::load_state).transpose()?;
-        let (versions, script) = recorded_script(&dir, saved.as_ref())?;
-        let (from, mut steered) = match &saved {
-            Some(saved) => (saved.learner.agent_steps, saved.learner.steered.clone()),
-            None => (AgentSteps(0), Steered::default()),
-        };
-        let scheduled = saved.map_or(Scheduled::Due, |saved| saved.scheduled);
-        match &origin {
-            Some(_) => fork::carry_over(&mut steered, &script, &config.pinned),
-            None => steered.adopt(&script),
-        }
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
-        let (learner, same) = match checkpoint {
-            Some(checkpoint) => parts.resumed(&config, script, checkpoint, steered, console)?,
-            None => (parts.learner(&config, script, console)?, true),
-        };
+        let taken_up = take_up(&dir, &config, &parts, console)?;
+        let TakenUp { learner, same, scheduled, versions, returns, recorded, from } = taken_up;
         // One that was killed between its last checkpoint and its end has only that end to make.
         let ended = dir.is_done() || request.frames.is_some();
         if ended && learner.frames() >= config.frames {
             return Err(done(&learner));
         }
-        let past = origin.as_ref().map_or(Ok(Vec::new()), |origin| origin.past(from))?;
         dir.clear_done()?;
         dir.rewind_objectives(versions)?;
         dir.write_config(&config.to_toml()?)?;
-        let mut session = Self::assemble(config, dir, lock, parts, learner, checkpoint)?;
+        let given = Given { from: from.as_ref(), returns, ..Given::default() };
+        let mut session = Self::assemble(config, dir, lock, parts, learner, given)?;
         session.scheduled = scheduled;
-        session.recorder.recall(&past);
-        let detail = json!({ "same_episodes": same, "frames": session.config.frames, "kelvin": VERSION });
-        session.recorder.event("resume", &session.learner, detail)?;
+        match recorded {
+            Some(recorded) => session
+                .recorder
+                .cut_to(&recorded)?
+                .iter()
+                .for_each(|damage| console.warn(format!("{damage}\nthe run itself goes on as it was"))),
+            None => session.recorder.clear()?,
+        }
+        session.note_beginning("resume", json!({ "same_episodes": same }))?;
         let frames = grouped(session.learner.frames().0);
         console.line(format!("resuming at {frames} frames{}", episodes(same)));
         session.introduce(console);
         Ok(session)
     }
+}
+
+/// Puts a learner where the run's newest sound checkpoint is, or else where the run began.
+fn take_up(dir: &RunDir, config: &Config, parts: &Parts, console: &Console) -> Result<TakenUp, Failure> {
+    if let Some(own) = checkpoint::newest(dir.latest_checkpoint()?, console)? {
+        let saved = checkpoint::load_state(&own)?;
+        let (versions, script) = recorded_script(dir, Some(&saved))?;
+        let mut steered = saved.learner.steered;
+        steered.adopt(&script);
+        let (learner, same) = parts.resumed(config, script, &own, steered, console)?;
+        let (scheduled, returns) = (saved.scheduled, saved.recorded.returns.clone());
+        let (recorded, from) = (Some(saved.recorded), Some(own));
+        return Ok(TakenUp { learner, same, scheduled, versions, returns, recorded, from });
+    }
+    let (versions, script) = recorded_script(dir, None)?;
+    let Some(origin) = Origin::of(config, console)? else {
+        let (learner, scheduled) = (parts.learner(config, script, console)?, Scheduled::Due);
+        let returns = VecDeque::new();
+        return Ok(TakenUp { learner, same: true, scheduled, versions, returns, recorded: None, from: None });
+    };
+    let saved = checkpoint::load_state(&origin.checkpoint)?;
+    let (scheduled, returns, mut steered) =
+        (origin.scheduled(&script)?, saved.recorded.returns, saved.learner.steered);
+    fork::carry_over(&mut steered, &script, &config.pinned);
+    let (learner, same) = origin.learner(parts, config, script, steered, console)?;
+    let from = Some(origin.checkpoint);
+    Ok(TakenUp { learner, same, scheduled, versions, returns, recorded: None, from })
+}
+
+/// A file that lost its last lines, with its checksum, may still be one that can be read.
+fn is_whole(config: &Config, text: &str) -> Result<(), Failure> {
+    if config.to_toml()? == text {
+        return Ok(());
+    }
+    Err(Failure::failed(
+        "config.toml is not as it was written: lines are missing, or were written by another version",
+    )
+    .hint("put it back as it was, or start a new run with another --out"))
 }
 
 /// A command may name again what the run was started with, and nothing else.
@@ -135,14 +180,19 @@ pub(super) fn episodes(same: bool) -> &'static str {
 /// may have been edited since, which the watcher notices.
 pub(crate) fn recorded_script(dir: &RunDir, saved: Option<&Saved>) -> Result<(usize, Script), Failure> {
     let versions = dir.objectives()?;
-    let ran = |version: &ObjectiveVersion| {
-        saved
-            .is_some_and(|saved| version.hash == saved.objective && version.update <= saved.learner.updates.0)
+    let is_it = |version: &ObjectiveVersion| {
+        saved.is_none_or(|saved| version.hash == saved.objective && version.update <= saved.learner.updates.0)
     };
-    // A fork without a checkpoint of its own has the state of another run, and its own first version.
-    let at = versions.iter().rposition(ran).unwrap_or(0);
-    let version = versions.get(at).ok_or_else(|| {
-        Failure::failed("the run directory holds no objective").hint("start a new run with another --out")
-    })?;
-    Ok((at + 1, Script::load(&dir.path().join(&version.script))?))
+    let at = match saved {
+        Some(_) => versions.iter().rposition(is_it),
+        None => versions.iter().position(is_it),
+    };
+    let missing = "the script that ran is not in objective/index.jsonl";
+    let at = at.ok_or_else(|| Failure::failed(missing).hint("start a new run with another --out"))?;
+    let path = dir.path().join(&versions[at].script);
+    let script = Script::load(&path)?;
+    if script.hash() != versions[at].hash {
+        return Err(RunError::damaged(&path, "it, or what it imports, is not the version that ran").into());
+    }
+    Ok((at + 1, script))
 }

@@ -3,12 +3,14 @@
 use super::archive::Archive;
 use super::cautions::cautions;
 use super::checkpoint;
+use super::edits::Edits;
 use super::faults::Tally;
 use super::keeper::Keeper;
 use super::live::Live;
 use super::profile::Profile;
 use super::recorder::Recorder;
 use super::request::TrainRequest;
+use super::rerun::Edit;
 use super::steering::Scheduled;
 use super::version::{Workshop, stage};
 use super::waiting::Waiting;
@@ -28,6 +30,7 @@ use kelvin_compute::{Device, DeviceRequest, ModelSpec, ModelState, Network, Read
 use kelvin_env::{EnvError, EnvOptions, EnvSpec, VecEnv, make};
 use kelvin_objective::Script;
 use kelvin_run::{Checkpoint, RunDir, RunLock};
+use std::collections::VecDeque;
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,9 +41,11 @@ pub struct Session {
     pub(super) dir: RunDir,
     pub(super) learner: Learner,
     pub(super) recorder: Recorder,
-    pub(super) watcher: Watcher,
+    pub(super) edits: Edits,
     pub(super) archive: Archive,
     pub(super) keeper: Keeper,
+    /// What it runs on.
+    pub(super) device: String,
     /// The environments, as training makes them.
     pub(super) options: EnvOptions,
     /// Where the last checkpoint of this process was taken.
@@ -63,6 +68,19 @@ pub struct Session {
     _lock: RunLock,
 }
 
+/// What a run begins with beside its configuration and its learner.
+#[derive(Default)]
+pub(super) struct Given<'a> {
+    /// What `control.toml` says.
+    pub control: Option<&'a str>,
+    /// The checkpoint that it goes on from, its own or that of another run.
+    pub from: Option<&'a Checkpoint>,
+    /// Returns of the last episodes before it.
+    pub returns: VecDeque<f64>,
+    /// The edits of the run that it is to be once more; without, it is edited as it goes.
+    pub edits: Option<VecDeque<(AgentSteps, Edit)>>,
+}
+
 impl Session {
     /// Starts a run, at the beginning or from a checkpoint of another, or takes one up again.
     pub fn open(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
@@ -73,28 +91,30 @@ impl Session {
         }
     }
 
-    /// Opens the run's files and starts watching its script; `from` is the checkpoint that it goes on from, its own or that
-    /// of another.
+    /// Opens the run's files and starts watching its script.
     pub(super) fn assemble(
         config: Config,
         dir: RunDir,
         lock: RunLock,
         parts: Parts,
         learner: Learner,
-        from: Option<&Checkpoint>,
+        given: Given<'_>,
     ) -> Result<Self, Failure> {
-        let segments = dir.segments(from)?;
-        let recorder = Recorder::new(&dir, config.log_every, &learner)?;
-        let live = config
-            .live
-            .then(|| Live::start(dir.clone(), parts.device.describe(), &config, &learner))
-            .transpose()?;
+        let (segments, is_made_again) = (dir.segments(given.from)?, given.edits.is_some());
+        let device = parts.device.describe();
+        let recorder = Recorder::new(&dir, config.log_every, &learner, given.returns)?;
+        let live =
+            config.live.then(|| Live::start(dir.clone(), device.clone(), &config, &learner)).transpose()?;
         let workshop = Workshop::new(&config, parts.device, &learner, dir.control_path());
         Ok(Self {
-            watcher: Watcher::start(workshop, dir.clone())?,
+            edits: match given.edits {
+                Some(edits) => Edits::Recorded(Box::new(workshop), edits),
+                None => Edits::Live(Watcher::start(workshop, dir.clone())?),
+            },
             options: parts.options,
             archive: Archive::new(dir.clone()),
-            keeper: Keeper::start(dir.clone(), segments, learner.replay())?,
+            keeper: Keeper::start(dir.clone(), segments, learner.replay(), !is_made_again)?,
+            device,
             config,
             dir,
             learner,
@@ -183,7 +203,7 @@ impl Parts {
 
     /// A learner that starts.
     pub fn learner(&self, config: &Config, script: Script, console: &Console) -> Result<Learner, Failure> {
-        let envs = self.envs(config, AgentSteps(0))?;
+        let envs = Self::new_envs(&self.options, config, AgentSteps(0))?;
         let mut learner = self.learner_of(config, script, envs, Steered::default())?;
         if let Some(run) = &config.reference {
             refer(&mut learner, Path::new(run), console)?;
@@ -202,13 +222,13 @@ impl Parts {
         console: &Console,
     ) -> Result<(Learner, bool), Failure> {
         let saved = checkpoint::load_envs(checkpoint, config.envs, self.spec.obs_len())?;
-        let options = self.train_options(config);
+        let options = train_options(&self.options, config);
         let (envs, same) = match VecEnv::restore(&config.env, &options, config.envs, &saved) {
             Ok(envs) => (envs, true),
             Err(EnvError::State { reason, .. }) => {
                 console.warn(format!("the episodes cannot go on, so that new ones begin: {reason}"));
                 let from = checkpoint::load_state(checkpoint)?.learner.agent_steps;
-                (self.envs(config, from)?, false)
+                (Self::new_envs(&self.options, config, from)?, false)
             }
             Err(error) => return Err(error.into()),
         };
@@ -218,13 +238,9 @@ impl Parts {
     }
 
     /// Environments in new episodes, at agent step `from`.
-    fn envs(&self, config: &Config, from: AgentSteps) -> Result<VecEnv, Failure> {
+    pub fn new_envs(options: &EnvOptions, config: &Config, from: AgentSteps) -> Result<VecEnv, Failure> {
         let seed = Learner::env_seed(config, from);
-        Ok(VecEnv::new(&config.env, &self.train_options(config), config.envs, seed)?)
-    }
-
-    fn train_options(&self, config: &Config) -> EnvOptions {
-        EnvOptions { clip_rewards: config.clip_rewards, ..self.options.clone() }
+        Ok(VecEnv::new(&config.env, &train_options(options, config), config.envs, seed)?)
     }
 
     fn learner_of(
@@ -268,6 +284,10 @@ impl Parts {
             })),
         }
     }
+}
+
+fn train_options(options: &EnvOptions, config: &Config) -> EnvOptions {
+    EnvOptions { clip_rewards: config.clip_rewards, ..options.clone() }
 }
 
 /// Makes the newest network of a run the target network.

@@ -2,14 +2,14 @@
 //! nothing behind.
 
 use super::request::TrainRequest;
-use super::session::{Parts, Session};
+use super::session::{Given, Parts, Session};
 use crate::VERSION;
 use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::learner::Learner;
-use kelvin_run::{Checkpoint, RunDir};
-use serde_json::json;
+use kelvin_run::RunDir;
+use serde_json::{Value, json};
 use std::path::Path;
 
 impl Session {
@@ -25,29 +25,35 @@ impl Session {
             wanted.sets.iter().any(|(key, _)| key == "overlap") || script.config().contains_key("overlap");
         config.overlap = config.overlap && (asked || !parts.on_cpu());
         let learner = parts.learner(&config, script, console)?;
-        let mut session = Self::begin(&out, config, parts, learner, None, None)?;
-        session.recorder.event("start", &session.learner, json!({ "kelvin": VERSION }))?;
+        let mut session = Self::begin(&out, config, parts, learner, Given::default())?;
+        session.note_beginning("start", json!({}))?;
         session.introduce(console);
         Ok(session)
     }
 
-    /// Makes the run directory of a learner that is ready to go; `control` is what `control.toml` says from the start, `from`
-    /// the checkpoint of another run that it comes from.
+    /// Notes that the run begins, or goes on, and what another process needs to make the same of it.
+    pub(super) fn note_beginning(&mut self, event: &str, mut detail: Value) -> Result<(), Failure> {
+        detail["kelvin"] = json!(VERSION);
+        detail["device"] = json!(self.device);
+        detail["length"] = json!(self.config.length());
+        self.recorder.event(event, &self.learner, detail)
+    }
+
+    /// Makes the run directory of a learner that is ready to go.
     pub(super) fn begin(
         out: &Path,
         config: Config,
         parts: Parts,
         learner: Learner,
-        control: Option<&str>,
-        from: Option<&Checkpoint>,
+        given: Given<'_>,
     ) -> Result<Self, Failure> {
         let dir = RunDir::create(out)?;
         let lock = dir.lock()?;
         let toml = config.to_toml()?;
-        if let Some(control) = control {
+        if let Some(control) = given.control {
             dir.write_control(control)?;
         }
-        let mut session = Self::assemble(config, dir, lock, parts, learner, from)?;
+        let mut session = Self::assemble(config, dir, lock, parts, learner, given)?;
         session.archive.keep(&session.learner)?;
         session.archive.settle()?;
         // Last: it is what makes the folder a run that can be resumed.

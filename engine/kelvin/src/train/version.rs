@@ -150,7 +150,8 @@ impl Workshop {
         (before != now).then_some(Change::Asked { before, now })
     }
 
-    fn params_change(&mut self, control: Values) -> Result<Option<Change>, Failure> {
+    /// What it means that `control.toml` says this of parameters; nothing if it is what it said before.
+    pub fn params_change(&mut self, control: Values) -> Result<Option<Change>, Failure> {
         let start = Instant::now();
         if control == self.control {
             return Ok(None);
@@ -181,7 +182,7 @@ impl Workshop {
     }
 
     /// Stages, compiles and warms up; from here on this version counts as the one that runs.
-    fn version(&mut self, script: Script, control: Values) -> Result<Swap, Failure> {
+    pub fn version(&mut self, script: Script, control: Values) -> Result<Swap, Failure> {
         let steered = Steered { control: control.clone(), ..Steered::default() };
         let layout = staged::layout(&self.config, self.actions);
         let staged = stage(script, &layout, &self.config, &steered)?;

@@ -1,0 +1,42 @@
+//! Where a run's edits come from: the files that steer it, or the records of a run that is made again.
+
+use super::rerun::Edit;
+use super::version::Workshop;
+use super::watch::{Change, Source, Watcher};
+use crate::failure::Failure;
+use crate::units::AgentSteps;
+use kelvin_objective::Script;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Edits of a run, one at a time.
+pub(super) enum Edits {
+    /// As they are made.
+    Live(Watcher),
+    /// As they were made, each before the step after so many.
+    Recorded(Box<Workshop>, VecDeque<(AgentSteps, Edit)>),
+}
+
+impl Edits {
+    /// What came of an edit that is to be taken over now.
+    pub fn poll(&mut self, now: AgentSteps) -> Result<Option<Change>, Failure> {
+        let (workshop, edits) = match self {
+            Self::Live(watcher) => return Ok(watcher.poll()),
+            Self::Recorded(workshop, edits) => (workshop, edits),
+        };
+        while let Some((_, edit)) = edits.pop_front_if(|(at, _)| *at <= now) {
+            let change = match edit {
+                Edit::Control(values) => workshop.params_change(values)?,
+                Edit::Script(path, control) => {
+                    let start = Instant::now();
+                    let swap = Box::new(workshop.version(Script::load(&path)?, control)?);
+                    Some(Change::Swap { swap, edited: Source::Script, took: start.elapsed() })
+                }
+            };
+            if change.is_some() {
+                return Ok(change);
+            }
+        }
+        Ok(None)
+    }
+}

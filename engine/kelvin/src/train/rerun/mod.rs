@@ -1,0 +1,249 @@
+//! `kelvin replay`: makes a run again from its directory, edits included, and compares it with its records, bit for bit.
+
+mod timeline;
+mod witness;
+
+pub(super) use timeline::Edit;
+
+use super::checkpoint;
+use super::fork::Origin;
+use super::interrupt;
+use super::session::{Given, Parts, Session};
+use super::steering::Scheduled;
+use crate::VERSION;
+use crate::config::Config;
+use crate::console::{Console, grouped};
+use crate::failure::Failure;
+use crate::units::{AgentSteps, Frames};
+use kelvin_compute::ModelState;
+use kelvin_env::EnvOptions;
+use kelvin_objective::Script;
+use kelvin_run::RunDir;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use timeline::{MadeBy, Timeline, Turn};
+use witness::Witness;
+
+/// What to make again.
+#[derive(Clone, Debug, Default)]
+pub struct RerunRequest {
+    /// The run directory.
+    pub run: PathBuf,
+    /// `--device`; the run's own without.
+    pub device: Option<String>,
+    /// Where it is kept; nowhere without.
+    pub out: Option<PathBuf>,
+    /// A folder of ROMs to search first.
+    pub roms: Option<PathBuf>,
+}
+
+/// Makes a run again, as far as there are records of it, and says whether it is the same.
+///
+/// # Errors
+/// A run that cannot be made again, or is not the same.
+pub fn rerun(request: &RerunRequest, console: &mut Console) -> Result<(), Failure> {
+    interrupt::listen()?;
+    let dir = RunDir::open(&request.run)?;
+    let mut timeline = Timeline::read(&dir)?;
+    let scratch = tempfile::tempdir()
+        .map_err(|error| Failure::failed(format!("no temporary folder to train in: {error}")))?;
+    let out = request.out.clone().unwrap_or_else(|| scratch.path().join("run"));
+    let mut rerun = Rerun::begin(request, &dir, &mut timeline, out, console)?;
+    let outcome = rerun.run(timeline, console);
+    console.finish();
+    outcome
+}
+
+struct Rerun {
+    session: Session,
+    witness: Witness,
+    /// The networks that the run saved, and when.
+    saved: Vec<(AgentSteps, ModelState)>,
+    /// Agent steps up to which there are records.
+    end: AgentSteps,
+    /// How many of the saved networks were the same.
+    same: usize,
+}
+
+impl Rerun {
+    fn begin(
+        request: &RerunRequest,
+        dir: &RunDir,
+        timeline: &mut Timeline,
+        out: PathBuf,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
+        let mut config = Config::parse(&dir.read_config()?)?;
+        if let Some(device) = &request.device {
+            config.device.clone_from(device);
+        }
+        if let Some(length) = timeline.length {
+            config.set_length(length);
+        }
+        // Nobody looks on, and it is not to be gone on with.
+        (config.live, config.checkpoint_every) = (false, i64::MAX as u64);
+        let first = dir.objectives()?.into_iter().next();
+        let first = first.ok_or_else(|| {
+            Failure::failed(format!("{} holds no objective: nothing ran", dir.path().display()))
+        })?;
+        let script = Script::load(&dir.path().join(first.script))?;
+        let saved = saved(dir, console)?;
+        let last = dir.read_metrics()?.last().and_then(|record| record["agent_steps"].as_u64());
+        let end = saved.iter().map(|(at, _)| *at).chain(last.map(AgentSteps)).max().unwrap_or_default();
+
+        let (preset, full_action_set) = (config.preset, config.full_action_set);
+        let options =
+            EnvOptions { preset, full_action_set, roms: request.roms.clone(), ..EnvOptions::default() };
+        let parts = Parts::open(&config.device, &config.env, options, console)?;
+        let origin = Origin::of(&config, console)?;
+        let scheduled = origin.as_ref().map_or(Ok(Scheduled::Due), |origin| origin.scheduled(&script))?;
+        let learner = match &origin {
+            Some(origin) => {
+                let steered = origin.steered(&script, std::mem::take(&mut timeline.control))?;
+                origin.learner(&parts, &config, script, steered, console)?.0
+            }
+            None => parts.learner(&config, script, console)?,
+        };
+        let saved_there =
+            origin.as_ref().map(|origin| checkpoint::load_state(&origin.checkpoint)).transpose()?;
+        let given = Given {
+            from: origin.as_ref().map(|origin| &origin.checkpoint),
+            returns: saved_there.map_or(VecDeque::new(), |saved| saved.recorded.returns),
+            edits: Some(std::mem::take(&mut timeline.edits)),
+            control: None,
+        };
+        let mut session = Session::begin(&out, config, parts, learner, given)?;
+        session.scheduled = scheduled;
+        let (then, now) = (dir.path().join("metrics.jsonl"), out.join("metrics.jsonl"));
+        let rerun = Self { witness: Witness::new(&then, &now)?, session, saved, end, same: 0 };
+        rerun.introduce(dir, timeline, console);
+        Ok(rerun)
+    }
+
+    fn introduce(&self, dir: &RunDir, timeline: &Timeline, console: &Console) {
+        let Self { session, end, saved, .. } = self;
+        let frames = end.frames(session.learner.env().frames_per_step);
+        console.line(format!(
+            "replaying {}: {} frames, taken up again {} times, with {} networks to compare",
+            dir.path().display(),
+            grouped(frames.0),
+            timeline.turns.len(),
+            saved.len()
+        ));
+        let MadeBy { kelvin, device } = &timeline.made_by;
+        for (what, then, now) in [("Kelvin", kelvin.as_str(), VERSION), ("device", device, &session.device)] {
+            if !then.is_empty() && then != now {
+                console.warn(format!("it was made with another {what}: {then}, and this is {now}"));
+            }
+        }
+    }
+
+    fn run(&mut self, mut timeline: Timeline, console: &mut Console) -> Result<(), Failure> {
+        let total = self.end.frames(self.session.learner.env().frames_per_step);
+        let learner = &self.session.learner;
+        console.start(total, learner.frames(), learner.state().updates);
+        while self.now() < self.end && !self.session.is_to_end() {
+            while let Some((_, turn)) = timeline.turns.pop_front_if(|(at, _)| *at <= self.session.now()) {
+                self.session.turn(&turn)?;
+            }
+            let stepped = self.session.step(console);
+            let updates = self.session.learner.state().updates.0;
+            if self.witness.look(updates, self.now().0).map_err(Failure::failed)? {
+                break;
+            }
+            self.compare_network()?;
+            if let Err(failure) = stepped {
+                return self.failed(&failure, &timeline, console);
+            }
+        }
+        self.conclude(total, console)
+    }
+
+    fn now(&self) -> AgentSteps {
+        self.session.now()
+    }
+
+    /// Compares the networks with those that were saved at this moment.
+    fn compare_network(&mut self) -> Result<(), Failure> {
+        let now = self.now();
+        let Some((_, then)) = self.saved.iter().find(|(at, _)| *at == now) else { return Ok(()) };
+        let learner = &mut self.session.learner;
+        let updates = learner.state().updates;
+        let bits = |data: &[f32]| data.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        for tensor in learner.export()?.tensors {
+            let before = then.tensors.iter().find(|before| before.name == tensor.name);
+            if before.is_none_or(|before| bits(&before.data) != bits(&tensor.data)) {
+                let name = tensor.name;
+                return Err(Failure::failed(format!(
+                    "the runs part by update {updates}: {name} is not what the checkpoint has"
+                )));
+            }
+        }
+        self.same += 1;
+        Ok(())
+    }
+
+    /// A run that failed is the same if it fails at the same update.
+    fn failed(&self, failure: &Failure, timeline: &Timeline, console: &Console) -> Result<(), Failure> {
+        let events = self.session.dir.read_events()?;
+        let now = events.iter().rev().find(|event| event["event"] == "fault");
+        match (timeline.broken, now.and_then(|event| event["first"].as_u64())) {
+            (Some(then), Some(now)) if then == now => {
+                console
+                    .result(format!("the same: {}, and it fails at update {now} as it did", self.compared()));
+                Ok(())
+            }
+            _ => Err(failure.clone()),
+        }
+    }
+
+    fn conclude(&self, total: Frames, console: &Console) -> Result<(), Failure> {
+        let updates = grouped(self.session.learner.state().updates.0);
+        let stopped = if self.session.learner.frames() < total { ", so far" } else { "" };
+        if self.witness.same == 0 && self.same == 0 {
+            return Err(Failure::failed("there are no records to compare with")
+                .hint("a run records every `log_every` agent steps, and at the end of each episode"));
+        }
+        console.result(format!("the same: {}, up to update {updates}{stopped}", self.compared()));
+        Ok(())
+    }
+
+    fn compared(&self) -> String {
+        let networks = if self.same == 1 { "network" } else { "networks" };
+        format!("{} records and {} saved {networks}, bit for bit", grouped(self.witness.same), self.same)
+    }
+}
+
+/// The networks of the sound checkpoints, and when they were saved.
+fn saved(dir: &RunDir, console: &Console) -> Result<Vec<(AgentSteps, ModelState)>, Failure> {
+    let mut saved = Vec::new();
+    for update in dir.checkpoint_updates()? {
+        match dir.checkpoint(update) {
+            Ok(found) => {
+                let (state, model) = checkpoint::load_model(&found)?;
+                saved.push((state.learner.agent_steps, model));
+            }
+            Err(error) => console.warn(format!("the checkpoint of update {update} is left out: {error}")),
+        }
+    }
+    Ok(saved)
+}
+
+impl Session {
+    fn now(&self) -> AgentSteps {
+        self.learner.state().agent_steps
+    }
+
+    /// Does what being taken up again did.
+    fn turn(&mut self, turn: &Turn) -> Result<(), Failure> {
+        if let Some(length) = turn.length {
+            self.config.set_length(length);
+            self.learner.set_length(length);
+        }
+        if !turn.same_episodes && self.now() > AgentSteps(0) {
+            let envs = Parts::new_envs(&self.options, &self.config, self.now())?;
+            self.learner.begin_episodes(envs);
+        }
+        Ok(())
+    }
+}

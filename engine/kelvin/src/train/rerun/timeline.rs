@@ -1,0 +1,172 @@
+//! What was done to a run from outside, from its records: edits, and being taken up again.
+
+use crate::config::Length;
+use crate::failure::Failure;
+use crate::params::Values;
+use crate::units::AgentSteps;
+use kelvin_run::{ObjectiveVersion, RunDir};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+/// What was done to a run, in order.
+#[derive(Debug, Default)]
+pub(super) struct Timeline {
+    /// Which Kelvin began it, on which device.
+    pub made_by: MadeBy,
+    /// How long it was to be at its start.
+    pub length: Option<Length>,
+    /// What `control.toml` said at the start of a run that began at a checkpoint of another.
+    pub control: Values,
+    /// Edits of its script and of `control.toml`, each before the step after so many.
+    pub edits: VecDeque<(AgentSteps, Edit)>,
+    /// When it was taken up again.
+    pub turns: VecDeque<(AgentSteps, Turn)>,
+    /// The first update that was broken, where that ended the run.
+    pub broken: Option<u64>,
+}
+
+/// What may make other bits of the same run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct MadeBy {
+    #[serde(default)]
+    pub kelvin: String,
+    #[serde(default)]
+    pub device: String,
+}
+
+/// An edit that the run took over.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::train) enum Edit {
+    /// A version of the script, in the run's directory, and what `control.toml` said with it.
+    Script(PathBuf, Values),
+    /// What `control.toml` said from then on.
+    Control(Values),
+}
+
+/// What changed where a run was taken up again.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Turn {
+    /// How long it was to be from there on.
+    pub length: Option<Length>,
+    /// Whether its episodes went on.
+    pub same_episodes: bool,
+}
+
+/// What is read of an event.
+#[derive(Deserialize)]
+struct Event {
+    event: String,
+    update: u64,
+    agent_steps: AgentSteps,
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    hash: String,
+    #[serde(default)]
+    control: Values,
+    #[serde(default)]
+    params: Values,
+    length: Option<Length>,
+    same_episodes: Option<bool>,
+    policy: Option<String>,
+    first: Option<u64>,
+}
+
+impl Timeline {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Records that are damaged, or that lack a version of the script which ran.
+    pub fn read(dir: &RunDir) -> Result<Self, Failure> {
+        let versions = dir.objectives()?;
+        let mut timeline = Self::default();
+        for record in dir.read_events()? {
+            timeline.take(&record, &versions)?;
+        }
+        for (_, edit) in &mut timeline.edits {
+            if let Edit::Script(script, _) = edit {
+                *script = dir.path().join(&*script);
+            }
+        }
+        Ok(timeline)
+    }
+
+    fn take(&mut self, record: &Value, versions: &[ObjectiveVersion]) -> Result<(), Failure> {
+        let Ok(event) = Event::deserialize(record) else { return Ok(()) };
+        let at = event.agent_steps;
+        match event.event.as_str() {
+            "start" | "fork" => {
+                self.made_by = MadeBy::deserialize(record).unwrap_or_default();
+                (self.length, self.control) = (event.length, event.control);
+            }
+            "resume" => {
+                // What came after the checkpoint did not happen to the run that went on from it.
+                self.edits.retain(|(when, _)| *when <= at);
+                self.turns.retain(|(when, _)| *when <= at);
+                self.broken = None;
+                let same_episodes = event.same_episodes.unwrap_or(false);
+                self.turns.push_back((at, Turn { length: event.length, same_episodes }));
+            }
+            "reload" => {
+                let ran = |version: &&ObjectiveVersion| {
+                    version.hash == event.hash && version.update == event.update
+                };
+                // One that a resume left behind is not in the list any more, and is dropped with its event.
+                if let Some(version) = versions.iter().find(ran) {
+                    self.edits.push_back((at, Edit::Script(version.script.clone(), event.control)));
+                }
+            }
+            "params" if event.source == "control.toml" => {
+                self.edits.push_back((at, Edit::Control(event.params)));
+            }
+            "fault" if event.policy.as_deref() == Some("stop") => self.broken = event.first,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn timeline(events: &[Value]) -> Timeline {
+        let version =
+            |update, hash: &str| ObjectiveVersion { update, hash: hash.to_owned(), script: hash.into() };
+        let versions = [version(0, "a"), version(7, "b")];
+        let mut timeline = Timeline::default();
+        events.iter().for_each(|event| timeline.take(event, &versions).unwrap());
+        timeline
+    }
+
+    #[test]
+    fn what_came_after_the_checkpoint_that_a_run_went_on_from_did_not_happen() {
+        let control = |at: u64, tau: f64| json!({ "event": "params", "source": "control.toml", "update": 1, "agent_steps": at, "params": { "tau": tau } });
+        let resume = |at: u64, same: bool| json!({ "event": "resume", "update": 1, "agent_steps": at, "same_episodes": same });
+        let events = [
+            json!({ "event": "start", "update": 0, "agent_steps": 0, "kelvin": "1", "device": "cpu" }),
+            control(10, 0.1),
+            json!({ "event": "reload", "update": 7, "agent_steps": 20, "hash": "b", "control": { "tau": 0.1 } }),
+            json!({ "event": "params", "source": "on_eval", "update": 1, "agent_steps": 21, "params": { "tau": 9.0 } }),
+            control(40, 0.4),
+            json!({ "event": "fault", "policy": "stop", "first": 12, "update": 11, "agent_steps": 41 }),
+            resume(20, true),
+            control(30, 0.3),
+            resume(25, false),
+        ];
+        let read = timeline(&events);
+        let values = |tau: f64| Values::from([("tau".to_owned(), tau)]);
+        let edits = [
+            (AgentSteps(10), Edit::Control(values(0.1))),
+            (AgentSteps(20), Edit::Script("b".into(), values(0.1))),
+        ];
+        assert_eq!(read.edits, edits);
+        let turns: Vec<_> = read.turns.iter().map(|(at, turn)| (at.0, turn.same_episodes)).collect();
+        assert_eq!(turns, [(20, true), (25, false)]);
+        assert_eq!((read.broken, read.made_by.device.as_str()), (None, "cpu"));
+        assert_eq!(timeline(&events[..6]).broken, Some(12));
+    }
+}
