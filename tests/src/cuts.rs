@@ -1,6 +1,6 @@
 //! Runs that are cut off at random moments and taken up again, against the same run left alone.
 
-use crate::command::{Said, kelvin, train};
+use crate::command::{Said, kelvin};
 use crate::records;
 use crate::running::Running;
 use rand::{RngExt, SeedableRng};
@@ -22,10 +22,16 @@ pub struct Short {
 }
 
 impl Short {
-    /// The command that trains it into `out`.
+    /// The command that trains it into `out`, on the processor.
     pub fn command(&self, out: &Path) -> Command {
-        let mut command = train(self.script, self.env, out);
-        command.args(self.args);
+        self.command_on("cpu", out)
+    }
+
+    /// The same on another device.
+    pub fn command_on(&self, device: &str, out: &Path) -> Command {
+        let mut command = kelvin();
+        command.args(["train", &format!("scripts/{}.rhai", self.script), "--env", self.env]);
+        command.args(["--device", device, "--quiet"]).args(self.args).arg("--out").arg(out);
         command
     }
 }
@@ -42,49 +48,38 @@ pub enum Cut {
 /// The command that goes on with a run.
 pub fn resume(run: &Path) -> Command {
     let mut command = kelvin();
-    command.args(["train", "--resume", "--device", "cpu", "--quiet", "--out"]).arg(run);
+    command.args(["train", "--resume", "--quiet", "--out"]).arg(run);
     command
 }
 
 /// Cuts a run off again and again, each time within `within` of its start, until it has been `cuts` times, and lets it end
-/// then. `between` is called after each cut with the run, and how many there were. Returns how many cuts there were: fewer
-/// if the run came to its end before.
+/// then. Returns how many cuts there were: fewer if the run came to its end before.
+///
+/// # Panics
+/// If it panics, or does not come to its end.
 pub fn train_cut_off(
-    short: Short,
+    start: impl Fn() -> Command,
     run: &Path,
     cut: Cut,
     (cuts, within): (u32, Duration),
     seed: u64,
-    mut between: impl FnMut(&Path, u32),
 ) -> u32 {
+    // A start that was cut off before there was a run is made again.
+    let start_or_resume = || if run.join("config.toml").is_file() { resume(run) } else { start() };
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     for done in 0..cuts {
-        let running = Running::start(&mut start_or_resume(short, run), run);
+        let running = Running::start(&mut start_or_resume(), run);
         std::thread::sleep(within.mul_f64(rng.random()));
-        let said = match cut {
-            Cut::Kill => {
-                running.signal("KILL");
-                running.end()
-            }
-            Cut::Interrupt => {
-                running.signal("INT");
-                running.end()
-            }
-        };
+        running.signal(if cut == Cut::Kill { "KILL" } else { "INT" });
+        let said = running.end();
         assert!(is_clean(&said), "cut {done} of {run:?}\n{said}");
         if run.join("DONE").is_file() {
             return done;
         }
-        between(run, done + 1);
     }
-    let said = crate::command::run(&mut start_or_resume(short, run));
+    let said = crate::command::run(&mut start_or_resume());
     assert_eq!(said.code, Some(0), "{said}");
     cuts
-}
-
-/// A start that was cut off before there was a run is made again.
-fn start_or_resume(short: Short, run: &Path) -> Command {
-    if run.join("config.toml").is_file() { resume(run) } else { short.command(run) }
 }
 
 /// Whether it ended by the signal, or as one that is asked to stop does: before it listens to that, the signal ends it.
@@ -92,7 +87,8 @@ fn is_clean(said: &Said) -> bool {
     matches!(said.code, None | Some(0)) && !said.stderr.contains("panicked")
 }
 
-/// Everything that a run which ended knows: what it recorded, and every file of its last checkpoint, by name.
+/// Everything that a run which ended knows: what it recorded, and every file of its last checkpoint, by name; but for what
+/// speaks of the clock, and checksums of that.
 pub fn knowledge(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let checkpoint = records::checkpoints(run).pop().expect("a checkpoint");
     let segments = run.join("checkpoints/segments");
@@ -105,7 +101,8 @@ pub fn knowledge(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     // Of segments, those of this checkpoint: others may be left of the one before it.
     paths.retain(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        !path.starts_with(&segments) || listed.contains(&*name)
+        let wanted = !path.starts_with(&segments) || listed.contains(&*name);
+        wanted && !["manifest.json", "records.json"].contains(&&*name)
     });
     paths.sort();
     let inside = |path: &Path| path.strip_prefix(run).expect("it is inside").to_path_buf();

@@ -19,6 +19,7 @@ pub mod exact;
 pub mod fuzz;
 #[cfg(unix)]
 pub mod hyperqueue;
+pub mod inject;
 pub mod records;
 pub mod running;
 pub mod scripts;

@@ -3,7 +3,7 @@
 use kelvin_tests::command::succeed;
 use kelvin_tests::cuts::{Cut, Short, assert_same, train_cut_off};
 use kelvin_tests::records;
-use kelvin_tests::suite::{Suite, rom};
+use kelvin_tests::suite::{Suite, adapter, rom};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -24,6 +24,10 @@ const CATCH: Short = Short {
         "eval_episodes=20",
     ],
 };
+
+/// Fewer updates: a software driver takes its time.
+const CATCH_GPU: Short =
+    Short { script: "dqn", env: "catch", args: &["--frames", "8k", "--set", "checkpoint_every=500"] };
 
 const CATCH_ROLLOUT: Short = Short {
     script: "a2c_proper",
@@ -77,17 +81,24 @@ fn main() -> ExitCode {
     suite.test_with(&rom("breakout"), "breakout: killed", |()| compare(BREAKOUT, Cut::Kill));
     suite.test_with(&rom("breakout"), "breakout: stopped", |()| compare(BREAKOUT, Cut::Interrupt));
     suite.test_with(&rom("pong"), "pong: rollouts, stopped", |()| compare(PONG_ROLLOUT, Cut::Interrupt));
+    suite.test_with(&adapter(), "catch on a GPU: killed", |adapter| {
+        compare_on(&adapter, CATCH_GPU, Cut::Kill)
+    });
     suite.run()
 }
 
-/// Cuts a run off some times, each within a part of what it takes alone.
 fn compare(short: Short, cut: Cut) {
+    compare_on("cpu", short, cut);
+}
+
+/// Cuts a run off some times, each within a part of what it takes alone.
+fn compare_on(device: &str, short: Short, cut: Cut) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (alone, often) = (folder.path().join("alone"), folder.path().join("often"));
     let start = Instant::now();
-    succeed(&mut short.command(&alone));
+    succeed(&mut short.command_on(device, &alone));
     let within = start.elapsed() / 2;
-    train_cut_off(short, &often, cut, (5, within), 7, |_, _| ());
+    train_cut_off(|| short.command_on(device, &often), &often, cut, (5, within), 7);
     records::assert_recorded_once(&often);
     let resumed = records::events_of(&often, "resume");
     assert!(resumed.iter().any(|event| event["agent_steps"] != 0), "it never went on from anywhere");

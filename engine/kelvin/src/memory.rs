@@ -7,10 +7,25 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 pub fn available_bytes() -> Option<u64> {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::everything());
     let system = System::new_with_specifics(memory).ok()?;
-    let free = system.available_memory();
+    let free = system.available_memory().min(address_space());
     // Not the group's own figure of what is free: it counts the page cache as taken.
     let in_group = |limits: sysinfo::CGroupLimits| limits.total_memory.saturating_sub(limits.rss);
     Some(system.cgroup_limits().map_or(free, |limits| free.min(in_group(limits))))
+}
+
+/// Bytes of addresses that the process may still take, where it has a limit (`ulimit -v`).
+fn address_space() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let taken = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+        let taken = taken.and_then(|text| text.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        if let (Some(limit), Some(taken)) = (limit, taken) {
+            return limit.saturating_sub(taken * 1024);
+        }
+    }
+    u64::MAX
 }
 
 /// The free memory as a person reads it.

@@ -78,21 +78,33 @@ impl JsonLines {
     /// A file that cannot be read or cut.
     pub fn cut_to(&mut self, mark: &Mark) -> Result<Option<RunError>, RunError> {
         let text = self.text()?;
-        let kept = &text[..text.len().min(usize::try_from(mark.bytes).unwrap_or(usize::MAX))];
+        let kept = up_to(&text, mark);
+        let damage = self.compare(kept, mark);
+        // A record that lost its end must not run into the next.
+        let kept = if damage.is_some() { &kept[..whole_records(kept)] } else { kept };
         self.truncate(kept.len())?;
         (self.hasher, self.bytes) = (blake3::Hasher::new(), 0);
         self.passed(kept);
-        let missing = mark.bytes - self.bytes;
-        Ok(match self.mark() == *mark {
-            true => None,
-            false if missing > 0 => {
-                let reason = format!("its last {missing} bytes from before the checkpoint are missing");
-                Some(RunError::damaged(&self.path, reason))
-            }
-            false => Some(RunError::damaged(
-                &self.path,
-                "it was changed: up to the checkpoint it is not as it was written",
-            )),
+        Ok(damage)
+    }
+
+    /// The same, and drops nothing.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn check(&self, mark: &Mark) -> Result<Option<RunError>, RunError> {
+        Ok(self.compare(up_to(&self.text()?, mark), mark))
+    }
+
+    /// What is wrong with a text that should end at a mark.
+    fn compare(&self, text: &[u8], mark: &Mark) -> Option<RunError> {
+        let missing = mark.bytes - text.len() as u64;
+        if missing > 0 {
+            let reason = format!("its last {missing} bytes from before the checkpoint are missing");
+            return Some(RunError::damaged(&self.path, reason));
+        }
+        (blake3::hash(text).to_hex().as_str() != mark.blake3).then(|| {
+            RunError::damaged(&self.path, "it was changed: up to the checkpoint it is not as it was written")
         })
     }
 
@@ -156,6 +168,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Value>, RunError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(RunError::io("read", path)(error)),
     }
+}
+
+/// The part of a text before a mark, as far as there is one.
+fn up_to<'a>(text: &'a [u8], mark: &Mark) -> &'a [u8] {
+    &text[..text.len().min(usize::try_from(mark.bytes).unwrap_or(usize::MAX))]
 }
 
 /// The lines that hold whole records, each with its end; see [`whole_records`].

@@ -96,6 +96,12 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(WRONG_USE) } else { ExitCode::SUCCESS };
         }
     };
+    if let Err(error) = rayon::ThreadPoolBuilder::new().build_global() {
+        eprintln!(
+            "error: no threads to work on: {error}\nhint: the limits of this shell are too low; see `ulimit -a`"
+        );
+        return ExitCode::FAILURE;
+    }
     // In rayon's pool, where waking up a worker for each kernel costs less than from outside: a tenth of a small update.
     match rayon::scope(|_| run(cli.command)) {
         Ok(code) => code,

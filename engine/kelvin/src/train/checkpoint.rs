@@ -1,6 +1,6 @@
 //! A learner to and from a checkpoint.
 
-use super::recorder::Recorded;
+use super::recorder::{Marks, Recorder};
 use super::steering::Scheduled;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -9,12 +9,15 @@ use crate::replay::{Replay, ReplaySpec};
 use kelvin_compute::{ModelState, Tensor};
 use kelvin_run::{Checkpoint, Latest, RunDir, RunError, Segments};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// Weights and optimizer.
 const MODEL: &str = "model.safetensors";
 /// Counters and random streams.
 const STATE: &str = "state.json";
+/// How far the run's records had come.
+const RECORDS: &str = "records.json";
 /// The environments.
 const ENVS: &str = "envs.zst";
 /// What of the memory is in no segment.
@@ -40,7 +43,8 @@ pub struct Saved {
     /// The script that ran, by its hash.
     pub objective: String,
     pub(super) scheduled: Scheduled,
-    pub(super) recorded: Recorded,
+    /// Returns of the last episodes, oldest first.
+    pub(super) returns: VecDeque<f64>,
     /// Numbers of the slots that each lane of the memory keeps.
     kept: Vec<Range<u64>>,
 }
@@ -51,6 +55,7 @@ pub(super) struct Snapshot {
     model: ModelState,
     envs: Vec<u8>,
     newest: Vec<u8>,
+    marks: Marks,
 }
 
 impl Snapshot {
@@ -58,7 +63,7 @@ impl Snapshot {
     pub fn take(
         learner: &mut Learner,
         scheduled: Scheduled,
-        recorded: Recorded,
+        recorder: &Recorder,
         written: &[u64],
     ) -> Result<Self, Failure> {
         let model = learner.export()?;
@@ -82,12 +87,13 @@ impl Snapshot {
         }
         Ok(Self {
             newest,
+            marks: recorder.marks(),
             envs: learner.save_envs(),
             saved: Saved {
                 learner: learner.state().clone(),
                 objective: learner.staged().script.hash().to_owned(),
                 scheduled,
-                recorded,
+                returns: recorder.returns().clone(),
                 kept,
             },
             model,
@@ -105,6 +111,7 @@ impl Snapshot {
             .collect();
         writer.tensors(MODEL, &tensors)?;
         writer.json(STATE, &self.saved)?;
+        writer.json(RECORDS, &self.marks)?;
         writer.bytes(ENVS, &compress(&self.envs)?)?;
         writer.bytes(NEWEST, &compress(&self.newest)?)?;
         writer.list(segments)?;
@@ -226,6 +233,11 @@ fn none_yet(dir: &RunDir) -> Failure {
 /// Counters and random streams.
 pub fn load_state(checkpoint: &Checkpoint) -> Result<Saved, Failure> {
     Ok(checkpoint.json(STATE)?)
+}
+
+/// How far the run's records had come.
+pub(super) fn load_marks(checkpoint: &Checkpoint) -> Result<Marks, Failure> {
+    Ok(checkpoint.json(RECORDS)?)
 }
 
 /// Weights and counters alone, as evaluation needs them.

@@ -111,7 +111,7 @@ impl Session {
         if learner.frames() >= config.frames {
             return Err(done(&learner));
         }
-        let (from, returns) = (Some(&origin.checkpoint), saved.recorded.returns);
+        let (from, returns) = (Some(&origin.checkpoint), saved.returns);
         let given = Given { control: text.as_deref(), from, returns, edits: None };
         let mut session = Self::begin(&out, config, parts, learner, given)?;
         session.scheduled = scheduled;

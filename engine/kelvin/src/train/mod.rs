@@ -219,8 +219,8 @@ impl Session {
         let _span = span("checkpoint");
         let start = Instant::now();
         self.archive.settle()?;
-        let recorded = self.recorder.recorded();
-        match Snapshot::take(&mut self.learner, self.scheduled, recorded, self.keeper.written()) {
+        let written = self.keeper.written();
+        match Snapshot::take(&mut self.learner, self.scheduled, &self.recorder, written) {
             Err(failure) if self.config.on_nan == OnNan::Continue => {
                 console.line(format!("{failure}\nthe run goes on (on_nan: continue)"));
                 let detail = json!({ "diagnostic": failure.to_string() });

@@ -31,13 +31,13 @@ pub struct Recorder {
     start: Instant,
 }
 
-/// What a run that goes on must know of what was recorded.
+/// How far the records of a run had come at some moment, by which they are known again. What the clock says is in them, so
+/// that two runs of the same bits have other marks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Recorded {
+pub struct Marks {
     metrics: Mark,
     timing: Mark,
-    /// Returns of the last episodes, oldest first.
-    pub(super) returns: VecDeque<f64>,
+    events: Mark,
 }
 
 impl Recorder {
@@ -61,11 +61,15 @@ impl Recorder {
         })
     }
 
-    /// Drops what was recorded after this: it will happen again. What is wrong with the records before it is told.
-    pub fn cut_to(&mut self, recorded: &Recorded) -> Result<Vec<RunError>, Failure> {
-        let metrics = self.metrics.cut_to(&recorded.metrics)?;
-        let timing = self.timing.cut_to(&recorded.timing)?;
-        Ok(metrics.into_iter().chain(timing).collect())
+    /// Drops what was recorded after these marks, since it will happen again, but for events. What is wrong with the records
+    /// before them is told.
+    pub fn cut_to(&mut self, marks: &Marks) -> Result<Vec<RunError>, Failure> {
+        let found = [
+            self.metrics.cut_to(&marks.metrics)?,
+            self.timing.cut_to(&marks.timing)?,
+            self.events.check(&marks.events)?,
+        ];
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Drops everything: the run begins anew.
@@ -76,10 +80,15 @@ impl Recorder {
         Ok(())
     }
 
-    /// What one that goes on from here must know.
-    pub fn recorded(&self) -> Recorded {
-        let (metrics, timing) = (self.metrics.mark(), self.timing.mark());
-        Recorded { metrics, timing, returns: self.returns.clone() }
+    /// How far the records have come.
+    pub fn marks(&self) -> Marks {
+        let Self { metrics, timing, events, .. } = self;
+        Marks { metrics: metrics.mark(), timing: timing.mark(), events: events.mark() }
+    }
+
+    /// Returns of the last episodes, oldest first.
+    pub fn returns(&self) -> &VecDeque<f64> {
+        &self.returns
     }
 
     /// Records what a tick brought.

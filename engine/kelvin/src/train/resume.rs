@@ -2,7 +2,7 @@
 
 use super::checkpoint::{self, Saved};
 use super::fork::{self, Origin};
-use super::recorder::Recorded;
+use super::recorder::Marks;
 use super::request::TrainRequest;
 use super::session::{Given, Parts, Session};
 use super::steering::Scheduled;
@@ -28,8 +28,8 @@ struct TakenUp {
     versions: usize,
     /// Returns of the last episodes.
     returns: VecDeque<f64>,
-    /// What is on record, if the run has saved anything.
-    recorded: Option<Recorded>,
+    /// How far the records had come, if the run has saved anything.
+    marks: Option<Marks>,
     from: Option<Checkpoint>,
 }
 
@@ -46,7 +46,7 @@ impl Session {
         let options = request.env_options(config.preset, config.full_action_set);
         let parts = Parts::open(&config.device, &config.env, options, console)?;
         let taken_up = take_up(&dir, &config, &parts, console)?;
-        let TakenUp { learner, same, scheduled, versions, returns, recorded, from } = taken_up;
+        let TakenUp { learner, same, scheduled, versions, returns, marks, from } = taken_up;
         // One that was killed between its last checkpoint and its end has only that end to make.
         let ended = dir.is_done() || request.frames.is_some();
         if ended && learner.frames() >= config.frames {
@@ -58,10 +58,10 @@ impl Session {
         let given = Given { from: from.as_ref(), returns, ..Given::default() };
         let mut session = Self::assemble(config, dir, lock, parts, learner, given)?;
         session.scheduled = scheduled;
-        match recorded {
-            Some(recorded) => session
+        match marks {
+            Some(marks) => session
                 .recorder
-                .cut_to(&recorded)?
+                .cut_to(&marks)?
                 .iter()
                 .for_each(|damage| console.warn(format!("{damage}\nthe run itself goes on as it was"))),
             None => session.recorder.clear()?,
@@ -82,23 +82,23 @@ fn take_up(dir: &RunDir, config: &Config, parts: &Parts, console: &Console) -> R
         let mut steered = saved.learner.steered;
         steered.adopt(&script);
         let (learner, same) = parts.resumed(config, script, &own, steered, console)?;
-        let (scheduled, returns) = (saved.scheduled, saved.recorded.returns.clone());
-        let (recorded, from) = (Some(saved.recorded), Some(own));
-        return Ok(TakenUp { learner, same, scheduled, versions, returns, recorded, from });
+        let (scheduled, returns) = (saved.scheduled, saved.returns);
+        let (marks, from) = (Some(checkpoint::load_marks(&own)?), Some(own));
+        return Ok(TakenUp { learner, same, scheduled, versions, returns, marks, from });
     }
     let (versions, script) = recorded_script(dir, None)?;
     let Some(origin) = Origin::of(config, console)? else {
         let (learner, scheduled) = (parts.learner(config, script, console)?, Scheduled::Due);
         let returns = VecDeque::new();
-        return Ok(TakenUp { learner, same: true, scheduled, versions, returns, recorded: None, from: None });
+        return Ok(TakenUp { learner, same: true, scheduled, versions, returns, marks: None, from: None });
     };
     let saved = checkpoint::load_state(&origin.checkpoint)?;
     let (scheduled, returns, mut steered) =
-        (origin.scheduled(&script)?, saved.recorded.returns, saved.learner.steered);
+        (origin.scheduled(&script)?, saved.returns, saved.learner.steered);
     fork::carry_over(&mut steered, &script, &config.pinned);
     let (learner, same) = origin.learner(parts, config, script, steered, console)?;
     let from = Some(origin.checkpoint);
-    Ok(TakenUp { learner, same, scheduled, versions, returns, recorded: None, from })
+    Ok(TakenUp { learner, same, scheduled, versions, returns, marks: None, from })
 }
 
 /// A file that lost its last lines, with its checksum, may still be one that can be read.

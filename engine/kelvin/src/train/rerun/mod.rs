@@ -108,7 +108,7 @@ impl Rerun {
             origin.as_ref().map(|origin| checkpoint::load_state(&origin.checkpoint)).transpose()?;
         let given = Given {
             from: origin.as_ref().map(|origin| &origin.checkpoint),
-            returns: saved_there.map_or(VecDeque::new(), |saved| saved.recorded.returns),
+            returns: saved_there.map_or(VecDeque::new(), |saved| saved.returns),
             edits: Some(std::mem::take(&mut timeline.edits)),
             control: None,
         };
