@@ -19,9 +19,15 @@ struct Steered {
 
 impl Steered {
     fn start(script: &str) -> Self {
+        Self::start_with(script, &[])
+    }
+
+    fn start_with(script: &str, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let run = folder.path().join("run");
-        let running = Running::start(train(script, "catch", &run).args(["--frames", "100M"]), &run);
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let mut command = train(script, "catch", &run);
+        let running = Running::start(command.args(["--frames", "100M"]).args(settings), &run);
         Self { _folder: folder, run, running }
     }
 
@@ -195,6 +201,17 @@ fn a_run_saves_and_stops_when_asked_and_can_be_resumed() {
     resumed.wait_for_event("stopped", 2);
     assert_eq!(resumed.end().code, Some(0));
     records::assert_recorded_once(&steered.run);
+}
+
+#[test]
+fn a_long_evaluation_hears_that_the_run_is_to_stop() {
+    let mut steered = Steered::start_with("dqn", &["eval_every=2000", "eval_episodes=100000"]);
+    steered.wait("an evaluation", |status| status.activity == Activity::Evaluating);
+    steered.control("stop = 1");
+    steered.running.wait_for_event("stopped", 1);
+    assert_eq!(steered.running.end().code, Some(0));
+    // It has not happened; the run makes it when it goes on.
+    assert!(records::metrics(&steered.run).iter().all(|record| record["kind"] != "eval"));
 }
 
 #[test]
