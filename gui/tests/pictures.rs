@@ -3,6 +3,7 @@
 mod support;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Event, Theme, ViewportEvent, ViewportId};
@@ -12,6 +13,7 @@ use kelvin_monitor::data::RunId;
 use kelvin_monitor::monitor::Monitor;
 use kelvin_monitor::panels::PanelKind;
 use kelvin_monitor::theme;
+use kelvin_run::{Compared, ReferenceView};
 use libtest_mimic::Arguments;
 use support::drawing::{compare, pictures};
 use support::{
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         ("help_light", || picture("help_light", laboratory(), LAPTOP, Theme::Light, 1.0, help)),
         ("live_dark", || panel("live_dark", PanelKind::Live, TRAINS, [420.0, 640.0], Theme::Dark)),
         ("live_light", || panel("live_light", PanelKind::Live, TRAINS, [310.0, 420.0], Theme::Light)),
+        ("live_reference_light", held),
         ("parameters_dark", || {
             panel("parameters_dark", PanelKind::Params, TRAINS, [360.0, 420.0], Theme::Dark)
         }),
@@ -145,6 +148,29 @@ fn panel(name: &str, kind: PanelKind, run: RunId, size: [f32; 2], theme: Theme) 
         harness.run();
     }
     compare(&mut harness, name);
+}
+
+/// A run that is held near another one, and what it says of the distance to who points at it.
+fn held() {
+    let mut source = laboratory_with(TRAINS);
+    let reference = ReferenceView {
+        run: "/data/runs/a2c_proper-pong-s1".to_owned(),
+        kl: 0.0421,
+        of: Some(Compared::Acting),
+    };
+    let shown = source.details.iter_mut().map(|details| &mut details.live).chain(&mut source.film);
+    for agent in shown.filter_map(|live| live.agent.as_mut()) {
+        Arc::make_mut(agent).reference = Some(reference.clone());
+    }
+    let options = SnapshotOptions::new().threshold(2.0).max_failed_pixels(100);
+    let builder = bench::builder([420.0, 420.0], Theme::Light).with_options(options).wgpu();
+    let mut harness = builder.build_ui_state(bench::frame, bench::bench(PanelKind::Live, source));
+    bench::play(&mut harness);
+    assert!(harness.query_by_label_contains("KL to uniform").is_none());
+    harness.get_by_label("KL to reference: 0.042").hover();
+    harness.run();
+    harness.get_by_label_contains("The reference is /data/runs/a2c_proper-pong-s1");
+    compare(&mut harness, "live_reference_light");
 }
 
 fn picture(

@@ -71,21 +71,26 @@ pub fn boltzmann(x: &[f32], tau: f64) -> Vec<f64> {
 
 /// Outputs of a run's last network in each state, whose one-hot byte row is its input as the environment shows it.
 pub fn outputs(run: &Path, mdp: &TabularMdp) -> Vec<Vec<f32>> {
+    let states = mdp.states;
+    let mut obs = vec![0; states * states];
+    (0..states).for_each(|state| obs[state * states + state] = 255);
+    outputs_at(run, &obs, states)
+}
+
+/// Outputs of a run's last network at some observations.
+pub fn outputs_at(run: &Path, obs: &[u8], observations: usize) -> Vec<Vec<f32>> {
     let dir = RunDir::open(run).expect("a run");
     let config = Config::parse(&dir.read_config().expect("a configuration")).expect("a valid one");
     let checkpoint = dir.latest_checkpoint().expect("checkpoints").checkpoint.expect("a sound one");
     let (_, weights) = load_model(&checkpoint).expect("weights");
-    let states = mdp.states;
     let env = make(&config.env, &EnvOptions::default(), 1).expect("a built-in environment");
     let reads = Reads { trained: vec![0], ..Reads::default() };
-    let spec = config.model_spec(env.spec(), states, reads, 0);
+    let spec = config.model_spec(env.spec(), observations, reads, 0);
     let mut model = Model::new(&CpuDevice, spec).expect("a model");
     model.import(&weights).expect("weights of this shape");
-    let mut obs = vec![0; states * states];
-    (0..states).for_each(|state| obs[state * states + state] = 255);
-    let mut y = vec![f32::NAN; states * config.outputs(mdp.actions.len())];
-    model.act(&obs, &mut y).expect("outputs");
-    y.chunks_exact(y.len() / states).map(<[f32]>::to_vec).collect()
+    let mut y = vec![f32::NAN; observations * config.outputs(env.spec().actions.len())];
+    model.act(obs, &mut y).expect("outputs");
+    y.chunks_exact(y.len() / observations).map(<[f32]>::to_vec).collect()
 }
 
 /// The fixed point of `V(s) = choose([R(s, a) + γ Σ P(s' | s, a) V(s')], s)`.

@@ -1,8 +1,11 @@
 //! The same seed gives the same bits, whatever the number of threads; another seed gives others.
 
+use kelvin_run::RunDir;
 use kelvin_tests::command::{kelvin, repository, succeed, train};
 use kelvin_tests::records::{self, count};
+use kelvin_tests::running::Running;
 use kelvin_tests::suite::{Suite, rom};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -18,6 +21,8 @@ struct Short {
 
 const CATCH: Short = Short { env: "catch", settings: &["--frames", "20k"], updates: 9000 };
 const CATCH_ROLLOUT: Short = Short { env: "catch", settings: &["--frames", "20k"], updates: 250 };
+/// Long enough to be looked at in.
+const CATCH_HELD: Short = Short { env: "catch", settings: &["--frames", "1500k"], updates: 20_000 };
 const PONG_ROLLOUT: Short =
     Short { env: "pong", settings: &["--frames", "4k", "--set", "log_every=100"], updates: 12 };
 
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
     suite.test("catch: one seed, one run", || compare(CATCH));
     suite.test_with(&rom("pong"), "pong: one seed, one run", |()| compare(PONG));
     suite.test("catch: who looks on changes nothing", || look_on(CATCH));
+    suite.test("catch: who looks on at a run and its reference changes nothing", || look_on_held(CATCH_HELD));
     suite.test("catch: one seed, one rollout", || compare_rollouts(CATCH_ROLLOUT));
     suite.test_with(&rom("pong"), "pong: one seed, one rollout", |()| compare_rollouts(PONG_ROLLOUT));
     suite.run()
@@ -65,10 +71,42 @@ fn look_on(short: Short) {
     assert!(outcomes[0] == outcomes[1]);
 }
 
+/// A run that somebody looks at, and so asks its reference ten times a second, has the bits of one that shows nothing.
+fn look_on_held(short: Short) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let prior = folder.path().join("prior");
+    succeed(train("a2c_proper", short.env, &prior).args(["--frames", "4k"]));
+    let outcomes = ["true", "false"].map(|live| {
+        let out = folder.path().join(live);
+        let mut command = train("a2c_prior", short.env, &out);
+        command.args(["--set", &format!("live={live}"), "--seed", "3"]).args(short.settings);
+        let mut running = Running::start(command.arg("--reference").arg(&prior), &out);
+        if live == "true" {
+            let mut asked = BTreeSet::new();
+            running.wait("views", || {
+                let dir = RunDir::open(&out).ok()?;
+                dir.watch().ok()?;
+                let agent = dir.read_agent().expect("a sound view")?;
+                assert!(agent.reference.is_some_and(|reference| reference.kl >= 0.0));
+                asked.insert(agent.beat);
+                (asked.len() >= 5).then_some(())
+            });
+        }
+        assert_eq!(running.end().code, Some(0));
+        computed(short, &out)
+    });
+    assert!(outcomes[0] == outcomes[1]);
+}
+
 /// What a run computed: its metrics and its weights.
 fn outcome(mut command: Command, short: Short, seed: u64, threads: usize, out: &Path) -> (Vec<u8>, Vec<u8>) {
     command.args(short.settings).args(["--seed", &seed.to_string()]);
     succeed(command.env("RAYON_NUM_THREADS", threads.to_string()));
+    computed(short, out)
+}
+
+/// The same of a run that ended.
+fn computed(short: Short, out: &Path) -> (Vec<u8>, Vec<u8>) {
     let records = records::training(out);
     let last = records.last().expect("a run of some length");
     assert!(count(last, "updates") >= short.updates, "{last}");

@@ -1,13 +1,14 @@
 //! A run is watched and steered through its files: what it shows of itself, and what `control.toml` asks of it.
 #![cfg(unix)]
 
-use kelvin_run::{Activity, RunDir, Status};
-use kelvin_tests::command::{kelvin, run, train};
+use kelvin_run::{Activity, Compared, RunDir, Status};
+use kelvin_tests::command::{kelvin, run, succeed, train};
+use kelvin_tests::exact::{boltzmann, outputs_at};
 use kelvin_tests::records::{self, count};
 use kelvin_tests::running::Running;
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A run in the background.
 struct Steered {
@@ -18,9 +19,15 @@ struct Steered {
 
 impl Steered {
     fn start(script: &str) -> Self {
+        Self::start_with(script, &[])
+    }
+
+    fn start_with(script: &str, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let run = folder.path().join("run");
-        let running = Running::start(train(script, "catch", &run).args(["--frames", "100M"]), &run);
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let mut command = train(script, "catch", &run);
+        let running = Running::start(command.args(["--frames", "100M"]).args(settings), &run);
         Self { _folder: folder, run, running }
     }
 
@@ -70,6 +77,41 @@ fn a_run_shows_what_it_does() {
     let dir = steered.dir().expect("a run");
     assert_eq!(steered.running.end().code, Some(0));
     assert_eq!(dir.read_status().unwrap().map(|status| status.activity), Some(Activity::Stopped));
+}
+
+/// The divergence that a run shows from the network it is held near.
+#[test]
+fn a_run_shows_how_far_it_is_from_its_reference() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    let short = ["--frames", "4k", "--set"];
+    succeed(train("a2c_proper", "catch", &at("prior")).args(["--frames", "60k", "--seed", "3"]));
+    // A run with a reference, and what it showed at its end.
+    let held = |name: &str, reference: &str, setting: &str| {
+        let mut command = train("a2c_prior", "catch", &at(name));
+        succeed(command.args(short).arg(setting).arg("--reference").arg(at(reference)));
+        let dir = RunDir::open(at(name)).expect("a run");
+        let agent = dir.read_agent().unwrap().expect("a view of its end");
+        let view = agent.reference.clone().expect("a reference");
+        assert_eq!((Path::new(&view.run), view.of), (&*at(reference), Some(Compared::Acting)));
+        (agent, view.kl, dir.read_picture().unwrap().expect("a picture").stack)
+    };
+
+    // By hand, from the policy that is shown and the other run's network at what is shown.
+    let (agent, shown, stack) = held("held", "prior", "learning_rate=1e-3");
+    let prior = boltzmann(&outputs_at(&at("prior"), &stack, 1)[0][..3], 1.0);
+    let pi = agent.policy.iter().map(|p| f64::from(*p));
+    let kl: f64 = pi.zip(&prior).map(|(p, prior)| p * (p / prior).ln()).sum();
+    // Both policies are known to 1e-7.
+    assert!(kl > 1e-4 && (f64::from(shown) - kl).abs() < 1e-6, "{shown} is not {kl}");
+    assert!((agent.kl_uniform - shown).abs() > 1e-4, "{agent:?}");
+
+    // From the same start, and nothing is learned: the run is its reference.
+    let frozen = "learning_rate=1e-30";
+    succeed(train("a2c_proper", "catch", &at("start")).args(short).arg(frozen));
+    let (agent, kl, _) = held("copy", "start", frozen);
+    // What is left is rounding: one network acts for eight environments, and the other for one.
+    assert!((0.0..1e-6).contains(&kl) && agent.kl_uniform > 1e-4, "{kl}, {}", agent.kl_uniform);
 }
 
 #[test]
@@ -159,6 +201,17 @@ fn a_run_saves_and_stops_when_asked_and_can_be_resumed() {
     resumed.wait_for_event("stopped", 2);
     assert_eq!(resumed.end().code, Some(0));
     records::assert_recorded_once(&steered.run);
+}
+
+#[test]
+fn a_long_evaluation_hears_that_the_run_is_to_stop() {
+    let mut steered = Steered::start_with("dqn", &["eval_every=2000", "eval_episodes=100000"]);
+    steered.wait("an evaluation", |status| status.activity == Activity::Evaluating);
+    steered.control("stop = 1");
+    steered.running.wait_for_event("stopped", 1);
+    assert_eq!(steered.running.end().code, Some(0));
+    // It has not happened; the run makes it when it goes on.
+    assert!(records::metrics(&steered.run).iter().all(|record| record["kind"] != "eval"));
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn spec() -> ModelSpec {
         outputs: OUTPUTS,
         batch: BATCH,
         act_batch: BATCH,
+        consults: false,
         window: 1,
         reads: reads(&[0], &[], &[]),
         optimizer: Optimizer::Adam(AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }),

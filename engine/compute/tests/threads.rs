@@ -37,6 +37,7 @@ fn training_does_not_depend_on_the_number_of_threads() {
                 outputs: 18,
                 batch,
                 act_batch: 3,
+                consults: false,
                 window: 1,
                 reads: dqn::reads(),
                 optimizer: Optimizer::Adam(AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 }),

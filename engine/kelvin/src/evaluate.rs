@@ -215,25 +215,11 @@ pub struct Play {
 }
 
 impl Play {
-    /// Their returns; `None` if the user wished to stop first. The model may act on more observations at a time than
-    /// there are environments.
+    /// Their returns, seen by somebody who may end it. The model may act on more observations at a time than there are
+    /// environments.
     ///
     /// Every environment plays a share fixed beforehand: taking the first to finish would favour short episodes.
-    pub fn run(
-        &self,
-        envs: &mut VecEnv,
-        model: &mut Model,
-        policy: &mut Policy,
-    ) -> Result<Option<Vec<f64>>, Failure> {
-        let played = self.watched(envs, model, policy, &mut |_| ControlFlow::Continue(()))?;
-        Ok(match played {
-            Played::All(returns) => Some(returns),
-            Played::Enough | Played::Stopped => None,
-        })
-    }
-
-    /// The same, seen by somebody who may end it.
-    fn watched(
+    pub fn watched(
         &self,
         envs: &mut VecEnv,
         model: &mut Model,

@@ -54,7 +54,7 @@ pub use error::RunError;
 pub use experiment::{Experiment, Figure, PlanLock, ReferenceLine, Returns, Task};
 pub use history::{DamagedLine, History};
 pub use lines::{JsonLines, Mark};
-pub use live::{Activity, AgentView, Picture, Status};
+pub use live::{Activity, AgentView, Compared, Picture, ReferenceView, Status};
 pub use lock::RunLock;
 pub use objectives::ObjectiveVersion;
 pub use plain::open_plain;

@@ -139,6 +139,9 @@ pub struct AgentView {
     /// Its KL divergence to the uniform policy in nats.
     #[serde(deserialize_with = "number")]
     pub kl_uniform: f32,
+    /// How far the policy is from that of another run's network, where the run is held near one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ReferenceView>,
     /// The Boltzmann policy softmax(q / τ), where there are action values and a temperature.
     #[serde(deserialize_with = "vector")]
     pub boltzmann: Option<Vec<f32>>,
@@ -152,6 +155,30 @@ pub struct AgentView {
     pub episode_agent_steps: u64,
     /// Returns of this environment's last episodes, newest last.
     pub last_returns: Vec<f64>,
+}
+
+/// How far a run's policy is from that of its reference at one observation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReferenceView {
+    /// Directory of the run whose network is the reference.
+    pub run: String,
+    /// KL divergence of the run's policy to the reference's in nats; NaN where it is infinite or there is none.
+    #[serde(deserialize_with = "number")]
+    pub kl: f32,
+    /// Whose divergence that is; nothing where neither network has a policy to compare.
+    pub of: Option<Compared>,
+}
+
+/// Which policies of a run and its reference are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// Those that the run's rule for drawing actions makes of the outputs.
+    Acting,
+    /// softmax(logits), of a run that follows action values greedily.
+    Logits,
+    /// softmax(q / τ), of a run that follows action values greedily and has no logits.
+    Boltzmann,
 }
 
 /// Pictures of one environment, bytes, row-major.
@@ -322,6 +349,14 @@ mod tests {
         let read = run.read_agent().unwrap().unwrap();
         let q = read.q.unwrap();
         assert!(q[0] == 1.5 && q[1].is_nan() && read.entropy.is_nan(), "{q:?}");
+        let near = ReferenceView { run: "/runs/prior".into(), kl: 0.25, of: Some(Compared::Acting) };
+        for (kl, of) in [(0.25, near.of), (f32::INFINITY, near.of), (f32::NAN, None)] {
+            let reference = Some(ReferenceView { kl, of, ..near.clone() });
+            run.write_agent(&AgentView { reference, ..AgentView::default() }).unwrap();
+            let read = run.read_agent().unwrap().unwrap().reference.unwrap();
+            assert_eq!((read.run, read.of), (near.run.clone(), of));
+            assert!(if kl == 0.25 { read.kl == kl } else { read.kl.is_nan() }, "{kl}: {}", read.kl);
+        }
         let picture = Picture {
             screen: (0..18).collect(),
             screen_size: [2, 3],

@@ -12,6 +12,8 @@ pub(super) struct Bufs {
     pub(super) states: usize,
     pub(super) act_obs: ByteBuf,
     pub(super) act_y: Buf,
+    /// Observation and outputs of the target network by itself.
+    pub(super) consult: Option<(ByteBuf, Buf)>,
     pub(super) online: Buf,
     pub(super) target: Buf,
     /// What the optimizer remembers, a buffer shaped like the parameters for each name.
@@ -27,6 +29,7 @@ pub(super) struct Bufs {
 /// The programs that calls launch.
 pub(super) struct Programs {
     pub(super) act: Program,
+    pub(super) consult: Option<Program>,
     /// Everything the objective reads.
     pub(super) forward: Program,
     /// Loss, metrics, and the gradient of the outputs.
@@ -62,6 +65,9 @@ pub(super) fn build(
         states,
         act_obs: plan.byte_buf("act.obs", spec.act_batch * spec.obs.len()),
         act_y: plan.buf("act.y", spec.act_batch * outputs),
+        consult: spec
+            .consults
+            .then(|| (plan.byte_buf("consult.obs", spec.obs.len()), plan.buf("consult.y", outputs))),
         online: plan.buf("online", params),
         target: plan.buf("target", params),
         moments: moments(&spec.optimizer).iter().map(|name| (*name, plan.buf(*name, params))).collect(),
@@ -96,8 +102,19 @@ pub(super) fn build(
         optimize(&spec.optimizer, &bufs, params),
     ];
 
+    let mut alone = |pass: &Alone| pass.program(&mut plan, spec, network);
+    let act = alone(&Alone {
+        name: "act",
+        batch: spec.act_batch,
+        obs: bufs.act_obs,
+        params: bufs.online,
+        y: bufs.act_y,
+    })?;
+    let consult =
+        bufs.consult.map(|(obs, y)| Alone { name: "consult", batch: 1, obs, params: bufs.target, y });
     let programs = Programs {
-        act: act(&mut plan, spec, network, &bufs)?,
+        act,
+        consult: consult.map(|pass| alone(&pass)).transpose()?,
         forward: plan.program("forward", forward),
         objective: plan.program("objective", vec![Op::Objective(objective)]),
         backward: plan.program("backward", backward),
@@ -199,20 +216,30 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// What [`Model::act`](super::Model::act) launches.
-fn act(plan: &mut Plan, spec: &ModelSpec, network: &Network, bufs: &Bufs) -> Result<Program, Error> {
-    let batch = spec.act_batch;
-    let hidden = network.hidden_bufs(plan, "act.hidden", batch);
-    let mut ops = Vec::new();
-    let x = if network.takes_frames() {
-        Images::Frames { bytes: bufs.act_obs, from: 0 }
-    } else {
-        let x = plan.buf("act.x", batch * spec.obs.len());
-        ops.push(decode(spec, bufs.act_obs, 0, x, 0, batch));
-        Images::Floats(x)
-    };
-    ops.extend(network.forward(&Pass { batch, params: bufs.online, x, hidden: &hidden, y: bufs.act_y })?);
-    Ok(plan.program("act", ops))
+/// A forward pass by itself, over observations and buffers of its own.
+struct Alone {
+    name: &'static str,
+    batch: usize,
+    obs: ByteBuf,
+    params: Buf,
+    y: Buf,
+}
+
+impl Alone {
+    fn program(&self, plan: &mut Plan, spec: &ModelSpec, network: &Network) -> Result<Program, Error> {
+        let Self { name, batch, obs, params, y } = *self;
+        let hidden = network.hidden_bufs(plan, &format!("{name}.hidden"), batch);
+        let mut ops = Vec::new();
+        let x = if network.takes_frames() {
+            Images::Frames { bytes: obs, from: 0 }
+        } else {
+            let x = plan.buf(format!("{name}.x"), batch * spec.obs.len());
+            ops.push(decode(spec, obs, 0, x, 0, batch));
+            Images::Floats(x)
+        };
+        ops.extend(network.forward(&Pass { batch, params, x, hidden: &hidden, y })?);
+        Ok(plan.program(name, ops))
+    }
 }
 
 fn decode(spec: &ModelSpec, bytes: ByteBuf, from: usize, out: Buf, to: usize, batch: usize) -> Op {

@@ -165,6 +165,23 @@ impl Model {
         self.executor.read(self.bufs.act_y, outputs)
     }
 
+    /// Outputs `[outputs]` of the target network at one observation, `[stack, height, width]`; for a model with
+    /// [`ModelSpec::consults`].
+    pub fn consult(&mut self, obs: &[u8], outputs: &mut [f32]) -> Result<(), Error> {
+        let (Some((obs_buf, y)), Some(program)) = (self.bufs.consult, self.programs.consult) else {
+            return Err(Error::Misuse("consult: the model was made without `ModelSpec::consults`".into()));
+        };
+        check_len("consult: obs", obs.len(), self.spec.obs.len())?;
+        check_len("consult: outputs", outputs.len(), self.spec.outputs)?;
+        {
+            let _span = span("upload");
+            self.executor.write_bytes(obs_buf, obs)?;
+        }
+        self.executor.run(&[program])?;
+        let _span = span("wait");
+        self.executor.read(y, outputs)
+    }
+
     /// One step of gradient descent on the objective. Does not wait for the device. Where its numbers are not
     /// finite, [`ModelSpec::on_fault`] says what it does, and the next [`Model::report`] tells.
     pub fn update(&mut self, batch: &Batch<'_>, learning_rate: f32) -> Result<(), Error> {
@@ -258,8 +275,9 @@ impl Model {
         let mut counts = [0.0; guard::LEN];
         counts[guard::HOLD] = 1.0;
         self.executor.write(self.bufs.guard, &counts)?;
-        let Programs { act, forward, objective, backward, step, .. } = self.programs;
+        let Programs { act, consult, forward, objective, backward, step, .. } = self.programs;
         self.executor.run(&[act, forward, objective, backward, step])?;
+        consult.map_or(Ok(()), |consult| self.executor.run(&[consult]))?;
         self.executor.run(&[self.programs.means])?;
         self.executor.read(self.bufs.guard, &mut counts)?;
         self.clear_guard()

@@ -55,6 +55,8 @@ pub struct ModelSpec {
     pub batch: usize,
     /// Observations a call of [`Model::act`](crate::Model::act).
     pub act_batch: usize,
+    /// Whether the target network can be asked for its outputs by itself: [`Model::consult`](crate::Model::consult).
+    pub consults: bool,
     /// Steps a window, `n`.
     pub window: usize,
     /// The outputs its objectives read: no other pass is run, nor memory taken for one.

@@ -45,6 +45,10 @@ pub fn tests() -> Vec<Test> {
             }),
         ),
         (
+            "model: Nature, the target network at one observation of 18 actions".into(),
+            Box::new(consults_alike),
+        ),
+        (
             "model: MLP, 3 updates with batch means".into(),
             Box::new(|device| {
                 let kernel = objectives::gather(37, OUTPUTS, &reads(&[0], &[], &[]));
@@ -62,6 +66,7 @@ fn mlp(batch: usize, window: usize, clip: Clip) -> ModelSpec {
         outputs: OUTPUTS,
         batch,
         act_batch: 2,
+        consults: false,
         window,
         reads: Default::default(),
         optimizer: Optimizer::Adam(AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-3 }),
@@ -93,15 +98,45 @@ fn learns_alike(device: &dyn Device, spec: &ModelSpec, kernel: &ObjectiveKernel)
     compare(&cpu, &gpu, |output, i| 1e-4 * f64::from(cpu[output][i].abs().max(0.1)))
 }
 
+/// The target network at one observation, on both devices; the online network is another by then.
+fn consults_alike(device: &dyn Device) -> Result<(), String> {
+    let spec = ModelSpec {
+        net: NetSpec::Nature,
+        obs: ATARI,
+        outputs: 18,
+        consults: true,
+        reads: reads(&[0], &[], &[]),
+        ..mlp(1, 1, Clip::PerTensor(10.0))
+    };
+    let run = |device: &dyn Device| {
+        let mut model = Model::new(device, spec.clone())?;
+        model.draw_target(6)?;
+        let (mut target, mut online) = (vec![f32::NAN; 18], vec![f32::NAN; 2 * 18]);
+        let obs = bytes(2 * ATARI.len(), 7);
+        model.act(&obs, &mut online)?;
+        model.consult(&obs[..ATARI.len()], &mut target)?;
+        Ok((target, online))
+    };
+    let run = |device| run(device).map_err(|error: Error| error.to_string());
+    let ((cpu, online), (gpu, _)) = (run(&CpuDevice)?, run(device)?);
+    let apart = cpu.iter().zip(&online).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
+    if apart < 0.01 {
+        return Err(format!("the two networks differ by {apart}"));
+    }
+    // One forward pass, the sums of which have up to 3136 terms.
+    compare(&[cpu.clone()], &[gpu], |_, i| 1e-5 * f64::from(cpu[i].abs().max(0.1)))
+}
+
+fn bytes(len: usize, salt: u32) -> Vec<u8> {
+    (0..len as u32).map(|i| ((i + salt).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
 fn learn(device: &dyn Device, spec: &ModelSpec, kernel: &ObjectiveKernel) -> Result<Vec<Vec<f32>>, Error> {
     let mut model = Model::new(device, spec.clone())?;
     let objective = model.compiler().compile(kernel)?;
     model.set_objective(&kernel.reads, objective)?;
     model.set_uniforms(&[0.99])?;
 
-    let bytes = |len: usize, salt: u32| -> Vec<u8> {
-        (0..len as u32).map(|i| ((i + salt).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
-    };
     // Of a window of one step: reward, terminated, action. What a longer one makes of them does not matter.
     let samples: Vec<f32> = (0..sample_fields(spec.window) * spec.batch)
         .map(|i| match (i / spec.batch, i % spec.batch) {

@@ -489,6 +489,7 @@ impl Config {
             outputs: self.outputs(env.actions.len()),
             batch: self.batch,
             act_batch,
+            consults: false,
             window: self.n,
             reads,
             on_fault: self.on_nan.into(),

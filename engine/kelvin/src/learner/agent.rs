@@ -15,7 +15,7 @@ use crate::replay::{BatchBuffers, Replay, ReplaySpec};
 use crate::schedule::EpsilonSchedule;
 use crate::staged::Staged;
 use crate::units::{AgentSteps, Frames};
-use kelvin_compute::{Device, Model, ModelState, ObjectiveCompiler};
+use kelvin_compute::{Device, Model, ModelSpec, ModelState, ObjectiveCompiler};
 use kelvin_env::{EnvSpec, Episode, VecEnv};
 
 /// Environments, network and memory of one run.
@@ -67,7 +67,8 @@ impl Learner {
         let halves = on_policy && config.overlap;
         let groups = Group::split(config.envs, halves, spec.obs_len(), config.outputs(actions));
         let act_batch = groups[0].len();
-        let mut model = Model::new(device, config.model_spec(spec, act_batch, reads.clone(), seeds.weights))?;
+        let model = config.model_spec(spec, act_batch, reads.clone(), seeds.weights);
+        let mut model = Model::new(device, ModelSpec { consults: config.reference.is_some(), ..model })?;
         let compiled = model.compiler().compile(&staged.kernel())?;
         model.set_objective(&reads, compiled)?;
         let replay = Replay::new(ReplaySpec {

@@ -10,6 +10,7 @@ mod norms;
 mod pending;
 mod policy;
 mod readings;
+mod reference;
 mod rollout;
 mod seeds;
 mod state;

@@ -2,7 +2,9 @@
 //! no random stream is drawn from.
 
 use super::agent::Learner;
+use super::reference::log_softmax;
 use crate::config::HeadName;
+use crate::failure::Failure;
 use kelvin_run::{AgentView, Picture};
 
 /// The parameter that scripts call the temperature.
@@ -28,8 +30,9 @@ impl Shown {
 
 impl Learner {
     /// A view of environment [`SHOWN`]: what was last acted on, and the screen and the return that this led to. What came
-    /// before is the observer's to add.
-    pub fn view(&mut self) -> (AgentView, Picture) {
+    /// before is the observer's to add. A run with a reference asks that one, too. Fails where the device does.
+    pub fn view(&mut self) -> Result<(AgentView, Picture), Failure> {
+        let consulted = self.consult()?;
         let Shown { obs, outputs, action } = &self.shown;
         let spec = self.envs.spec();
         let actions = spec.actions.len();
@@ -44,6 +47,8 @@ impl Learner {
         let policy =
             self.policy.probabilities(outputs).map_or(vec![1.0 / actions as f32; actions], <[f32]>::to_vec);
         let entropy = entropy(&policy);
+        let reference =
+            consulted.map(|theirs| theirs.compare(&self.config, &mut self.policy, (&policy, outputs), tau));
         let episode = self.envs.so_far(SHOWN);
         let view = AgentView {
             env: SHOWN,
@@ -52,6 +57,7 @@ impl Learner {
             v: v.map(|v| v[0]).or_else(|| q.as_ref().map(|q| value(q, tau))),
             entropy,
             kl_uniform: (actions as f32).ln() - entropy,
+            reference,
             epsilon: self.epsilon(),
             episode_return: episode.episode_return,
             episode_agent_steps: episode.agent_steps,
@@ -70,7 +76,7 @@ impl Learner {
             stack: obs.to_vec(),
             stack_size: [spec.stack, spec.height, spec.width],
         };
-        (view, picture)
+        Ok((view, picture))
     }
 }
 
@@ -83,10 +89,7 @@ fn value(q: &[f32], tau: Option<f64>) -> f32 {
 }
 
 fn softmax(q: &[f32], tau: f64) -> Vec<f32> {
-    let largest = q.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights: Vec<f64> = q.iter().map(|q| (f64::from(q - largest) / tau).exp()).collect();
-    let sum: f64 = weights.iter().sum();
-    weights.iter().map(|weight| (weight / sum) as f32).collect()
+    log_softmax(q, tau).into_iter().map(|log_pi| log_pi.exp() as f32).collect()
 }
 
 /// In nats.

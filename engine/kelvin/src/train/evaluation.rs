@@ -3,11 +3,12 @@
 use super::Session;
 use crate::config::OnNan;
 use crate::console::{Console, grouped};
-use crate::evaluate::{Play, Summary};
+use crate::evaluate::{Look, Play, Played, Summary};
 use crate::failure::Failure;
 use crate::protocol::Protocol;
 use kelvin_env::{EnvOptions, VecEnv};
 use kelvin_run::Activity;
+use std::ops::ControlFlow;
 
 impl Session {
     /// Evaluates if it is time to. An evaluation that the user's wish to stop cuts off has not happened: the run makes
@@ -31,9 +32,15 @@ impl Session {
         let strict = self.config.on_nan == OnNan::Stop;
         let protocol = Protocol::resolve(self.config.eval_policy, None, self.config.eval_epsilon, policy)?;
         let play = Play { episodes, protocol, seed, strict };
-        let returns = match play.run(&mut envs, model, policy) {
-            Ok(Some(returns)) => returns,
-            Ok(None) => return Ok(()),
+        let watcher = &self.watcher;
+        // What else is asked for has time until its end.
+        let mut see = |_: Look<'_>| match watcher.stop_is_asked() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let returns = match play.watched(&mut envs, model, policy, &mut see) {
+            Ok(Played::All(returns)) => returns,
+            Ok(Played::Enough | Played::Stopped) => return Ok(()),
             Err(failure) => return Err(self.stopped(&failure, console)),
         };
         let summary = Summary::new(returns);

@@ -111,8 +111,13 @@ impl Live {
         })
     }
 
-    /// Takes a look at the learner after a tick, if it is time to.
-    pub fn look(&mut self, learner: &mut Learner, tick: &Tick, known: impl FnOnce() -> Known) {
+    /// Takes a look at the learner after a tick, if it is time to. Fails where the device does.
+    pub fn look(
+        &mut self,
+        learner: &mut Learner,
+        tick: &Tick,
+        known: impl FnOnce() -> Known,
+    ) -> Result<(), Failure> {
         for (_, episode) in tick.episodes.iter().filter(|(env, _)| *env == SHOWN) {
             if self.returns.len() == RETURNS {
                 self.returns.pop_front();
@@ -122,9 +127,9 @@ impl Live {
         let watched = self.shared.watched.load(Ordering::Relaxed);
         let every = if watched { EVERY } else { HEARTBEAT };
         if self.looked.is_some_and(|looked| looked.elapsed() < every) {
-            return;
+            return Ok(());
         }
-        let view = (watched || self.looked.is_none()).then(|| learner.view());
+        let view = (watched || self.looked.is_none()).then(|| learner.view()).transpose()?;
         self.looked = Some(Instant::now());
         self.speed.observe(learner.frames(), learner.state().updates);
         let phases = if self.phases_since.elapsed() < PHASES_EVERY { None } else { take_tally() };
@@ -160,6 +165,7 @@ impl Live {
             slots.view = Some((AgentView { last_returns, ..view }, picture));
         }
         self.shared.wake(slots);
+        Ok(())
     }
 
     /// Lets the next look be taken at once.

@@ -91,7 +91,7 @@ impl Session {
         self.follow_monitor(console);
         self.follow_checkpoints()?;
         self.take_changes(console)?;
-        if self.is_to_end() || self.waits(console) {
+        if self.is_to_end() || self.waits(console)? {
             return Ok(());
         }
         self.follow_schedule(console)?;
@@ -103,7 +103,7 @@ impl Session {
             let _span = span("record");
             self.recorder.observe(&mut self.learner, &tick)?;
         }
-        self.show_tick(&tick, console);
+        self.show_tick(&tick, console)?;
         self.evaluate_if_due(console)?;
         if self.checkpoints_due() > checkpoints {
             self.checkpoint(console)?;
@@ -120,21 +120,22 @@ impl Session {
     }
 
     /// Shows what the tick led to, to whoever looks on.
-    fn show_tick(&mut self, tick: &Tick, console: &Console) {
+    fn show_tick(&mut self, tick: &Tick, console: &Console) -> Result<(), Failure> {
         let Self { live, learner, recorder, .. } = self;
-        let Some(live) = live else { return };
-        live.look(learner, tick, || Known { mean_return: recorder.mean_return(), loss: recorder.loss() });
+        let Some(live) = live else { return Ok(()) };
+        live.look(learner, tick, || Known { mean_return: recorder.mean_return(), loss: recorder.loss() })?;
         if let Some(problem) = live.take_problem() {
             console.warn(format!("nobody can look on: {problem}"));
         }
+        Ok(())
     }
 
     /// Shows where the run stands, however short ago that was done.
-    fn show_now(&mut self, console: &Console) {
+    fn show_now(&mut self, console: &Console) -> Result<(), Failure> {
         if let Some(live) = &mut self.live {
             live.hurry();
         }
-        self.show_tick(&Tick::default(), console);
+        self.show_tick(&Tick::default(), console)
     }
 
     /// Says what the run is doing, to whoever looks on.
@@ -153,7 +154,8 @@ impl Session {
 
     /// Says how the run ended.
     fn show_end(&mut self, activity: Activity, console: &Console) {
-        self.show_now(console);
+        // A device that was lost has nothing to show, and that it was is told already.
+        drop(self.show_now(console));
         if let Some(live) = &mut self.live {
             live.end(activity);
         }

@@ -70,11 +70,11 @@ impl Session {
     }
 
     /// Whether to make no tick now; if so, a moment has passed.
-    pub(super) fn waits(&mut self, console: &Console) -> bool {
+    pub(super) fn waits(&mut self, console: &Console) -> Result<bool, Failure> {
         let waiting = &mut self.waiting;
         if !waiting.paused {
             self.show(Activity::Running);
-            return false;
+            return Ok(false);
         }
         if waiting.stepping.is_none() && waiting.steps > 0 {
             waiting.steps -= 1;
@@ -83,19 +83,19 @@ impl Session {
         if let Some((ticks, updates)) = &mut waiting.stepping {
             *ticks += 1;
             if *ticks <= MOST_TICKS && self.learner.state().updates == *updates {
-                return false;
+                return Ok(false);
             }
             waiting.stepping = None;
             waiting.shown = false;
         }
         if !std::mem::replace(&mut waiting.shown, true) {
             // Where it stands, exactly.
-            self.show_now(console);
+            self.show_now(console)?;
             self.show(Activity::Paused);
         }
         let start = Instant::now();
         std::thread::sleep(LOOK_EVERY);
         self.recorder.leave_out(start.elapsed());
-        true
+        Ok(true)
     }
 }

@@ -68,6 +68,8 @@ pub struct Watcher {
     /// What was edited while nobody trained.
     first: VecDeque<Change>,
     changes: Receiver<Change>,
+    /// Whether a change that was handed over asks for the run's end.
+    stop_is_asked: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     watching: bool,
@@ -84,12 +86,18 @@ impl Watcher {
         let looks = (Looks::new(hash), Looks::new(text));
         let (sender, changes) = channel();
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let stop_is_asked = Arc::new(AtomicBool::new(false));
+        let flags = (Arc::clone(&stop), Arc::clone(&stop_is_asked));
         let thread = std::thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || watch(workshop, looks, &dir, &sender, &stopped))
+            .spawn(move || watch(workshop, looks, &dir, &sender, (&flags.0, &flags.1)))
             .map_err(|error| Failure::failed(format!("no thread for watching the script: {error}")))?;
-        Ok(Self { first, changes, stop, thread: Some(thread), watching: true })
+        Ok(Self { first, changes, stop_is_asked, stop, thread: Some(thread), watching: true })
+    }
+
+    /// Whether the end of the run is asked for, taken over by [`Watcher::poll`] or not.
+    pub fn stop_is_asked(&self) -> bool {
+        self.stop_is_asked.load(Ordering::Acquire)
     }
 
     /// What came of an edit since the last call.
@@ -128,7 +136,7 @@ fn watch(
     (mut script, mut control): (Looks<String>, Looks<Control>),
     dir: &RunDir,
     changes: &Sender<Change>,
-    stop: &AtomicBool,
+    (stop, stop_is_asked): (&AtomicBool, &AtomicBool),
 ) {
     while !stop.load(Ordering::Relaxed) {
         let unsettled = script.unsettled() || control.unsettled();
@@ -146,9 +154,12 @@ fn watch(
             said.extend(workshop.control_saved(control.seen.clone()));
         }
         for change in said {
+            let asks = matches!(&change, Change::Asked { before, now } if before.stop != now.stop);
             if changes.send(change).is_err() {
                 return;
             }
+            // Who hears of it finds the change.
+            stop_is_asked.fetch_or(asks, Ordering::Release);
         }
     }
 }

@@ -6,7 +6,7 @@ mod screen;
 mod strip;
 
 use eframe::egui::{self, RichText, Ui};
-use kelvin_run::{AgentView, grouped};
+use kelvin_run::{AgentView, Compared, grouped};
 
 use crate::data::{Focus, RunId};
 use crate::figures::{figures, optional};
@@ -66,17 +66,14 @@ fn returns(ui: &mut Ui, agent: &AgentView) {
 /// V, entropy and whatever else is one number.
 fn numbers(ui: &mut Ui, agent: &AgentView) {
     let last = agent.last_returns.last().copied();
-    let (steps, uniform) = (grouped(agent.episode_agent_steps), f64::from(agent.kl_uniform));
+    let steps = grouped(agent.episode_agent_steps);
+    let (kl, kl_value, kl_hint) = divergence(agent);
     figures(
         ui,
         &[
             ("V", optional(agent.v.map(f64::from), 3), "State value at this frame"),
             ("entropy", optional(Some(f64::from(agent.entropy)), 3), "Of the policy it acts by, in nats"),
-            (
-                "KL to uniform",
-                optional(Some(uniform), 3),
-                "Divergence of that policy from the uniform one, in nats",
-            ),
+            (kl, kl_value, &kl_hint),
             ("τ", optional(agent.tau, 4), "Temperature: the script's parameter tau"),
             ("ε", optional(Some(agent.epsilon), 3), "Probability of a random action"),
             ("return so far", optional(Some(agent.episode_return), 1), "Raw reward of this episode so far"),
@@ -84,4 +81,29 @@ fn numbers(ui: &mut Ui, agent: &AgentView) {
             ("last return", optional(last, 1), "Return of this environment's last episode"),
         ],
     );
+}
+
+/// How far the policy is from the one it is held near: another run's, where the run has a reference, else the uniform one.
+fn divergence(agent: &AgentView) -> (&'static str, String, String) {
+    let Some(reference) = &agent.reference else {
+        let hint = "Divergence of that policy from the uniform one, in nats";
+        return ("KL to uniform", optional(Some(f64::from(agent.kl_uniform)), 3), hint.to_owned());
+    };
+    let policies = match reference.of {
+        Some(Compared::Acting) => {
+            "the policies that the run acts by and would act by with the reference's network"
+        }
+        Some(Compared::Logits) => "softmax(logits) of the run's network and of the reference's",
+        Some(Compared::Boltzmann) => "softmax(q / τ) of the run's network and of the reference's",
+        None => {
+            "nothing here: values are followed greedily, and there is no temperature to make a policy of them"
+        }
+    };
+    let hint = format!(
+        "Σ π log(π / π_ref) at this frame, in nats; a dash where that is infinite or nothing.\n\
+         π and π_ref: {policies}.\nThe reference is {}",
+        reference.run
+    );
+    let value = Some(f64::from(reference.kl)).filter(|kl| kl.is_finite());
+    ("KL to reference", optional(value, 3), hint)
 }

@@ -33,6 +33,7 @@ pub fn spec(reads: &Reads) -> ModelSpec {
         outputs: OUTPUTS,
         batch: BATCH,
         act_batch: BATCH,
+        consults: false,
         window: N,
         reads: reads.clone(),
         optimizer: Optimizer::Adam(AdamSpec { beta1: 0.9, beta2: 0.999, epsilon: 1e-4 }),

@@ -1,6 +1,6 @@
 //! Windows of several states, models that take over from one another, and means over the batch.
 
-use super::{BATCH, N, OUTPUTS, Scenario, batch, ensure, export, objectives, observation};
+use super::{BATCH, N, OBS, OUTPUTS, Scenario, batch, ensure, export, objectives, observation};
 use super::{pulling, reads, same, spec, text, update, update_with, with_kernel};
 use kelvin_compute::{Batch, Clip, Device, Error, Faults, Model, ModelSpec, Reads, Tensor};
 
@@ -12,6 +12,7 @@ pub const ALL: &[Scenario] = &[
     ("take over: a fault that was not reported comes along", take_over_fault),
     ("take over: what does not fit is refused and changes nothing", take_over_refused),
     ("warm: changes nothing", warm),
+    ("consult: the target network by itself, which changes nothing", consult),
     ("phases: run in order, and may change with the objective", phases),
 ];
 
@@ -166,7 +167,7 @@ fn take_over_refused(device: &dyn Device) -> Result<(), String> {
 
 fn warm(device: &dyn Device) -> Result<(), String> {
     let reads = reads(&[0, 1], &[2], &[3, 4]);
-    let mut model = pulling(device, spec(&reads))?;
+    let mut model = pulling(device, ModelSpec { consults: true, ..spec(&reads) })?;
     let fresh = export(&mut model)?;
     model.warm().map_err(text)?;
     same("a fresh state", &export(&mut model)?, &fresh)?;
@@ -207,4 +208,48 @@ fn phases(device: &dyn Device) -> Result<(), String> {
         ensure(export(&mut model)?.tensors != before.tensors, || "nothing was learned".into())?;
     }
     Ok(())
+}
+
+fn consult(device: &dyn Device) -> Result<(), String> {
+    let reads = reads(&[0], &[], &[4]);
+    let spec = ModelSpec { consults: true, ..super::spec(&reads) };
+    let (obs, mut outputs) = (observation(7, 0), vec![f32::NAN; OUTPUTS]);
+    let mut model = pulling(device, spec.clone())?;
+    let asked = |model: &mut Model, sample: usize| {
+        let mut outputs = vec![f32::NAN; OUTPUTS];
+        let obs = &obs[sample * OBS.len()..(sample + 1) * OBS.len()];
+        model.consult(obs, &mut outputs).map_err(text).map(|()| outputs)
+    };
+    let first = act(&mut model, 7, &[0])?;
+    update(&mut model, 1)?;
+    let learned = act(&mut model, 7, &[0])?;
+    let before = export(&mut model)?;
+    let mut consulted = Vec::new();
+    for sample in 0..BATCH {
+        consulted.extend(asked(&mut model, sample)?);
+    }
+    // One row alone is added up in another order than among others.
+    near("the target network's outputs", &consulted, &first, 1e-5)?;
+    let moved = learned.iter().zip(&first).fold(0.0f32, |most, (new, old)| most.max((new - old).abs()));
+    ensure(moved > 1e-3, || format!("an update that moves outputs by {moved} says nothing"))?;
+    same("the state after consulting", &export(&mut model)?, &before)?;
+    model.sync_target().map_err(text)?;
+    near("after a copy", &asked(&mut model, 3)?, &learned[3 * OUTPUTS..4 * OUTPUTS], 1e-5)?;
+    // A twin that is never asked has the same bits.
+    let mut silent = pulling(device, spec)?;
+    update(&mut silent, 1)?;
+    silent.sync_target().map_err(text)?;
+    for seed in 2..5 {
+        update(&mut silent, seed)?;
+        update(&mut model, seed)?;
+        asked(&mut model, seed)?;
+    }
+    same("a model that was asked", &export(&mut model)?, &export(&mut silent)?)?;
+    let short = model.consult(&obs, &mut outputs);
+    ensure(matches!(&short, Err(Error::Misuse(why)) if why.contains("consult: obs")), || {
+        format!("{short:?}")
+    })?;
+    let mut model = pulling(device, super::spec(&reads))?;
+    let none = model.consult(&obs[..OBS.len()], &mut outputs);
+    ensure(matches!(&none, Err(Error::Misuse(why)) if why.contains("consults")), || format!("{none:?}"))
 }
