@@ -34,6 +34,7 @@ impl Session {
         let returns = match play.run(&mut envs, model, policy) {
             Ok(Some(returns)) => returns,
             Ok(None) => return Ok(()),
+            Err(lost) if lost.is_device_lost() => return Err(lost),
             Err(failure) => return Err(self.stopped(&failure, console)),
         };
         let summary = Summary::new(returns);

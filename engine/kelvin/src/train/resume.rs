@@ -2,6 +2,7 @@
 
 use super::checkpoint::{self, Saved};
 use super::fork::{self, Origin};
+use super::loss::Kept;
 use super::request::TrainRequest;
 use super::session::{Parts, Session};
 use super::steering::Scheduled;
@@ -13,7 +14,7 @@ use crate::learner::Learner;
 use crate::params::Steered;
 use crate::units::{AgentSteps, Frames};
 use kelvin_objective::Script;
-use kelvin_run::{ObjectiveVersion, RunDir};
+use kelvin_run::{ObjectiveVersion, RunDir, RunLock};
 use serde_json::json;
 use std::fmt::Display;
 use std::path::Path;
@@ -22,6 +23,21 @@ impl Session {
     pub(super) fn resume(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
         let dir = RunDir::open(request.out()?)?;
         let lock = dir.lock()?;
+        let (session, same) = Self::take_up(request, (dir, lock), None, console)?;
+        let frames = grouped(session.learner.frames().0);
+        console.line(format!("resuming at {frames} frames{}", episodes(same)));
+        session.introduce(console);
+        Ok(session)
+    }
+
+    /// Goes on with a run from its last checkpoint; also whether its episodes go on as well. `kept` is what is left of this
+    /// process's own session, if it had one.
+    pub(super) fn take_up(
+        request: &TrainRequest,
+        (dir, lock): (RunDir, RunLock),
+        kept: Option<Kept>,
+        console: &Console,
+    ) -> Result<(Self, bool), Failure> {
         let mut config = Config::parse(&dir.read_config()?)?;
         agrees(request, &config)?;
         settings_agree(request, &config, &recorded_script(&dir, None)?.1)?;
@@ -41,7 +57,10 @@ impl Session {
             None => steered.adopt(&script),
         }
         let options = request.env_options(config.preset, config.full_action_set);
-        let parts = Parts::open(&config.device, &config.env, options, console)?;
+        let (parts, heard) = match kept {
+            Some(kept) => (Parts::on(kept.device, &config.env, options)?, Some(kept.asks)),
+            None => (Parts::open(&config.device, &config.env, options, console)?, None),
+        };
         let (learner, same) = match checkpoint {
             Some(checkpoint) => parts.resumed(&config, script, checkpoint, steered, console)?,
             None => (parts.learner(&config, script, console)?, true),
@@ -55,15 +74,12 @@ impl Session {
         dir.clear_done()?;
         dir.rewind_objectives(versions)?;
         dir.write_config(&config.to_toml()?)?;
-        let mut session = Self::assemble(config, dir, lock, parts, learner, checkpoint)?;
+        let mut session = Self::assemble(config, dir, lock, parts, learner, checkpoint, heard)?;
         session.scheduled = scheduled;
         session.recorder.recall(&past);
         let detail = json!({ "same_episodes": same, "frames": session.config.frames, "kelvin": VERSION });
         session.recorder.event("resume", &session.learner, detail)?;
-        let frames = grouped(session.learner.frames().0);
-        console.line(format!("resuming at {frames} frames{}", episodes(same)));
-        session.introduce(console);
-        Ok(session)
+        Ok((session, same))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::archive::Archive;
 use super::cautions::cautions;
 use super::checkpoint;
+use super::control::Asks;
 use super::faults::Tally;
 use super::keeper::Keeper;
 use super::live::Live;
@@ -41,6 +42,8 @@ pub struct Session {
     pub(super) watcher: Watcher,
     pub(super) archive: Archive,
     pub(super) keeper: Keeper,
+    /// What it computes on.
+    pub(super) device: Arc<dyn Device>,
     /// The environments, as training makes them.
     pub(super) options: EnvOptions,
     /// Where the last checkpoint of this process was taken.
@@ -59,8 +62,10 @@ pub struct Session {
     pub(super) profile: Option<Profile>,
     /// The window that was opened beside it.
     pub(super) monitor: Option<Beside>,
-    // Held as long as the session lives.
-    _lock: RunLock,
+    /// Devices that were lost since the last checkpoint.
+    pub(super) losses: u32,
+    /// Held as long as the session lives.
+    pub(super) lock: RunLock,
 }
 
 impl Session {
@@ -74,7 +79,7 @@ impl Session {
     }
 
     /// Opens the run's files and starts watching its script; `from` is the checkpoint that it goes on from, its own or that
-    /// of another.
+    /// of another, and `heard` is what was asked of it already, where this process has trained it before.
     pub(super) fn assemble(
         config: Config,
         dir: RunDir,
@@ -82,6 +87,7 @@ impl Session {
         parts: Parts,
         learner: Learner,
         from: Option<&Checkpoint>,
+        heard: Option<Asks>,
     ) -> Result<Self, Failure> {
         let segments = dir.segments(from)?;
         let recorder = Recorder::new(&dir, config.log_every, &learner)?;
@@ -89,9 +95,10 @@ impl Session {
             .live
             .then(|| Live::start(dir.clone(), parts.device.describe(), &config, &learner))
             .transpose()?;
-        let workshop = Workshop::new(&config, parts.device, &learner, dir.control_path());
+        let workshop = Workshop::new(&config, Arc::clone(&parts.device), &learner, dir.control_path());
         Ok(Self {
-            watcher: Watcher::start(workshop, dir.clone())?,
+            watcher: Watcher::start(workshop, dir.clone(), heard)?,
+            device: parts.device,
             options: parts.options,
             archive: Archive::new(dir.clone()),
             keeper: Keeper::start(dir.clone(), segments, learner.replay())?,
@@ -108,13 +115,19 @@ impl Session {
             waiting: Waiting::default(),
             profile: None,
             monitor: None,
-            _lock: lock,
+            losses: 0,
+            lock,
         })
     }
 
     /// The learner, to look at.
     pub fn learner(&self) -> &Learner {
         &self.learner
+    }
+
+    /// What it computes on.
+    pub fn device(&self) -> &dyn Device {
+        self.device.as_ref()
     }
 
     /// Says what runs, on what, and where it is kept.
@@ -154,7 +167,7 @@ impl Session {
         }
         let cautions = cautions(&self.config, self.learner.staged());
         cautions.iter().for_each(|warning| console.warn(warning));
-        if !self._lock.enforced() {
+        if !self.lock.enforced() {
             console.warn("this filesystem has no locks: see to it that nobody else trains in this folder");
         }
     }
@@ -171,7 +184,11 @@ pub(super) struct Parts {
 impl Parts {
     /// Opens the device and looks at the environment.
     pub fn open(device: &str, env: &str, options: EnvOptions, console: &Console) -> Result<Self, Failure> {
-        let device = Arc::from(open_device(device, console)?);
+        Self::on(Arc::from(open_device(device, console)?), env, options)
+    }
+
+    /// The same with a device that is open.
+    pub fn on(device: Arc<dyn Device>, env: &str, options: EnvOptions) -> Result<Self, Failure> {
         let spec = make(env, &options, 1)?.spec().clone();
         Ok(Self { device, options, spec })
     }

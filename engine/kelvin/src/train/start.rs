@@ -47,7 +47,7 @@ impl Session {
         if let Some(control) = control {
             dir.write_control(control)?;
         }
-        let mut session = Self::assemble(config, dir, lock, parts, learner, from)?;
+        let mut session = Self::assemble(config, dir, lock, parts, learner, from, None)?;
         session.archive.keep(&session.learner)?;
         session.archive.settle()?;
         // Last: it is what makes the folder a run that can be resumed.
