@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The device a person asked for; `--device` on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -161,6 +162,14 @@ impl<D: Device> Device for Explained<D> {
 
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error> {
         self.device.compile(plan)
+    }
+
+    fn set_patience(&self, patience: Duration) {
+        self.device.set_patience(patience);
+    }
+
+    fn destroy(&self) {
+        self.device.destroy();
     }
 }
 

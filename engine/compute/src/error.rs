@@ -17,9 +17,12 @@ pub enum Error {
         /// The compiler's words.
         reason: String,
     },
-    /// The device stopped answering or was lost.
+    /// The device is gone: reset, unplugged, or silent for too long. So is what was on it; another one may be opened.
     #[error("the device was lost: {0}")]
     Lost(String),
+    /// The device is there and refused a call that it should have taken.
+    #[error("the device failed: {0}")]
+    Refused(String),
     /// A call that does not fit the plan (a defect of the caller).
     #[error("misuse of a plan: {0}")]
     Misuse(String),

@@ -3,6 +3,7 @@
 use crate::{Buf, ByteBuf, Error, ObjectiveKernel, Plan, Program};
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A plan made ready on one device, owning its buffers.
 ///
@@ -57,4 +58,9 @@ pub trait Device: Send + Sync {
     }
     /// Makes a plan ready: buffers, pipelines, bind groups.
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error>;
+    /// Calls the device lost if it answers nothing for so long, whatever it has to do. Without this, that is ten seconds on
+    /// a GPU, two minutes on a software driver, and more for plans that may take longer. For tests; the CPU always answers.
+    fn set_patience(&self, _: Duration) {}
+    /// Ends the device as a driver does that resets it: whoever uses it finds it lost. For tests; the CPU cannot be lost.
+    fn destroy(&self) {}
 }

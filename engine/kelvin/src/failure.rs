@@ -15,22 +15,24 @@ pub struct Failure {
     hint: Option<String>,
     code: u8,
     diagnostic: Option<Box<Diagnostic>>,
+    device_lost: bool,
 }
 
 impl Failure {
     /// Something that was rightly asked for went wrong.
     pub fn failed(message: impl fmt::Display) -> Self {
-        Self { rendered: format!("error: {message}"), hint: None, code: FAILED, diagnostic: None }
+        Self::rendered(format_args!("error: {message}"))
     }
 
     /// The command line or a configuration asks for something that cannot be.
     pub fn usage(message: impl fmt::Display) -> Self {
-        Self { rendered: format!("error: {message}"), hint: None, code: WRONG_USE, diagnostic: None }
+        Self { code: WRONG_USE, ..Self::failed(message) }
     }
 
     /// A report that is whole already: place, reason and hint.
     pub fn rendered(report: impl fmt::Display) -> Self {
-        Self { rendered: report.to_string(), hint: None, code: FAILED, diagnostic: None }
+        let rendered = report.to_string();
+        Self { rendered, hint: None, code: FAILED, diagnostic: None, device_lost: false }
     }
 
     /// Says what to do about it.
@@ -42,6 +44,16 @@ impl Failure {
     /// The error in a script that this is, if it is one.
     pub fn diagnostic(&self) -> Option<&Diagnostic> {
         self.diagnostic.as_deref()
+    }
+
+    /// The device is gone, and what was on it: nothing else is wrong.
+    pub fn device_lost(message: impl fmt::Display) -> Self {
+        Self { device_lost: true, ..Self::failed(message) }
+    }
+
+    /// Whether that is what happened.
+    pub fn is_device_lost(&self) -> bool {
+        self.device_lost
     }
 
     /// What happened, without the word `error`.

@@ -26,6 +26,9 @@ impl From<kelvin_compute::Error> for Failure {
     fn from(error: kelvin_compute::Error) -> Self {
         match error {
             kelvin_compute::Error::NoDevice(_) => Self::usage(error),
+            kelvin_compute::Error::Lost(_) => {
+                Self::device_lost(error).hint("try again; if that does not help, use --device cpu")
+            }
             _ => Self::failed(error),
         }
     }

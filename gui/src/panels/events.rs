@@ -27,7 +27,7 @@ pub(super) enum Weight {
 pub(super) fn weight(event: &Event) -> Weight {
     match event.event.as_str() {
         "fault" | "hook_failed" | "reload_refused" | "control_refused" | "checkpoint_refused"
-        | "unsampled" => Weight::Error,
+        | "unsampled" | "device_lost" => Weight::Error,
         "reload" | "params" | "fork" => Weight::Edit,
         _ => Weight::Plain,
     }

@@ -128,7 +128,7 @@ fn measure(pid: u32, run: &Path, since: Duration) -> Option<Sample> {
         line.split_whitespace().next()?.parse::<f64>().ok()
     };
     let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
-    let shown = RunDir::open(run).ok()?.status().ok()??;
+    let shown = RunDir::open(run).ok()?.read_status().ok()??;
     Some(Sample {
         hours: since.as_secs_f64() / 3600.0,
         rss_mb: field("VmRSS:")? / 1024.0,

@@ -78,7 +78,7 @@ impl Buffers {
         };
         let table = |words: &Vec<u32>| {
             let buffer = context.buffer("table", words.len(), storage)?;
-            context.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+            context.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(words));
             Ok(buffer)
         };
         Ok(Self {

@@ -37,13 +37,16 @@ impl Clock {
             ty: wgpu::QueryType::Timestamp,
             count: 2 * capacity as u32,
         };
-        let queries = context.guarded(|| context.device.create_query_set(&descriptor));
+        let queries = context.guarded(
+            || context.device.create_query_set(&descriptor),
+            |error| Error::Unsupported(format!("no timestamps: {error}")),
+        )?;
         Ok(Some(Self {
-            queries: queries.map_err(|error| Error::Unsupported(format!("no timestamps: {error}")))?,
+            queries,
             capacity,
             resolved: context.buffer("clock", words, BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC)?,
             staging: context.buffer("clock, read", words, BufferUsages::COPY_DST | BufferUsages::MAP_READ)?,
-            period: f64::from(context.queue.get_timestamp_period()),
+            period: f64::from(context.queue().get_timestamp_period()),
         }))
     }
 

@@ -1,29 +1,27 @@
-//! One opened GPU: its device and queue, and everything by which it can say that something went wrong.
+//! One opened GPU: its device and queue, and what is made on it.
 //!
 //! wgpu's default answer to an error is a panic. Here errors of creation are caught by error scopes and
-//! returned; whatever comes later, from a callback, is kept and returned by the next call.
+//! returned; whatever comes later, from a callback, is kept and returned by the next call ([`super::loss`]).
 
+use super::loss::{Health, abandon};
 use super::pipeline_cache::PipelineCache;
 use crate::Error;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
-
-/// Longest wait for one submission. A submission is at most a few updates, which take milliseconds on a GPU
-/// and seconds, first compilation included, on a software driver.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// An opened adapter.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) device: wgpu::Device,
-    pub(super) queue: wgpu::Queue,
+    /// Taken when this is dropped, and not before.
+    queue: Option<wgpu::Queue>,
     /// Of the built-in kernels, where the driver has one.
     pub(super) pipelines: Option<PipelineCache>,
     /// Whether the driver runs on the processor.
     pub(super) software: bool,
-    /// The first fault that no call could return when it happened.
-    fault: Arc<Mutex<Option<String>>>,
+    pub(super) health: Arc<Health>,
+    /// What was submitted last.
+    pub(super) last: Mutex<Option<wgpu::SubmissionIndex>>,
 }
 
 impl Context {
@@ -49,26 +47,26 @@ impl Context {
                 adapter.get_info().name
             ))
         })?;
-        let fault = Arc::new(Mutex::new(None));
-        let keep = |fault: &Arc<Mutex<Option<String>>>| {
-            let fault = Arc::clone(fault);
-            move |message: String| {
-                fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
-            }
-        };
-        let lost = keep(&fault);
-        device.set_device_lost_callback(move |_, message| lost(message));
-        let uncaptured = keep(&fault);
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured(error.to_string())));
+        let health = Health::watch(&device);
         let software = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
         // Mesa's llvmpipe compiles at the first dispatch, too late for its cache.
         let caches = !software && device.features().contains(wgpu::Features::PIPELINE_CACHE);
         let pipelines = caches.then(|| PipelineCache::open(&device, &adapter.get_info())).flatten();
-        Ok(Self { device, queue, pipelines, software, fault })
+        Ok(Self { device, queue: Some(queue), pipelines, software, health, last: Mutex::default() })
     }
 
-    /// Runs `create` and returns the first error wgpu found in it.
-    pub(super) fn guarded<T>(&self, create: impl FnOnce() -> T) -> Result<T, wgpu::Error> {
+    /// Where work is submitted.
+    pub(super) fn queue(&self) -> &wgpu::Queue {
+        self.queue.as_ref().expect("only `drop` takes it")
+    }
+
+    /// Runs `create`; the first error that wgpu found in it is returned as what `refused` makes of it.
+    pub(super) fn guarded<T>(
+        &self,
+        create: impl FnOnce() -> T,
+        refused: impl FnOnce(wgpu::Error) -> Error,
+    ) -> Result<T, Error> {
+        self.health.check_lost()?;
         let scopes = [OutOfMemory, Internal, Validation].map(|filter| self.device.push_error_scope(filter));
         let value = create();
         // Scopes end in the reverse order of their beginning.
@@ -76,29 +74,10 @@ impl Context {
         for scope in scopes.into_iter().rev() {
             error = error.or(pollster::block_on(scope.pop()));
         }
-        error.map_or(Ok(value), Err)
-    }
-
-    /// A kept fault, as the error of the present call.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
-            None => Ok(()),
-            Some(fault) => Err(Error::Lost(fault.clone())),
-        }
-    }
-
-    /// Waits until a submission has run.
-    pub(super) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), Error> {
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(TIMEOUT) };
-        let waited = self.device.poll(wait);
-        self.check()?;
-        waited.map(drop).map_err(|error| match error {
-            wgpu::PollError::Timeout => Error::Lost(format!(
-                "no answer for {} s: a kernel hangs, or the driver does",
-                TIMEOUT.as_secs()
-            )),
-            other => Error::Lost(other.to_string()),
-        })
+        let Some(error) = error else { return Ok(value) };
+        // What is made on a device that is gone is found not to fit, and that is not why.
+        self.ask()?;
+        Err(refused(error))
     }
 
     /// A zero-filled buffer of at least `words` 32-bit words; `name` is for diagnostics.
@@ -122,8 +101,10 @@ impl Context {
             )));
         }
         let descriptor = wgpu::BufferDescriptor { label: Some(name), size, usage, mapped_at_creation: false };
-        self.guarded(|| self.device.create_buffer(&descriptor))
-            .map_err(|error| Error::Unsupported(format!("no buffer `{name}` of {size} bytes: {error}")))
+        self.guarded(
+            || self.device.create_buffer(&descriptor),
+            |error| Error::Unsupported(format!("no buffer `{name}` of {size} bytes: {error}")),
+        )
     }
 
     /// A text from outside, with all of wgpu's run-time checks. Its label is for diagnostics.
@@ -132,8 +113,7 @@ impl Context {
         descriptor: wgpu::ShaderModuleDescriptor<'_>,
     ) -> Result<wgpu::ShaderModule, Error> {
         let kernel = descriptor.label.unwrap_or_default().to_owned();
-        self.guarded(|| self.device.create_shader_module(descriptor))
-            .map_err(|error| refused(&kernel, &error))
+        self.guarded(|| self.device.create_shader_module(descriptor), |error| refused(&kernel, &error))
     }
 
     /// A compute pipeline from one entry point of a module.
@@ -158,8 +138,7 @@ impl Context {
             },
             cache: cache.map(|cache| &cache.handle),
         };
-        self.guarded(|| self.device.create_compute_pipeline(&descriptor))
-            .map_err(|error| refused(kernel, &error))
+        self.guarded(|| self.device.create_compute_pipeline(&descriptor), |error| refused(kernel, &error))
     }
 
     /// Layouts of a pipeline whose bindings 0, 1, … of group 0 are buffers of these types.
@@ -174,7 +153,7 @@ impl Context {
             count: None,
         };
         let entries: Vec<_> = (0..).zip(types).map(entry).collect();
-        self.guarded(|| {
+        let create = || {
             let group = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: None,
                 entries: &entries,
@@ -185,8 +164,8 @@ impl Context {
                 immediate_size: 0,
             });
             (group, pipeline)
-        })
-        .map_err(|error| Error::Unsupported(error.to_string()))
+        };
+        self.guarded(create, |error| Error::Unsupported(error.to_string()))
     }
 
     /// Binds whole buffers to bindings 0, 1, ….
@@ -201,8 +180,18 @@ impl Context {
             .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
             .collect();
         let descriptor = wgpu::BindGroupDescriptor { label: None, layout, entries: &entries };
-        self.guarded(|| self.device.create_bind_group(&descriptor))
-            .map_err(|error| Error::Unsupported(error.to_string()))
+        let create = || self.device.create_bind_group(&descriptor);
+        self.guarded(create, |error| Error::Unsupported(error.to_string()))
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if self.health.is_lost()
+            && let Some(queue) = self.queue.take()
+        {
+            abandon(queue);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs a compiled plan: one compute pass a call, one submission.
 
 use super::clock::Clock;
-use super::context::{Context, TIMEOUT};
+use super::context::Context;
 use super::objective::{GpuCompiler, GpuObjective, ObjectiveDispatch, ObjectiveLayout, ObjectivePipelines};
 use crate::{Buf, ByteBuf, CompiledObjective, Error, Executor, ObjectiveCompiler, Program};
 use kelvin_trace::recording;
@@ -149,13 +149,13 @@ impl GpuExecutor {
     }
 
     fn submit(&mut self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex, Error> {
-        let submission = self.context.queue.submit([encoder.finish()]);
+        let submission = self.context.submit(encoder)?;
         self.context.check()?;
         self.in_flight.push_back(submission.clone());
         if self.in_flight.len() > IN_FLIGHT
             && let Some(oldest) = self.in_flight.pop_front()
         {
-            self.context.wait(oldest)?;
+            self.context.wait(&oldest)?;
         }
         Ok(submission)
     }
@@ -200,14 +200,19 @@ impl GpuExecutor {
         });
         // In order, so that the time limit holds for one submission and not for all that wait.
         while let Some(oldest) = self.in_flight.pop_front() {
-            self.context.wait(oldest)?;
+            self.context.wait(&oldest)?;
         }
-        self.context.wait(submission)?;
-        let lost =
-            |error: &dyn std::fmt::Display| Error::Lost(format!("a result cannot be read back: {error}"));
+        self.context.wait(&submission)?;
         // Another thread that polls the device, to compile an objective, may be the one that runs the callback.
-        receiver.recv_timeout(TIMEOUT).map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
-        let view = staging.get_mapped_range(0..size).map_err(|error| lost(&error))?;
+        let patience = self.context.patience();
+        let Ok(mapped) = receiver.recv_timeout(patience) else { return self.context.is_silent(patience) };
+        let refused = |error: &dyn std::fmt::Display| {
+            // Where the device is gone, that is why.
+            let lost = self.context.ask().err();
+            lost.unwrap_or_else(|| Error::Refused(format!("a result cannot be read back: {error}")))
+        };
+        mapped.map_err(|error| refused(&error))?;
+        let view = staging.get_mapped_range(0..size).map_err(|error| refused(&error))?;
         take(&view);
         drop(view);
         staging.unmap();
@@ -223,7 +228,7 @@ impl Executor for GpuExecutor {
     fn write(&mut self, buf: Buf, data: &[f32]) -> Result<(), Error> {
         let to = self.floats.get(buf.0).filter(|to| data.len() <= to.len);
         let to = to.ok_or_else(|| outside("write", buf.0, data.len()))?;
-        self.context.queue.write_buffer(&to.buffer, 0, bytemuck::cast_slice(data));
+        self.context.queue().write_buffer(&to.buffer, 0, bytemuck::cast_slice(data));
         self.context.check()
     }
 
@@ -237,11 +242,11 @@ impl Executor for GpuExecutor {
             let message = format!("a write of {} of {} bytes ends inside a word", data.len(), to.len);
             return Err(Error::Misuse(message));
         }
-        self.context.queue.write_buffer(&to.buffer, 0, words.as_flattened());
+        self.context.queue().write_buffer(&to.buffer, 0, words.as_flattened());
         if !rest.is_empty() {
             let mut last = [0; 4];
             last[..rest.len()].copy_from_slice(rest);
-            self.context.queue.write_buffer(&to.buffer, words.as_flattened().len() as u64, &last);
+            self.context.queue().write_buffer(&to.buffer, words.as_flattened().len() as u64, &last);
         }
         self.context.check()
     }

@@ -21,6 +21,7 @@ mod context;
 mod estimate;
 mod executor;
 mod kernels;
+mod loss;
 mod lower;
 mod objective;
 mod pipeline_cache;
@@ -40,6 +41,7 @@ use crate::{Device, Error, Executor, Plan, Tiling};
 use context::Context;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tiles::Tiles;
 
 /// An opened adapter.
@@ -69,6 +71,7 @@ impl Device for GpuDevice {
 
     fn compile(&self, plan: &Plan) -> Result<Box<dyn Executor>, Error> {
         plan.check()?;
+        self.context.expect(plan);
         if tune::measure(&self.context, &self.tiles, plan)? {
             self.tiles.keep(&self.report);
         }
@@ -77,5 +80,13 @@ impl Device for GpuDevice {
             pipelines.keep();
         }
         Ok(Box::new(executor))
+    }
+
+    fn set_patience(&self, patience: Duration) {
+        self.context.set_patience(patience);
+    }
+
+    fn destroy(&self) {
+        self.context.device.destroy();
     }
 }

@@ -128,10 +128,10 @@ impl GpuCompiler {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             pipelines.record(&mut pass, trial);
             drop(pass);
-            self.context.queue.submit([encoder.finish()])
+            self.context.submit(encoder)
         };
-        let submission = self.context.guarded(run).map_err(|error| refused(error.to_string()))?;
-        self.context.wait(submission)
+        let submission = self.context.guarded(run, |error| refused(error.to_string()))??;
+        self.context.wait(&submission)
     }
 }
 

@@ -32,5 +32,5 @@ pub(super) fn module(
             context.device.create_shader_module_trusted(descriptor, ShaderRuntimeChecks::unchecked())
         }
     };
-    context.guarded(create).map_err(|error| refused(kernel.name, &error))
+    context.guarded(create, |error| refused(kernel.name, &error))
 }

@@ -56,8 +56,12 @@ pub(super) fn measure(context: &Context, tiles: &Tiles, plan: &Plan) -> Result<b
                 break;
             }
             let dispatches = launches.iter().map(|launch| pipelines.dispatch(launch, &buffers));
-            // What a driver does not compile is not the fastest.
-            let Ok(dispatches) = dispatches.collect::<Result<Vec<_>, _>>() else { continue };
+            let dispatches = match dispatches.collect::<Result<Vec<_>, _>>() {
+                Ok(dispatches) => dispatches,
+                Err(lost @ Error::Lost(_)) => return Err(lost),
+                // What a driver does not compile is not the fastest.
+                Err(_) => continue,
+            };
             let time = time(context, &dispatches)?;
             if fastest.is_none_or(|(least, _)| time < least) {
                 fastest = Some((time, *tile));
@@ -78,7 +82,7 @@ fn time(context: &Context, dispatches: &[KernelDispatch]) -> Result<Duration, Er
         }
         drop(pass);
         let begin = Instant::now();
-        context.wait(context.queue.submit([encoder.finish()]))?;
+        context.wait(&context.submit(encoder)?)?;
         Ok(begin.elapsed())
     };
     round(1)?;

@@ -7,6 +7,7 @@ mod case;
 mod elementwise;
 mod faults;
 mod layers;
+mod loss;
 mod model;
 mod objective;
 #[path = "../support/mod.rs"]
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         objective::tests(),
         model::tests(),
         faults::tests(),
+        loss::tests(),
     ];
     let scenarios = support::scenarios::all();
     let scenarios = scenarios.into_iter().map(|(name, run)| (name.to_owned(), Box::new(run) as Body));

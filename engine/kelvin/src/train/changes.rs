@@ -68,6 +68,10 @@ impl Session {
     }
 
     fn refuse(&mut self, edited: Source, failure: &Failure, console: &Console) -> Result<(), Failure> {
+        if failure.is_device_lost() {
+            // Not the edit's fault, which is looked at again on another device.
+            return Err(failure.clone());
+        }
         let (event, goes_on) = match edited {
             Source::Script => ("reload_refused", "the objective that ran goes on"),
             Source::Control => ("control_refused", "the values that were in force stay"),

@@ -1,5 +1,6 @@
 //! Where a run's edits come from: the files that steer it, or the records of a run that is made again.
 
+use super::control::Asks;
 use super::rerun::Edit;
 use super::version::Workshop;
 use super::watch::{Change, Source, Watcher};
@@ -18,6 +19,19 @@ pub(super) enum Edits {
 }
 
 impl Edits {
+    /// Whether the end of the run is asked for.
+    pub fn stop_is_asked(&self) -> bool {
+        matches!(self, Self::Live(watcher) if watcher.stop_is_asked())
+    }
+
+    /// Ends it without waiting, and says what `control.toml` had asked for.
+    pub fn abandon(self) -> Asks {
+        let Self::Live(watcher) = self else { return Asks::default() };
+        let asks = watcher.asks();
+        watcher.abandon();
+        asks
+    }
+
     /// What came of an edit that is to be taken over now.
     pub fn poll(&mut self, now: AgentSteps) -> Result<Option<Change>, Failure> {
         let (workshop, edits) = match self {

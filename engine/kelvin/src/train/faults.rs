@@ -92,6 +92,8 @@ impl Session {
                 "the last good state is saved. Mend the script and go on with: kelvin train --resume {}",
                 self.dir.path().display()
             ),
+            // It will be found again, on another device.
+            Err(lost) if lost.is_device_lost() => return lost,
             Err(failure) => failure.to_string(),
         };
         Failure::rendered(format!("{why}\nstopped; {end}"))

@@ -112,7 +112,7 @@ impl Session {
             return Err(done(&learner));
         }
         let (from, returns) = (Some(&origin.checkpoint), saved.returns);
-        let given = Given { control: text.as_deref(), from, returns, edits: None };
+        let given = Given { control: text.as_deref(), from, returns, ..Given::default() };
         let mut session = Self::begin(&out, config, parts, learner, given)?;
         session.scheduled = scheduled;
         session.note_beginning("fork", json!({ "run": run, "same_episodes": same, "control": control }))?;

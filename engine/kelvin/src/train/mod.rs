@@ -12,6 +12,7 @@ mod fork;
 pub mod interrupt;
 mod keeper;
 mod live;
+mod loss;
 mod profile;
 mod recorder;
 mod report;
@@ -55,24 +56,41 @@ pub fn train(request: &TrainRequest, console: &mut Console) -> Result<(), Failur
     if request.monitor {
         session.open_monitor(console);
     }
-    let result = session.run(console);
-    console.finish();
-    if let Some(profile) = session.profile.take() {
-        profile.write(console);
-    }
-    let ended = match &result {
-        Err(failure) => {
-            session.note_failure(failure);
-            Activity::Failed
-        }
-        Ok(()) if session.dir.is_done() => Activity::Done,
-        Ok(()) => Activity::Stopped,
-    };
-    session.show_end(ended, console);
-    result
+    session.train(console)
 }
 
 impl Session {
+    /// Trains to the end of the run, over losses of its device, and says how it ended.
+    pub fn train(mut self, console: &mut Console) -> Result<(), Failure> {
+        loop {
+            let result = self.run(console);
+            console.finish();
+            match result {
+                Err(lost) if lost.is_device_lost() => self = self.recover(&lost, console)?,
+                result => {
+                    self.end(&result, console);
+                    return result;
+                }
+            }
+        }
+    }
+
+    /// Leaves a trace of how the run ended.
+    fn end(mut self, result: &Result<(), Failure>, console: &Console) {
+        if let Some(profile) = self.profile.take() {
+            profile.write(console);
+        }
+        let ended = match result {
+            Err(failure) => {
+                self.note_failure(failure);
+                Activity::Failed
+            }
+            Ok(()) if self.dir.is_done() => Activity::Done,
+            Ok(()) => Activity::Stopped,
+        };
+        self.show_end(ended, console);
+    }
+
     fn run(&mut self, console: &mut Console) -> Result<(), Failure> {
         let total = self.config.frames;
         console.start(total, self.learner.frames(), self.learner.state().updates);
@@ -223,7 +241,7 @@ impl Session {
         self.archive.settle()?;
         let written = self.keeper.written();
         match Snapshot::take(&mut self.learner, self.scheduled, &self.recorder, written) {
-            Err(failure) if self.config.on_nan == OnNan::Continue => {
+            Err(failure) if self.config.on_nan == OnNan::Continue && !failure.is_device_lost() => {
                 console.line(format!("{failure}\nthe run goes on (on_nan: continue)"));
                 let detail = json!({ "diagnostic": failure.to_string() });
                 self.recorder.event("checkpoint_refused", &self.learner, detail)?;
@@ -239,10 +257,16 @@ impl Session {
     /// The same, and waits until it is on the disk.
     fn checkpoint_now(&mut self, console: &Console) -> Result<bool, Failure> {
         let is_new = self.checkpoint(console)?;
+        self.await_checkpoints()?;
+        Ok(is_new)
+    }
+
+    /// Waits until all checkpoints are on the disk.
+    fn await_checkpoints(&mut self) -> Result<(), Failure> {
         while let Some(kept) = self.keeper.wait()? {
             self.note_checkpoint(&kept)?;
         }
-        Ok(is_new)
+        Ok(())
     }
 
     /// Takes note of the checkpoints that came to the disk meanwhile.

@@ -189,15 +189,9 @@ impl Recorder {
         event: &str,
         updates: Updates,
         agent_steps: AgentSteps,
-        mut detail: Value,
+        detail: Value,
     ) -> Result<(), Failure> {
-        if let Value::Object(detail) = &mut detail {
-            detail.insert("event".to_owned(), json!(event));
-            detail.insert("unix_ms".to_owned(), json!(unix_ms()));
-            detail.insert("update".to_owned(), json!(updates));
-            detail.insert("agent_steps".to_owned(), json!(agent_steps));
-        }
-        Ok(self.events.append(&detail)?)
+        Ok(self.events.append(&event_of(event, (updates, agent_steps), detail))?)
     }
 
     /// Leaves time out of what the clock says: nothing was trained meanwhile.
@@ -226,4 +220,15 @@ impl Recorder {
     pub fn wall_s(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
+}
+
+/// Something that happened, as it is recorded: `event`, when, and what belongs to it.
+pub(super) fn event_of(event: &str, at: (Updates, AgentSteps), mut detail: Value) -> Value {
+    if let Value::Object(detail) = &mut detail {
+        detail.insert("event".to_owned(), json!(event));
+        detail.insert("unix_ms".to_owned(), json!(unix_ms()));
+        detail.insert("update".to_owned(), json!(at.0));
+        detail.insert("agent_steps".to_owned(), json!(at.1));
+    }
+    detail
 }

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{self, Saved};
 use super::fork::{self, Origin};
+use super::loss::Kept;
 use super::recorder::Marks;
 use super::request::TrainRequest;
 use super::session::{Given, Parts, Session};
@@ -12,7 +13,7 @@ use crate::failure::Failure;
 use crate::learner::Learner;
 use crate::units::Frames;
 use kelvin_objective::Script;
-use kelvin_run::{Checkpoint, ObjectiveVersion, RunDir, RunError};
+use kelvin_run::{Checkpoint, ObjectiveVersion, RunDir, RunError, RunLock};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -37,6 +38,21 @@ impl Session {
     pub(super) fn resume(request: &TrainRequest, console: &Console) -> Result<Self, Failure> {
         let dir = RunDir::open(request.out()?)?;
         let lock = dir.lock()?;
+        let (session, same) = Self::take_up(request, (dir, lock), None, console)?;
+        let frames = grouped(session.learner.frames().0);
+        console.line(format!("resuming at {frames} frames{}", episodes(same)));
+        session.introduce(console);
+        Ok(session)
+    }
+
+    /// Goes on with a run from its last checkpoint; also whether its episodes go on as well. `kept` is what is left of this
+    /// process's own session, if it had one.
+    pub(super) fn take_up(
+        request: &TrainRequest,
+        (dir, lock): (RunDir, RunLock),
+        kept: Option<Kept>,
+        console: &Console,
+    ) -> Result<(Self, bool), Failure> {
         let text = dir.read_config()?;
         let mut config = Config::parse(&text)?;
         is_whole(&config, &text)?;
@@ -44,7 +60,10 @@ impl Session {
         settings_agree(request, &config, &recorded_script(&dir, None)?.1)?;
         adjust(&mut config, request, console);
         let options = request.env_options(config.preset, config.full_action_set);
-        let parts = Parts::open(&config.device, &config.env, options, console)?;
+        let (parts, heard) = match kept {
+            Some(kept) => (Parts::on(kept.device, &config.env, options)?, Some(kept.asks)),
+            None => (Parts::open(&config.device, &config.env, options, console)?, None),
+        };
         let taken_up = take_up(&dir, &config, &parts, console)?;
         let TakenUp { learner, same, scheduled, versions, returns, marks, from } = taken_up;
         // One that was killed between its last checkpoint and its end has only that end to make.
@@ -55,7 +74,7 @@ impl Session {
         dir.clear_done()?;
         dir.rewind_objectives(versions)?;
         dir.write_config(&config.to_toml()?)?;
-        let given = Given { from: from.as_ref(), returns, ..Given::default() };
+        let given = Given { from: from.as_ref(), returns, heard, ..Given::default() };
         let mut session = Self::assemble(config, dir, lock, parts, learner, given)?;
         session.scheduled = scheduled;
         match marks {
@@ -67,10 +86,7 @@ impl Session {
             None => session.recorder.clear()?,
         }
         session.note_beginning("resume", json!({ "same_episodes": same }))?;
-        let frames = grouped(session.learner.frames().0);
-        console.line(format!("resuming at {frames} frames{}", episodes(same)));
-        session.introduce(console);
-        Ok(session)
+        Ok((session, same))
     }
 }
 

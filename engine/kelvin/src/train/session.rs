@@ -3,6 +3,7 @@
 use super::archive::Archive;
 use super::cautions::cautions;
 use super::checkpoint;
+use super::control::Asks;
 use super::edits::Edits;
 use super::faults::Tally;
 use super::keeper::Keeper;
@@ -44,8 +45,8 @@ pub struct Session {
     pub(super) edits: Edits,
     pub(super) archive: Archive,
     pub(super) keeper: Keeper,
-    /// What it runs on.
-    pub(super) device: String,
+    /// What it computes on.
+    pub(super) device: Arc<dyn Device>,
     /// The environments, as training makes them.
     pub(super) options: EnvOptions,
     /// Where the last checkpoint of this process was taken.
@@ -64,8 +65,10 @@ pub struct Session {
     pub(super) profile: Option<Profile>,
     /// The window that was opened beside it.
     pub(super) monitor: Option<Beside>,
-    // Held as long as the session lives.
-    _lock: RunLock,
+    /// Devices that were lost since the last checkpoint.
+    pub(super) losses: u32,
+    /// Held as long as the session lives.
+    pub(super) lock: RunLock,
 }
 
 /// What a run begins with beside its configuration and its learner.
@@ -79,6 +82,8 @@ pub(super) struct Given<'a> {
     pub returns: VecDeque<f64>,
     /// The edits of the run that it is to be once more; without, it is edited as it goes.
     pub edits: Option<VecDeque<(AgentSteps, Edit)>>,
+    /// What was asked of it already, where this process has trained it before.
+    pub heard: Option<Asks>,
 }
 
 impl Session {
@@ -101,20 +106,21 @@ impl Session {
         given: Given<'_>,
     ) -> Result<Self, Failure> {
         let (segments, is_made_again) = (dir.segments(given.from)?, given.edits.is_some());
-        let device = parts.device.describe();
         let recorder = Recorder::new(&dir, config.log_every, &learner, given.returns)?;
-        let live =
-            config.live.then(|| Live::start(dir.clone(), device.clone(), &config, &learner)).transpose()?;
-        let workshop = Workshop::new(&config, parts.device, &learner, dir.control_path());
+        let live = config
+            .live
+            .then(|| Live::start(dir.clone(), parts.device.describe(), &config, &learner))
+            .transpose()?;
+        let workshop = Workshop::new(&config, Arc::clone(&parts.device), &learner, dir.control_path());
         Ok(Self {
             edits: match given.edits {
                 Some(edits) => Edits::Recorded(Box::new(workshop), edits),
-                None => Edits::Live(Watcher::start(workshop, dir.clone())?),
+                None => Edits::Live(Watcher::start(workshop, dir.clone(), given.heard)?),
             },
+            device: parts.device,
             options: parts.options,
             archive: Archive::new(dir.clone()),
             keeper: Keeper::start(dir.clone(), segments, learner.replay(), !is_made_again)?,
-            device,
             config,
             dir,
             learner,
@@ -128,13 +134,19 @@ impl Session {
             waiting: Waiting::default(),
             profile: None,
             monitor: None,
-            _lock: lock,
+            losses: 0,
+            lock,
         })
     }
 
     /// The learner, to look at.
     pub fn learner(&self) -> &Learner {
         &self.learner
+    }
+
+    /// What it computes on.
+    pub fn device(&self) -> &dyn Device {
+        self.device.as_ref()
     }
 
     /// Says what runs, on what, and where it is kept.
@@ -174,7 +186,7 @@ impl Session {
         }
         let cautions = cautions(&self.config, self.learner.staged());
         cautions.iter().for_each(|warning| console.warn(warning));
-        if !self._lock.enforced() {
+        if !self.lock.enforced() {
             console.warn("this filesystem has no locks: see to it that nobody else trains in this folder");
         }
     }
@@ -191,7 +203,11 @@ pub(super) struct Parts {
 impl Parts {
     /// Opens the device and looks at the environment.
     pub fn open(device: &str, env: &str, options: EnvOptions, console: &Console) -> Result<Self, Failure> {
-        let device = Arc::from(open_device(device, console)?);
+        Self::on(Arc::from(open_device(device, console)?), env, options)
+    }
+
+    /// The same with a device that is open.
+    pub fn on(device: Arc<dyn Device>, env: &str, options: EnvOptions) -> Result<Self, Failure> {
         let spec = make(env, &options, 1)?.spec().clone();
         Ok(Self { device, options, spec })
     }

@@ -34,7 +34,7 @@ impl Session {
     /// Notes that the run begins, or goes on, and what another process needs to make the same of it.
     pub(super) fn note_beginning(&mut self, event: &str, mut detail: Value) -> Result<(), Failure> {
         detail["kelvin"] = json!(VERSION);
-        detail["device"] = json!(self.device);
+        detail["device"] = json!(self.device.describe());
         detail["length"] = json!(self.config.length());
         self.recorder.event(event, &self.learner, detail)
     }

@@ -78,20 +78,27 @@ impl Workshop {
         &self.staged.script
     }
 
-    /// What was edited while nobody trained: the control file holds `text`, and the script may differ.
-    pub fn first_look(&mut self, script_differs: bool, text: Result<Option<String>, String>) -> Vec<Change> {
+    /// What was edited while nobody trained: the control file holds `text`, and the script may differ. Also what had been
+    /// asked of the run by then: the requests that somebody heard, or where nobody did, those that the file holds.
+    pub fn first_look(
+        &mut self,
+        script_differs: bool,
+        text: Result<Option<String>, String>,
+        heard: Option<Asks>,
+    ) -> (Asks, Vec<Change>) {
         // Known ahead of the script, which it may have been written for.
         self.control_text = text.clone();
         let asks = self.read_control(&self.staged.script).asks.unwrap_or_default();
         // What stands there from before is no request; that the run waits is.
-        self.asks = Asks { pause: false, ..asks };
+        let before = Asks { pause: false, ..heard.unwrap_or(asks) };
+        self.asks = before;
         let mut changes = if script_differs { self.script_saved() } else { Vec::new() };
         if changes.iter().any(|change| matches!(change, Change::Swap { .. })) {
             changes.extend(self.asked(asks));
         } else {
             changes.extend(self.control_saved(text));
         }
-        changes
+        (before, changes)
     }
 
     /// The script was saved.

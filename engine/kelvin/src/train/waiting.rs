@@ -29,7 +29,7 @@ pub(super) struct Waiting {
     /// Whether where it stands has been shown since it began to wait.
     shown: bool,
     /// Whether it is to end.
-    stop: bool,
+    pub(super) stop: bool,
 }
 
 impl Session {

@@ -73,16 +73,18 @@ pub struct Watcher {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     watching: bool,
+    asks: Asks,
 }
 
 impl Watcher {
     /// Takes a look at the script that `workshop` knows and the control file of `dir`, and watches them from here on.
-    /// So what was edited before a run goes on is in force from its first update on.
-    pub fn start(mut workshop: Workshop, dir: RunDir) -> Result<Self, Failure> {
+    /// So what was edited before a run goes on is in force from its first update on; so is what was asked of it since
+    /// `heard`, where there is somebody who heard that.
+    pub fn start(mut workshop: Workshop, dir: RunDir, heard: Option<Asks>) -> Result<Self, Failure> {
         let running = workshop.script().hash().to_owned();
         let hash = sources_hash(workshop.path()).unwrap_or(running.clone());
         let text = dir.read_control().map_err(|error| error.to_string());
-        let first = workshop.first_look(hash != running, text.clone()).into();
+        let (asks, first) = workshop.first_look(hash != running, text.clone(), heard);
         let looks = (Looks::new(hash), Looks::new(text));
         let (sender, changes) = channel();
         let stop = Arc::new(AtomicBool::new(false));
@@ -92,7 +94,8 @@ impl Watcher {
             .name("watch".to_owned())
             .spawn(move || watch(workshop, looks, &dir, &sender, (&flags.0, &flags.1)))
             .map_err(|error| Failure::failed(format!("no thread for watching the script: {error}")))?;
-        Ok(Self { first, changes, stop_is_asked, stop, thread: Some(thread), watching: true })
+        let first = first.into();
+        Ok(Self { first, changes, stop_is_asked, stop, thread: Some(thread), watching: true, asks })
     }
 
     /// Whether the end of the run is asked for, taken over by [`Watcher::poll`] or not.
@@ -102,10 +105,11 @@ impl Watcher {
 
     /// What came of an edit since the last call.
     pub fn poll(&mut self) -> Option<Change> {
-        if let Some(change) = self.first.pop_front() {
-            return Some(change);
+        let change = self.first.pop_front().map_or_else(|| self.changes.try_recv(), Ok);
+        if let Ok(Change::Asked { now, .. }) = &change {
+            self.asks = *now;
         }
-        match self.changes.try_recv() {
+        match change {
             Ok(change) => Some(change),
             Err(TryRecvError::Disconnected) if self.watching => {
                 self.watching = false;
@@ -115,6 +119,16 @@ impl Watcher {
             }
             Err(_) => None,
         }
+    }
+
+    /// What `control.toml` had asked for when it was polled last.
+    pub fn asks(&self) -> Asks {
+        self.asks
+    }
+
+    /// Ends it without waiting: its thread may be with a device that does not answer. It changes nothing but itself.
+    pub fn abandon(mut self) {
+        self.thread = None;
     }
 }
 

@@ -110,7 +110,7 @@ impl Rerun {
             from: origin.as_ref().map(|origin| &origin.checkpoint),
             returns: saved_there.map_or(VecDeque::new(), |saved| saved.returns),
             edits: Some(std::mem::take(&mut timeline.edits)),
-            control: None,
+            ..Given::default()
         };
         let mut session = Session::begin(&out, config, parts, learner, given)?;
         session.scheduled = scheduled;
@@ -131,7 +131,8 @@ impl Rerun {
             saved.len()
         ));
         let MadeBy { kelvin, device } = &timeline.made_by;
-        for (what, then, now) in [("Kelvin", kelvin.as_str(), VERSION), ("device", device, &session.device)] {
+        let here = session.device.describe();
+        for (what, then, now) in [("Kelvin", kelvin.as_str(), VERSION), ("device", device, here.as_str())] {
             if !then.is_empty() && then != now {
                 console.warn(format!("it was made with another {what}: {then}, and this is {now}"));
             }
