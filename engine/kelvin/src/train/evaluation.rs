@@ -32,9 +32,9 @@ impl Session {
         let strict = self.config.on_nan == OnNan::Stop;
         let protocol = Protocol::resolve(self.config.eval_policy, None, self.config.eval_epsilon, policy)?;
         let play = Play { episodes, protocol, seed, strict };
-        let watcher = &self.watcher;
+        let edits = &self.edits;
         // What else is asked for has time until its end.
-        let mut see = |_: Look<'_>| match watcher.stop_is_asked() {
+        let mut see = |_: Look<'_>| match edits.stop_is_asked() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
