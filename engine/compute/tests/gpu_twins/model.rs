@@ -124,7 +124,7 @@ fn consults_alike(device: &dyn Device) -> Result<(), String> {
         return Err(format!("the two networks differ by {apart}"));
     }
     // One forward pass, the sums of which have up to 3136 terms.
-    compare(&[cpu.clone()], &[gpu], |_, i| 1e-5 * f64::from(cpu[i].abs().max(0.1)))
+    compare(std::slice::from_ref(&cpu), &[gpu], |_, i| 1e-5 * f64::from(cpu[i].abs().max(0.1)))
 }
 
 fn bytes(len: usize, salt: u32) -> Vec<u8> {

@@ -98,7 +98,7 @@ impl Watcher {
         Ok(Self { first, changes, stop_is_asked, stop, thread: Some(thread), watching: true, asks })
     }
 
-    /// Whether the end of the run is asked for, taken over by [`Watcher::poll`] or not.
+    /// Whether somebody asks for the run's end, taken over by [`Watcher::poll`] or not.
     pub fn stop_is_asked(&self) -> bool {
         self.stop_is_asked.load(Ordering::Acquire)
     }
