@@ -17,7 +17,7 @@ pub(crate) fn close(text: &str) -> String {
 pub(crate) fn open(path: &Path, mut text: String) -> Result<String, RunError> {
     let Some(at) = text.rfind(MARK) else { return Ok(text) };
     let found = text[at + MARK.len()..].trim_end();
-    if found != blake3::hash(text[..at].as_bytes()).to_hex().as_str() {
+    if found != blake3::hash(&text.as_bytes()[..at]).to_hex().as_str() {
         return Err(RunError::Damaged {
             path: path.to_path_buf(),
             reason: "it is not as it was written: its last line, a checksum, does not match".to_owned(),

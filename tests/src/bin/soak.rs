@@ -149,7 +149,7 @@ fn disturb(round: u64, script: &Path, text: &str, run: &Path) {
     if let Err(error) = done {
         eprintln!("cannot edit: {error}");
     }
-    if round / LOOKS_FOR % 2 == 0
+    if (round / LOOKS_FOR).is_multiple_of(2)
         && let Err(error) = RunDir::open(run).and_then(|run| run.watch())
     {
         eprintln!("cannot look on: {error}");

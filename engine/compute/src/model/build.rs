@@ -46,7 +46,7 @@ impl Bufs {
     /// What a checkpoint holds, with its prefix.
     pub(super) fn learned(&self) -> impl Iterator<Item = (&'static str, Buf)> + use<> {
         let networks = [("online", self.online), ("target", self.target)];
-        networks.into_iter().chain(self.moments.clone()).chain([("gradient", self.grads)])
+        networks.into_iter().chain(self.moments.clone())
     }
 }
 

@@ -48,6 +48,19 @@ impl Model {
         Ok(grads)
     }
 
+    /// Makes it the gradient of the last update again: norms are taken from it until the next.
+    ///
+    /// # Errors
+    /// One of another length.
+    pub fn import_gradient(&mut self, gradient: &[f32]) -> Result<(), Error> {
+        let wanted = self.network.param_len();
+        if gradient.len() != wanted {
+            let found = gradient.len();
+            return Err(Error::Misuse(format!("a gradient of {found} elements for a model of {wanted}")));
+        }
+        self.executor.write(self.bufs.grads, gradient)
+    }
+
     /// The online network's parameters, in the order of [`Model::tensors`]. Waits for the device.
     pub fn params(&mut self) -> Result<Vec<f32>, Error> {
         let mut params = vec![0.0; self.network.param_len()];

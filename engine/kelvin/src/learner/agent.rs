@@ -125,11 +125,18 @@ impl Learner {
     /// Goes on from a checkpoint, whose memory was filled in already: with its episodes, if the environments are where they
     /// were, or with new ones. What was said about parameters stays as it is, in the words of a script that may be
     /// another by now.
-    pub fn restore(&mut self, state: LearnerState, model: &ModelState, same: bool) -> Result<(), Failure> {
+    pub fn restore(
+        &mut self,
+        state: LearnerState,
+        model: &ModelState,
+        gradient: &[f32],
+        same: bool,
+    ) -> Result<(), Failure> {
         if !state.fits(&self.config) {
             return Err(Failure::failed("the checkpoint's counters are those of another run"));
         }
         self.model.import(model)?;
+        self.model.import_gradient(gradient)?;
         let steered = std::mem::take(&mut self.state.steered);
         self.state = LearnerState { steered, ..state };
         if !same {
@@ -207,6 +214,11 @@ impl Learner {
     /// Weights, target network and optimizer.
     pub fn export(&mut self) -> Result<ModelState, Failure> {
         Ok(self.model.export()?)
+    }
+
+    /// The gradient of the last update.
+    pub fn last_gradient(&mut self) -> Result<Vec<f32>, Failure> {
+        Ok(self.model.last_gradient()?)
     }
 
     /// The memory.

@@ -14,6 +14,8 @@ use std::ops::Range;
 
 /// Weights and optimizer.
 const MODEL: &str = "model.safetensors";
+/// What norms are taken from until the next update.
+const GRADIENT: &str = "gradient.safetensors";
 /// Counters and random streams.
 const STATE: &str = "state.json";
 /// How far the run's records had come.
@@ -53,6 +55,7 @@ pub struct Saved {
 pub(super) struct Snapshot {
     pub saved: Saved,
     model: ModelState,
+    gradient: Vec<f32>,
     envs: Vec<u8>,
     newest: Vec<u8>,
     marks: Marks,
@@ -67,9 +70,7 @@ impl Snapshot {
         written: &[u64],
     ) -> Result<Self, Failure> {
         let model = learner.export()?;
-        let broken = |tensor: &&Tensor| {
-            !tensor.name.starts_with("gradient.") && tensor.data.iter().any(|value| !value.is_finite())
-        };
+        let broken = |tensor: &&Tensor| tensor.data.iter().any(|value| !value.is_finite());
         if let Some(tensor) = model.tensors.iter().find(broken) {
             return Err(Failure::failed(format!(
                 "no checkpoint is made: {} is no longer finite",
@@ -97,6 +98,7 @@ impl Snapshot {
                 kept,
             },
             model,
+            gradient: learner.last_gradient()?,
         })
     }
 
@@ -110,6 +112,7 @@ impl Snapshot {
             .map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice(), tensor.data.as_slice()))
             .collect();
         writer.tensors(MODEL, &tensors)?;
+        writer.tensors(GRADIENT, &[("gradient", &[self.gradient.len()], &self.gradient)])?;
         writer.json(STATE, &self.saved)?;
         writer.json(RECORDS, &self.marks)?;
         writer.bytes(ENVS, &compress(&self.envs)?)?;
@@ -264,7 +267,8 @@ pub(super) fn restore(checkpoint: &Checkpoint, learner: &mut Learner, same: bool
     let (saved, model) = load_model(checkpoint)?;
     let actions = learner.env().actions.len();
     load_memory(checkpoint, &saved.kept, learner.replay_mut(), actions)?;
-    learner.restore(saved.learner, &model, same)
+    let gradient = checkpoint.tensors(GRADIENT)?.into_iter().flat_map(|(.., data)| data).collect::<Vec<_>>();
+    learner.restore(saved.learner, &model, &gradient, same)
 }
 
 fn load_memory(

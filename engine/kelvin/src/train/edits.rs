@@ -53,12 +53,4 @@ impl Edits {
         }
         Ok(None)
     }
-
-    /// Whether somebody asks for the run's end, taken over by [`Edits::poll`] or not.
-    pub fn stop_is_asked(&self) -> bool {
-        match self {
-            Self::Live(watcher) => watcher.stop_is_asked(),
-            Self::Recorded(..) => false,
-        }
-    }
 }
