@@ -12,7 +12,7 @@ use std::process::Command;
 /// A script whose exploration goes by the clock, with a temperature to set and a number that is part of what is traced.
 fn script(weight: f64) -> String {
     format!(
-        r#"fn config() {{ #{{ learner: "replay", n: 2, heads: ["q"], exploration: epsilon_greedy(1.0, 0.1) }} }}
+        r#"fn config() {{ #{{ learner: "replay", n: 1, heads: ["q"], exploration: epsilon_greedy(1.0, 0.1) }} }}
 fn params() {{ #{{
     tau: param(0.1, 0.0001, 10.0, "temperature"),
     gamma: param(0.99, 0.0, 1.0, "discount"),

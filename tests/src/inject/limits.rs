@@ -171,7 +171,7 @@ impl Undisturbed {
         let first = self.path("first.stderr");
         let mut script = String::from("set -e\n");
         for step in steps {
-            if step.contains(" train ") && !step.contains("timeout") {
+            if step.contains("'train'") && !step.contains("timeout") {
                 script.push_str(&format!("{step} 2>said || cp -n said {}\n", first.display()));
             } else {
                 script.push_str(&format!("{step}\n"));
