@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Runs the code that holds `unsafe`, and what it calls, under tools that see wrong uses of memory.
+#
+#   tests/sanitize.sh            all of them, one after the other
+#   tests/sanitize.sh address    AddressSanitizer: the emulator (its C++ as well), matrix products and CPU kernels
+#   tests/sanitize.sh thread     ThreadSanitizer: the same, several emulators and many threads at once
+#   tests/sanitize.sh miri       Miri: matrix products, on the pointers that they pass on
+#
+# Needs a nightly toolchain: rustup toolchain install nightly --component rust-src,miri
+# Builds in target/sanitize, or in KELVIN_SANITIZE_DIR; some GB that may be deleted afterwards.
+# docs/reliability.md says what was found.
+set -euo pipefail
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$repo"
+folder=${KELVIN_SANITIZE_DIR:-$repo/target/sanitize}
+machine=$(rustc -vV | sed -n 's/^host: //p')
+export CMAKE_POLICY_VERSION_MINIMUM=${CMAKE_POLICY_VERSION_MINIMUM:-3.5}
+# Line numbers are enough, and full debug information of everything is many GB.
+export CARGO_PROFILE_RELEASE_DEBUG=line-tables-only
+
+sanitize() { # address|thread
+  export CARGO_TARGET_DIR=$folder/$1
+  export RUSTFLAGS="-Zsanitizer=$1"
+  # Of the emulator's C++; a build script and its C++ run without.
+  export CXXFLAGS="-fsanitize=$1 -fno-omit-frame-pointer -g1"
+  local test=(cargo +nightly test -Zbuild-std --release --target "$machine")
+  "${test[@]}" -p kelvin-env
+  "${test[@]}" -p kelvin-compute --lib --test kernels --test threads -- --skip every_tile
+}
+
+miri() {
+  export CARGO_TARGET_DIR=$folder/miri
+  # The name of the processor's vector units comes from the environment.
+  MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p kelvin-compute --lib cpu::
+}
+
+case ${1:-all} in
+  address | thread) sanitize "$1" ;;
+  miri) miri ;;
+  all)
+    (sanitize address)
+    (sanitize thread)
+    (miri)
+    ;;
+  *)
+    sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+    ;;
+esac
