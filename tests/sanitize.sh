@@ -19,14 +19,29 @@ export CMAKE_POLICY_VERSION_MINIMUM=${CMAKE_POLICY_VERSION_MINIMUM:-3.5}
 # Line numbers are enough, and full debug information of everything is many GB.
 export CARGO_PROFILE_RELEASE_DEBUG=line-tables-only
 
+# Reads one word past a palette of the emulator, where a picture has a colour that televisions outside of America make
+# of an odd number of lines. What lies there is another palette: the pixel has a wrong grey, and nothing else is wrong.
+known='ColourPalette::applyPaletteGrayscale\|ColourPalette.cpp:105'
+
 sanitize() { # address|thread
   export CARGO_TARGET_DIR=$folder/$1
   export RUSTFLAGS="-Zsanitizer=$1"
-  # Of the emulator's C++; a build script and its C++ run without.
+  # Of the emulator's C++. It goes on after what it finds, which is judged below.
   export CXXFLAGS="-fsanitize=$1 -fno-omit-frame-pointer -g1"
+  [[ $1 != address ]] || CXXFLAGS+=" -fsanitize-recover=address"
+  local reports=$folder/$1-reports
+  rm -rf "$reports"
+  mkdir -p "$reports"
+  export ASAN_OPTIONS=halt_on_error=0:log_path=$reports/report
+  export TSAN_OPTIONS=exitcode=0:log_path=$reports/report
   local test=(cargo +nightly test -Zbuild-std --release --target "$machine")
   "${test[@]}" -p kelvin-env
-  "${test[@]}" -p kelvin-compute --lib --test kernels --test threads -- --skip every_tile
+  "${test[@]}" -p kelvin-compute --lib --test kernels --test threads
+  if cat "$reports"/* 2>/dev/null | grep SUMMARY | grep -v "$known"; then
+    echo "$1: the reports are in $reports" >&2
+    return 1
+  fi
+  echo "$1: nothing new was found"
 }
 
 miri() {
