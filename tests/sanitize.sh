@@ -19,8 +19,8 @@ export CMAKE_POLICY_VERSION_MINIMUM=${CMAKE_POLICY_VERSION_MINIMUM:-3.5}
 # Line numbers are enough, and full debug information of everything is many GB.
 export CARGO_PROFILE_RELEASE_DEBUG=line-tables-only
 
-# Reads one word past a palette of the emulator, where a picture has a colour that televisions outside of America make
-# of an odd number of lines. What lies there is another palette: the pixel has a wrong grey, and nothing else is wrong.
+# The emulator reads the word behind a palette for pixels of colour 255, which Air Raid has, a cartridge for European
+# televisions: engine/env/src/ale/ffi.rs.
 known='ColourPalette::applyPaletteGrayscale\|ColourPalette.cpp:105'
 
 sanitize() { # address|thread
