@@ -3,6 +3,7 @@
 //! Snapshots of runs flow in from [`data`], through [`source`], into [`panels`] that draw them; what flows out are commands
 //! into run directories, through the same door. [`monitor`] is the window that holds the panels together. The one idea:
 //! **a frame only draws.** It never reads a file, never waits, and is only made when something is new.
+#![forbid(unsafe_code)]
 
 pub mod colors;
 pub mod data;

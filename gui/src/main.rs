@@ -1,5 +1,5 @@
 //! The monitor's program.
-
+#![forbid(unsafe_code)]
 // Failures are printed where the process ends, and nowhere else.
 #![allow(clippy::print_stderr)]
 

@@ -1,4 +1,5 @@
 //! The `kelvin` command as these tests run it.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@
 //! second opinion can be had: the objective in `f64`, and the exact solution of a finite problem.
 //!
 //! What a machine lacks (an adapter, a ROM) turns into *visibly* ignored trials: [`suite`].
+#![forbid(unsafe_code)]
 
 pub mod batches;
 pub mod command;

@@ -21,6 +21,7 @@
 //! [`Launch`] keeps nothing: a task is done when its run directory says so. So the launcher and its processes may be
 //! killed at any moment, several launchers may share an experiment, and a cluster's jobs are launchers of one task.
 //! [`Scheduler`] writes the job array, and schedules nothing.
+#![forbid(unsafe_code)]
 
 mod cluster;
 mod launch;

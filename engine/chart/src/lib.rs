@@ -2,6 +2,7 @@
 //!
 //! [`Panel`] is a picture with a legend inside it, on white. [`Small`] plots stand side by side, on a page or on a
 //! [`Sheet`], and follow the reader's light or dark mode: their colours are variables of the [`style_sheet`].
+#![forbid(unsafe_code)]
 
 mod plot;
 mod theme;

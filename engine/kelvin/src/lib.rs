@@ -9,6 +9,7 @@
 //! windows is put together → `kelvin_compute` runs the forward passes that the objective reads, the
 //! objective ([`staged`]: the script, compiled by `kelvin_objective`), the backward pass and Adam → the
 //! metrics go to `kelvin_run`'s directory.
+#![forbid(unsafe_code)]
 
 pub mod batch;
 pub mod bench;

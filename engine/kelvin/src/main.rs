@@ -1,4 +1,5 @@
 //! The `kelvin` command.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

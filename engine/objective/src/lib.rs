@@ -68,6 +68,7 @@
 //! records. `verify`, `simplify`, `gradient` and `lower` are the passes of [`Objective::compile`], `stages`
 //! the rounds that means over the batch need, `wgsl` and `cpu` its two outputs. `interpret` and `fault` read
 //! the same graphs without either.
+#![forbid(unsafe_code)]
 
 mod behaviour;
 mod clock;

@@ -11,6 +11,7 @@
 //! ```
 //!
 //! Beside reports there are the records of one run for other programs: [`record_tables`], [`event_file`].
+#![forbid(unsafe_code)]
 
 mod analysis;
 mod commands;

@@ -25,6 +25,7 @@
 //! over the old; a checkpoint is a folder treated the same way, with a manifest of hashes in it; what grows is made of
 //! lines, and a last line without its end is no line. So a run may be killed at any instant, and a monitor, a report or
 //! the next process may look at any other, without a word between them.
+#![forbid(unsafe_code)]
 
 mod checkpoint;
 mod control;

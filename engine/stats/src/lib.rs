@@ -18,6 +18,7 @@
 //!
 //! Scores are finite by construction. Where there is nothing to take a statistic of, it is `NaN` for points of a curve
 //! and `None` elsewhere.
+#![forbid(unsafe_code)]
 
 mod band;
 mod bootstrap;

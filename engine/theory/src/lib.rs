@@ -13,6 +13,7 @@
 //!
 //! Every formula can be written wrongly on purpose ([`Slip`]); a test goes through all rows and all their slips and
 //! sees each row fail.
+#![forbid(unsafe_code)]
 
 mod checks;
 mod draw;

@@ -6,6 +6,7 @@
 //!
 //! There is one recording at a time in a process. Beside it, a thread may sum its own spans up by name as they end
 //! ([`begin_tally`]), which costs little enough to be always on.
+#![forbid(unsafe_code)]
 
 mod chrome;
 mod tally;

@@ -3,6 +3,7 @@
 //! The program runs itself as a worker that judges one case after the other, so that a case that takes the
 //! process down is only a finding. Cases follow from the seed alone. What is found is made small and written to
 //! the folder, one file a finding.
+#![forbid(unsafe_code)]
 
 use kelvin_tests::fuzz::Case;
 use kelvin_tests::fuzz::judge::{Finding, Kind, Verdict, judge};

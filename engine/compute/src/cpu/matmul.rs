@@ -78,7 +78,7 @@ pub(super) fn matmul_strided(
     // SAFETY: `out` has m·row_stride elements and is written at i·row_stride + j only, with i < m and j < n, which is
     // at most row_stride; the largest index read from either operand was checked above to lie inside its slice. `&mut`
     // keeps `out` apart from both operands.
-    #[allow(unsafe_code)]
+    #[expect(unsafe_code, reason = "products take pointers")]
     unsafe {
         gemm::gemm(
             m,
@@ -101,5 +101,67 @@ pub(super) fn matmul_strided(
             false,
             gemm::Parallelism::None,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::catch_unwind;
+
+    /// Whole numbers, small enough for sums of their products to be exact in any order.
+    fn numbers(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 7 + seed * 3) % 11) as f32 - 5.0).collect()
+    }
+
+    /// A matrix in a slice that ends with its last element, so that a read beyond it is one beyond an allocation.
+    fn exact(rows: usize, cols: usize, row_stride: usize, seed: usize) -> Box<[f32]> {
+        numbers((rows - 1) * row_stride + cols, seed).into_boxed_slice()
+    }
+
+    fn at(data: &[f32], row_stride: usize, row: usize, col: usize) -> f32 {
+        data[row * row_stride + col]
+    }
+
+    #[test]
+    fn products_of_views_are_those_by_hand() {
+        for (m, k, n) in [(1, 1, 1), (1, 5, 3), (3, 1, 4), (2, 3, 1), (4, 4, 4), (5, 9, 17), (17, 3, 33)] {
+            for (gap, transposed, accumulate) in [(0, false, false), (2, false, true), (3, true, false)] {
+                let (rows, cols) = if transposed { (k, m) } else { (m, k) };
+                let a = exact(rows, cols, cols + gap, 1);
+                let b = exact(k, n, n + gap, 2);
+                let left = Matrix::strided(&a, rows, cols, cols + gap);
+                let left = if transposed { left.t() } else { left };
+                let before = numbers(m * (n + gap), 3);
+                let mut out = before.clone();
+                matmul_strided(&mut out, n + gap, accumulate, left, Matrix::strided(&b, k, n, n + gap));
+                for (i, row) in out.chunks(n + gap).enumerate() {
+                    for (j, found) in row.iter().enumerate() {
+                        let start = before[i * (n + gap) + j];
+                        let of_a = |l| if transposed { at(&a, m + gap, l, i) } else { at(&a, k + gap, i, l) };
+                        let sum: f32 = (0..k).map(|l| of_a(l) * at(&b, n + gap, l, j.min(n - 1))).sum();
+                        let product = if accumulate { start + sum } else { sum };
+                        let expected = if j < n { product } else { start };
+                        assert_eq!(*found, expected, "{m}×{k}×{n}, gap {gap}, at {i}, {j}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_outside_of_a_slice_is_refused() {
+        let short = |len: usize, out: usize, cols: usize| {
+            let data = numbers(len, 1);
+            let mut product = vec![0.0; out];
+            matmul(&mut product, false, Matrix::new(&data, 2, 3), Matrix::new(&data, cols, 2));
+        };
+        short(6, 4, 3);
+        for (len, out, cols) in [(5, 4, 3), (6, 3, 3), (6, 5, 3), (6, 4, 2)] {
+            assert!(catch_unwind(|| short(len, out, cols)).is_err(), "{len} {out} {cols}");
+        }
+        let data = numbers(6, 1);
+        assert!(catch_unwind(|| Matrix::new(&data, 2, 3).columns(1, 3)).is_err());
+        assert!(catch_unwind(|| Matrix::new(&data, 2, 3).rows(2, 1)).is_err());
     }
 }

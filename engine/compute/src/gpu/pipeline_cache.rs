@@ -25,7 +25,7 @@ impl PipelineCache {
         let descriptor = wgpu::PipelineCacheDescriptor { label, data: data.as_deref(), fallback: true };
         // SAFETY: the data is what `get_data` returned, since `keep` writes nothing else in a file of this name, and
         // its checksum says that it is whole. wgpu and the driver refuse what comes from another device or driver.
-        #[allow(unsafe_code)]
+        #[expect(unsafe_code, reason = "the driver reads these bytes unchecked")]
         let handle = unsafe { device.create_pipeline_cache(&descriptor) };
         Some(Self { handle, path })
     }

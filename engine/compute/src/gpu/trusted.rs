@@ -27,7 +27,7 @@ pub(super) fn module(
         // are all `for` loops whose counter runs to a bound fixed before the loop. They index buffers by sizes that
         // `Plan::check` has compared with the lengths of what is bound, and shared memory by constants; they divide by
         // sizes that it has found to be positive.
-        #[allow(unsafe_code)]
+        #[expect(unsafe_code, reason = "a shader without run-time checks")]
         unsafe {
             context.device.create_shader_module_trusted(descriptor, ShaderRuntimeChecks::unchecked())
         }

@@ -218,7 +218,8 @@ impl Emulator {
     pub(crate) fn gray_into(&self, out: &mut Vec<u8>) {
         out.resize(SCREEN_WIDTH * self.height, 0);
         // SAFETY: the handle is live, a ROM is loaded, and the buffer has one byte for each pixel of the screen, whose
-        // size is fixed at load.
+        // size is fixed at load. Of a pixel of colour 255, which only Air Raid shows, it reads the word behind its palette:
+        // data of this program, another palette as a rule. That pixel has a wrong grey.
         unsafe { ale::getScreenGrayscale(self.handle.as_ptr(), out.as_mut_ptr()) }
     }
 
