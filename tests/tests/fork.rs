@@ -232,7 +232,7 @@ fn a_damaged_checkpoint_is_passed_over_unless_it_is_asked_for() {
     let said =
         run(parent.fork(&parent.script, &parent.path("other")).args(["--frames", LONGER, "--at", &at]));
     assert_eq!(said.code, Some(1), "{said}");
-    for part in [format!("update {newest} cannot be used"), "replay.zst".to_owned(), format!("{older}, {at}")]
+    for part in [format!("update {newest} cannot be used"), "newest.zst".to_owned(), format!("{older}, {at}")]
     {
         assert!(said.stderr.contains(&part), "no {part} in\n{said}");
     }

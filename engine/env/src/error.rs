@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum EnvError {
     /// No game and no built-in environment has this name.
-    #[error("unknown environment `{id}`{}", .suggestion.map(|s| format!("; did you mean `{s}`?")).unwrap_or_default())]
+    #[error("unknown environment `{id:.80}`{}", .suggestion.map(|s| format!("; did you mean `{s}`?")).unwrap_or_default())]
     UnknownEnv {
         /// The name asked for.
         id: String,
@@ -14,7 +14,7 @@ pub enum EnvError {
         suggestion: Option<&'static str>,
     },
     /// Not the name of a preset.
-    #[error("unknown preset `{0}`")]
+    #[error("unknown preset `{0:.80}`")]
     UnknownPreset(String),
     /// No ROM directory holds the game's file.
     #[error("no ROM for `{game}`: looked for {game}.bin in {}", list(.searched))]

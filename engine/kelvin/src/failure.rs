@@ -8,6 +8,9 @@ pub const FAILED: u8 = 1;
 /// Exit code of a command that was asked for something that cannot be.
 pub const WRONG_USE: u8 = 2;
 
+/// Characters of a message that are shown: it may repeat what somebody gave, of any length.
+const LONGEST: usize = 2000;
+
 /// What ends a command. Rendered as `error: …` and, where there is one, `hint: …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -21,7 +24,8 @@ pub struct Failure {
 impl Failure {
     /// Something that was rightly asked for went wrong.
     pub fn failed(message: impl fmt::Display) -> Self {
-        Self::rendered(format_args!("error: {message}"))
+        // Only texts can be cut.
+        Self::rendered(format_args!("error: {:.LONGEST$}", message.to_string()))
     }
 
     /// The command line or a configuration asks for something that cannot be.
@@ -76,7 +80,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.rendered)?;
         match &self.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
+            Some(hint) => write!(f, "\nhint: {hint:.LONGEST$}"),
             None => Ok(()),
         }
     }

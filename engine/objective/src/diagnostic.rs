@@ -9,6 +9,9 @@ use crate::ops::Span;
 /// Characters of a source line that are shown; longer lines are cut around the column.
 const SHOWN: usize = 160;
 
+/// Characters of a message or a hint that are shown: a script may have names of any length in it.
+const LONGEST: usize = 2000;
+
 /// One error in a script, with its place and a hint.
 ///
 /// Its `Display` form reads like a compiler's:
@@ -113,7 +116,7 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "error: {}", self.message)?;
+        writeln!(f, "error: {:.LONGEST$}", self.message)?;
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
         if self.line == 0 {
@@ -133,7 +136,7 @@ impl fmt::Display for Diagnostic {
             write!(f, "\n{gutter} = {step}")?;
         }
         match &self.hint {
-            Some(hint) => write!(f, "\n{gutter} = hint: {hint}"),
+            Some(hint) => write!(f, "\n{gutter} = hint: {hint:.LONGEST$}"),
             None => Ok(()),
         }
     }

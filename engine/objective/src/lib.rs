@@ -113,7 +113,7 @@ mod wgsl;
 /// What any host of scripts needs and this crate has: for scripts that are not objectives, such as batch scripts.
 pub mod hosting {
     pub use crate::diagnostic::listing;
-    pub use crate::host::{on_deep_stack, syntax_error};
+    pub use crate::host::{Memory, on_deep_stack, syntax_error};
     pub use crate::imports::read;
 }
 

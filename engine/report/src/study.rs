@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// Folders below the one that is reported on in which runs are looked for.
 const DEPTH: usize = 5;
 
+/// Characters of a warning that are shown.
+const LONGEST: usize = 600;
+
 /// Runs, what belongs to what, and what is to be said of them.
 #[derive(Clone, Debug)]
 pub struct Study {
@@ -89,6 +92,8 @@ impl Study {
         let all = runs.len();
         drop_twins(&mut runs, &mut warnings);
         let twins = all - runs.len();
+        // They repeat what stands in files, of any length.
+        let warnings = warnings.into_iter().map(|warning| format!("{warning:.LONGEST$}")).collect();
         let folder = folder.to_path_buf();
         let mut study = Self { folder, plan, figure, runs, variants, panels, twins, warnings };
         if study.versions().len() > 1 {

@@ -13,11 +13,14 @@ use crate::history::History;
 use crate::lines::{self, JsonLines};
 use crate::lock::{self, RunLock};
 use crate::objectives::{self, ObjectiveVersion};
+use crate::plain::{is_link, read_plain};
 use crate::tensors::Elements;
 use crate::{RunError, control, faults, seal};
 
 const FOLDERS: [&str; 3] = ["objective", "checkpoints", "live"];
 const CONFIG: &str = "config.toml";
+/// Bytes of a configuration at most; it has two thousand.
+const MAX_CONFIG: u64 = 1 << 20;
 const METRICS: &str = "metrics.jsonl";
 const TIMING: &str = "timing.jsonl";
 const EVENTS: &str = "events.jsonl";
@@ -88,6 +91,17 @@ impl RunDir {
     /// # Errors
     /// Another process has it.
     pub fn lock(&self) -> Result<RunLock, RunError> {
+        for folder in FOLDERS.iter().chain([&faults::FOLDER]) {
+            // What is written and cleared away there is the run's own, and must not be what a stranger's link leads to.
+            let folder = self.path.join(folder);
+            if is_link(&folder) {
+                return Err(RunError::Damaged {
+                    path: folder,
+                    reason: "it is a link, and a run's folders are its own".to_owned(),
+                    hint: Some("put what it leads to in its place".to_owned()),
+                });
+            }
+        }
         let lock = RunLock::take(&self.path)?;
         durable::sweep(&self.path)?;
         for folder in FOLDERS {
@@ -123,7 +137,9 @@ impl RunDir {
     /// A file that cannot be read, is no text, or does not match its checksum.
     pub fn read_config(&self) -> Result<String, RunError> {
         let path = self.path.join(CONFIG);
-        seal::open(&path, fs::read_to_string(&path).map_err(RunError::io("read", &path))?)
+        let text = read_plain(&path, MAX_CONFIG).map_err(RunError::io("read", &path))?;
+        let text = String::from_utf8(text).map_err(|_| RunError::damaged(&path, "it is not UTF-8 text"))?;
+        seal::open(&path, text)
     }
 
     /// Keeps the sources of the objective that is in force from `update` on. `sources` are (path, text): the script,

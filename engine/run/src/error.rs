@@ -47,7 +47,7 @@ pub enum RunError {
         pid: Option<u32>,
     },
     /// A file holds something else than was written to it.
-    #[error("{path} is damaged: {reason}{}", Hint(.hint.as_deref()))]
+    #[error("{path} is damaged: {reason:.400}{}", Hint(.hint.as_deref()))]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -13,14 +13,14 @@
 //! directory and nowhere else, so that nothing here can disagree with it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, Survives};
-use crate::plain::read_plain;
+use crate::plain::{open_own, read_plain};
 use crate::{Resources, RunError, objectives};
 
 /// Version of the file's layout that this program writes.
@@ -29,6 +29,8 @@ const VERSION: u32 = 1;
 const OBJECTIVES: &str = "objectives";
 /// The file of the lock on the plan. No label's folder begins with a dot.
 const LOCK: &str = ".lock";
+/// Bytes a plan may have: ten thousand runs take a tenth.
+const MAX_BYTES: u64 = 64 << 20;
 /// Characters of an objective's hash that its folder is called by.
 const SHORT: usize = 16;
 
@@ -221,7 +223,7 @@ impl Experiment {
     /// A file that cannot be read, is damaged, or was written by a newer Kelvin.
     pub fn read(folder: &Path) -> Result<Option<Self>, RunError> {
         let path = folder.join(Self::FILE);
-        let text = match read_plain(&path) {
+        let text = match read_plain(&path, MAX_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(RunError::io("read", &path)(error)),
@@ -274,8 +276,7 @@ impl Experiment {
     pub fn lock(folder: &Path) -> Result<PlanLock, RunError> {
         let path = folder.join(LOCK);
         fs::create_dir_all(folder).map_err(RunError::io("create", folder))?;
-        let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let file = open.map_err(RunError::io("open", &path))?;
+        let file = open_own(&path, false).map_err(RunError::io("open", &path))?;
         match file.lock() {
             Err(error) if error.kind() != ErrorKind::Unsupported => Err(RunError::io("lock", &path)(error)),
             _ => Ok(PlanLock { _file: file }),

@@ -45,7 +45,7 @@ pub struct DamagedLine {
 
 impl std::fmt::Display for DamagedLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}, line {}, is left out: {}", self.file, self.line, self.reason)
+        write!(f, "{}, line {}, is left out: {:.400}", self.file, self.line, self.reason)
     }
 }
 
@@ -152,7 +152,7 @@ fn each(
     mut take: impl FnMut(&[u8]) -> serde_json::Result<()>,
 ) -> Result<(), RunError> {
     let path = folder.join(file);
-    let text = match read_plain(&path) {
+    let text = match read_plain(&path, lines::MAX_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(RunError::io("read", &path)(error)),

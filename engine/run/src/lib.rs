@@ -58,7 +58,7 @@ pub use lines::{JsonLines, Mark};
 pub use live::{Activity, AgentView, Compared, Picture, ReferenceView, Status};
 pub use lock::RunLock;
 pub use objectives::ObjectiveVersion;
-pub use plain::open_plain;
+pub use plain::{open_own, open_plain, read_plain};
 pub use records::{EpisodeRecord, EvalRecord, Event, Record, TimingRecord, TrainRecord};
 pub use resources::Resources;
 pub use tensors::Elements;

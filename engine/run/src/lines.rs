@@ -1,6 +1,6 @@
 //! Append-only records, one JSON object a line: `metrics.jsonl` and `events.jsonl`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::RunError;
-use crate::plain::read_plain;
+use crate::plain::{open_own, read_plain};
+
+/// Bytes a file of records may have: those of the longest runs are a hundredth of it. It is read whole.
+pub(crate) const MAX_BYTES: u64 = 4 << 30;
 
 /// The writing end of a file of records.
 ///
@@ -35,8 +38,7 @@ pub struct Mark {
 impl JsonLines {
     /// Opens `path` for appending, makes it if need be, and cuts off a torn last record.
     pub(crate) fn open(path: PathBuf) -> Result<Self, RunError> {
-        let file =
-            OpenOptions::new().append(true).create(true).open(&path).map_err(RunError::io("open", &path))?;
+        let file = open_own(&path, true).map_err(RunError::io("open", &path))?;
         let mut lines = Self { path, file, hasher: blake3::Hasher::new(), bytes: 0 };
         let text = lines.text()?;
         let whole = whole_records(&text);
@@ -143,7 +145,7 @@ impl JsonLines {
     }
 
     fn text(&self) -> Result<Vec<u8>, RunError> {
-        fs::read(&self.path).map_err(RunError::io("read", &self.path))
+        read_plain(&self.path, MAX_BYTES).map_err(RunError::io("read", &self.path))
     }
 
     /// Takes note of what the file has come to hold.
@@ -163,7 +165,7 @@ impl JsonLines {
 
 /// All whole records of a file; none if there is no file. A torn last record is ignored.
 pub(crate) fn read(path: &Path) -> Result<Vec<Value>, RunError> {
-    match read_plain(path) {
+    match read_plain(path, MAX_BYTES) {
         Ok(text) => parse(path, &text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(RunError::io("read", path)(error)),
@@ -209,6 +211,7 @@ fn whole_records(text: &[u8]) -> usize {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::fs;
 
     fn file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -244,6 +247,18 @@ mod tests {
             lines.append(&json!({ "update": 2 })).unwrap();
             assert_eq!(read(&path).unwrap(), [json!({ "update": 1 }), json!({ "update": 2 })], "{tail:?}");
         }
+    }
+
+    /// Whoever hands a run on could have a file of the reader's cut off as a torn record.
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let (folder, path) = file(b"somebody's own");
+        let link = folder.path().join("link.jsonl");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let error = JsonLines::open(link).unwrap_err().to_string();
+        assert!(error.contains("it is a link"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"somebody's own");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::durable::{self, Survives};
-use crate::plain::{open_mark, open_plain};
+use crate::plain::{is_link, open_own, open_plain};
 use crate::tensors::{self, Elements};
 use crate::{RunDir, RunError};
 
@@ -285,7 +285,12 @@ impl RunDir {
     /// A folder that only its owner can write in, or a disk that does not take it.
     pub fn watch(&self) -> Result<(), RunError> {
         let path = self.slot(WATCHED);
-        let touch = || open_mark(&path)?.set_modified(SystemTime::now());
+        if is_link(durable::parent(&path)) {
+            // It could lead to somebody's folder.
+            let reason = std::io::Error::new(ErrorKind::InvalidInput, "its folder is a link");
+            return Err(RunError::io("write", &path)(reason));
+        }
+        let touch = || open_own(&path, false)?.set_modified(SystemTime::now());
         touch().map_err(RunError::io("write", &path))
     }
 

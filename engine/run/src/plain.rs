@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read as _, Result};
 use std::path::Path;
 
+use crate::text::grouped;
+
 /// Opens a plain file to be read. A pipe or a device in its place is an error, where opening it could wait for ever.
 ///
 /// # Errors
@@ -12,22 +14,43 @@ pub fn open_plain(path: &Path) -> Result<File> {
     open(path, OpenOptions::new().read(true))
 }
 
-/// The content of a plain file.
-pub(crate) fn read_plain(path: &Path) -> Result<Vec<u8>> {
+/// The content of a plain file of at most so many bytes. A file may claim any length and take no room on the disk, so a
+/// larger one is an error before it is read.
+///
+/// # Errors
+/// Those of [`open_plain`], and a file that is larger.
+pub fn read_plain(path: &Path, most: u64) -> Result<Vec<u8>> {
     let mut content = Vec::new();
-    open_plain(path)?.read_to_end(&mut content)?;
+    let file = open_plain(path)?;
+    let bytes = file.metadata()?.len();
+    if bytes <= most {
+        // It may grow meanwhile, and files that the system makes up have no length.
+        file.take(most + 1).read_to_end(&mut content)?;
+    }
+    if bytes.max(content.len() as u64) > most {
+        let reason = format!("it is larger than the {} bytes that such a file may have", grouped(most));
+        return Err(Error::new(ErrorKind::FileTooLarge, reason));
+    }
     Ok(content)
 }
 
-/// Opens a plain file, or makes one, whose content does not matter. A link in its place is an error too: it could lead to
-/// somebody's file.
-pub(crate) fn open_mark(path: &Path) -> Result<File> {
+/// Opens a plain file of this process's own to be written to, or makes one. A link in its place is an error too: it could
+/// lead to somebody's file, which would be overwritten.
+///
+/// # Errors
+/// Something else in its place, or a disk that does not take it.
+pub fn open_own(path: &Path, append: bool) -> Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    if std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink()) {
+    options.write(true).append(append).create(true).truncate(false);
+    if is_link(path) {
         return Err(Error::new(ErrorKind::InvalidInput, "it is a link"));
     }
     open(path, &mut options)
+}
+
+/// Whether it is a link, wherever it leads.
+pub(crate) fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink())
 }
 
 fn open(path: &Path, options: &mut OpenOptions) -> Result<File> {
@@ -55,9 +78,21 @@ mod tests {
             assert!(open_plain(&path(name)).is_err(), "{name}");
         }
         for name in ["pipe", ".", "link"] {
-            assert!(open_mark(&path(name)).is_err(), "{name}");
+            assert!(open_own(&path(name), false).is_err() && open_own(&path(name), true).is_err(), "{name}");
         }
-        assert!(open_mark(&path("file")).is_ok() && open_mark(&path("new")).is_ok());
+        assert!(open_own(&path("file"), true).is_ok() && open_own(&path("new"), false).is_ok());
         assert_eq!(std::fs::read_to_string(path("file")).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_bound() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "four").unwrap();
+        assert_eq!(read_plain(file.path(), 4).unwrap(), b"four");
+        assert_eq!(read_plain(file.path(), 3).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        // Takes no room on the disk, and would take all memory.
+        file.as_file().set_len(1 << 42).unwrap();
+        let error = read_plain(file.path(), 1 << 20).unwrap_err().to_string();
+        assert!(error.contains("larger than the 1,048,576 bytes"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use kelvin_run::{AgentView, ObjectiveVersion, Picture, Record, RunDir, Status, T
 
 use super::event_log::EventLog;
 use super::files::{self, Look, Stamp};
-use super::inbox::Inbox;
+use super::inbox::{Inbox, brief};
 use super::{Focus, Live, RunId};
 
 /// How often the live slots are looked at: a run writes them as often at most.
@@ -232,7 +232,7 @@ impl View {
                 picture: self.picture.value.clone(),
             },
             control: self.control.value.as_deref().map(String::as_str).unwrap_or_default().into(),
-            problems: problems.cloned().collect(),
+            problems: problems.map(|problem| brief(problem)).collect(),
         }
     }
 }

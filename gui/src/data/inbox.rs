@@ -76,6 +76,7 @@ impl Inbox {
 
     /// Leaves a notice.
     pub fn tell(&self, run: Option<RunId>, is_error: bool, text: String) {
+        let text = brief(&text);
         self.put(|news| news.notices.push(Notice { run, is_error, text }));
     }
 }
@@ -86,6 +87,14 @@ impl Outlet {
         let mut news = self.0.try_lock().ok()?;
         Some(std::mem::take(&mut *news))
     }
+}
+
+/// Characters of what a file made somebody say: it may repeat what stands in it, of any length.
+const LONGEST: usize = 600;
+
+/// As much of a text as somebody reads.
+pub(super) fn brief(text: &str) -> String {
+    format!("{text:.LONGEST$}")
 }
 
 /// Tells threads whether somebody still wants what they do.

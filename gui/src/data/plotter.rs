@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::cache::Cache;
 use super::curves::Reader;
 use super::event_log::EventLog;
-use super::inbox::{Inbox, Token};
+use super::inbox::{Inbox, Token, brief};
 use super::series::MOST;
 use super::{RunId, parallel};
 
@@ -163,7 +163,8 @@ impl Plot {
             (_, Err(error)) => Some(format!("events.jsonl cannot be read: {error}")),
             _ => reader.damage(),
         };
-        let (problem, is_new) = (problem.map(Arc::from), std::mem::take(&mut self.is_new));
+        let (problem, is_new) =
+            (problem.map(|problem| Arc::from(brief(&problem))), std::mem::take(&mut self.is_new));
         let has_curves = is_new || has_folded || advanced.unwrap_or(false);
         let has_events = is_new || events.unwrap_or(false);
         let has_problem = problem != self.told;

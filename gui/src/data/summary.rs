@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::files::{self, Look, Stamp, last, whole_lines};
 use super::heart::{Heart, STALLED_AFTER};
+use super::inbox::brief;
 use super::machine::Machine;
 use super::{Progress, RunState};
 
@@ -248,7 +249,7 @@ impl Summary {
 
     /// What is wrong.
     pub fn warning(&self) -> Option<Arc<str>> {
-        (!self.problems.is_empty()).then(|| self.problems.join("; ").into())
+        (!self.problems.is_empty()).then(|| brief(&self.problems.join("; ")).into())
     }
 
     /// The file of the script, on the machine that the run was started on; empty where the configuration cannot be read.

@@ -1,34 +1,81 @@
-//! Scripts with something wrong: tokens lost, doubled and exchanged, and things that no objective should do.
+//! Texts with something wrong: tokens lost, doubled and exchanged, and things that should not stand there.
 
-use super::mistakes::{REPLACEMENTS, STATEMENTS, WORDS};
-use super::{Case, Random};
+use super::{Random, pick};
 use rand::RngExt;
 
-/// Breaks about half of the cases.
-pub fn perhaps(random: &mut Random, case: &mut Case) {
-    if random.random_bool(0.5) {
-        return;
-    }
-    for _ in 0..random.random_range(1..=3) {
-        let file = if case.files.len() > 1 && random.random_bool(0.2) { 1 } else { 0 };
-        let text = std::mem::take(&mut case.files[file].1);
-        case.files[file].1 = damaged(random, text);
-    }
+/// What may come into a text of some kind.
+pub struct Vocabulary {
+    /// Words, numbers and signs, those of other languages among them, apart by spaces.
+    pub words: &'static str,
+    /// Statements at the start of a function.
+    pub statements: &'static [&'static str],
+    /// What stands somewhere, and what stands there instead.
+    pub replacements: &'static [(&'static str, &'static str)],
+    /// How a value begins that may stand inside of others.
+    pub value: &'static str,
 }
 
-fn damaged(random: &mut Random, text: String) -> String {
-    match random.random_range(0..10) {
-        0..=3 => exchange(random, &text),
-        4 | 5 => insert_statement(random, text),
-        6 => replace(random, text),
-        7 => lines(random, &text),
-        8 => nest(random, text),
-        _ => bytes(random, text),
+impl Vocabulary {
+    /// Breaks a text.
+    pub fn damage(&self, random: &mut Random, text: String) -> String {
+        match random.random_range(0..10) {
+            0..=3 => self.exchange(random, &text),
+            4 | 5 => self.insert_statement(random, text),
+            6 => self.replace(random, text),
+            7 => lines(random, &text),
+            8 => self.nest(random, text),
+            _ => bytes(random, text),
+        }
     }
-}
 
-fn pick<'a>(random: &mut Random, words: &[&'a str]) -> &'a str {
-    words[random.random_range(0..words.len())]
+    /// A token removed, doubled, exchanged with another, or replaced by one from elsewhere.
+    fn exchange(&self, random: &mut Random, text: &str) -> String {
+        let mut tokens = tokens(text);
+        if tokens.is_empty() {
+            return String::new();
+        }
+        let one = random.random_range(0..tokens.len());
+        let other = random.random_range(0..tokens.len());
+        match random.random_range(0..5) {
+            0 => drop(tokens.remove(one)),
+            1 => tokens.insert(one, tokens[one]),
+            2 => tokens.swap(one, other),
+            3 => tokens[one] = tokens[other],
+            _ => tokens[one] = pick(random, &self.words.split(' ').collect::<Vec<_>>()),
+        }
+        tokens.concat()
+    }
+
+    /// Something that should not be done, at the start of a function.
+    fn insert_statement(&self, random: &mut Random, mut text: String) -> String {
+        let functions: Vec<usize> =
+            text.match_indices("fn ").filter_map(|(at, _)| Some(at + text[at..].find('{')?)).collect();
+        let statement = pick(random, self.statements);
+        if !functions.is_empty() {
+            let at = functions[random.random_range(0..functions.len())] + 1;
+            text.insert_str(at, &format!("\n    {statement}\n   "));
+        }
+        text
+    }
+
+    /// A word that stands somewhere, by another everywhere.
+    fn replace(&self, random: &mut Random, text: String) -> String {
+        let (from, to) = pick(random, self.replacements);
+        match random.random_bool(0.5) {
+            true => text.replace(from, to),
+            false => text.replacen(from, to, 1),
+        }
+    }
+
+    /// Brackets, blocks, operators and calls inside one another.
+    fn nest(&self, random: &mut Random, text: String) -> String {
+        let depth = [10, 40, 70, 100, 130, 1000, 20_000][random.random_range(0..7)];
+        let (open, close) = pick_pair(random);
+        let Some(at) = text.find(self.value) else { return text };
+        let end = at + text[at..].find(|c: char| !(c.is_alphanumeric() || c == '.' || c == '_')).unwrap_or(0);
+        let (before, inner, after) = (&text[..at], &text[at..end], &text[end..]);
+        format!("{before}{}{inner}{}{after}", open.repeat(depth), close.repeat(depth))
+    }
 }
 
 /// Cuts a text into words, numbers, texts and single characters; together they are the text again.
@@ -54,45 +101,6 @@ pub fn tokens(text: &str) -> Vec<&str> {
     tokens
 }
 
-/// A token removed, doubled, exchanged with another, or replaced by one from elsewhere.
-fn exchange(random: &mut Random, text: &str) -> String {
-    let mut tokens = tokens(text);
-    if tokens.is_empty() {
-        return String::new();
-    }
-    let one = random.random_range(0..tokens.len());
-    let other = random.random_range(0..tokens.len());
-    match random.random_range(0..5) {
-        0 => drop(tokens.remove(one)),
-        1 => tokens.insert(one, tokens[one]),
-        2 => tokens.swap(one, other),
-        3 => tokens[one] = tokens[other],
-        _ => tokens[one] = pick(random, &WORDS.split(' ').collect::<Vec<_>>()),
-    }
-    tokens.concat()
-}
-
-/// Something that no objective should do, at the start of a function.
-fn insert_statement(random: &mut Random, mut text: String) -> String {
-    let functions: Vec<usize> =
-        text.match_indices("fn ").filter_map(|(at, _)| Some(at + text[at..].find('{')?)).collect();
-    let statement = pick(random, STATEMENTS);
-    if !functions.is_empty() {
-        let at = functions[random.random_range(0..functions.len())] + 1;
-        text.insert_str(at, &format!("\n    {statement}\n   "));
-    }
-    text
-}
-
-/// A word that stands somewhere, by another everywhere.
-fn replace(random: &mut Random, text: String) -> String {
-    let (from, to) = REPLACEMENTS[random.random_range(0..REPLACEMENTS.len())];
-    match random.random_bool(0.5) {
-        true => text.replace(from, to),
-        false => text.replacen(from, to, 1),
-    }
-}
-
 /// A line removed, doubled, moved or cut; the text cut off.
 fn lines(random: &mut Random, text: &str) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
@@ -112,16 +120,6 @@ fn lines(random: &mut Random, text: &str) -> String {
         }
     }
     lines.join("\n")
-}
-
-/// Brackets, blocks, operators and calls inside one another.
-fn nest(random: &mut Random, text: String) -> String {
-    let depth = [10, 40, 70, 100, 130, 1000, 20_000][random.random_range(0..7)];
-    let (open, close) = pick_pair(random);
-    let Some(at) = text.find("net.") else { return text };
-    let end = at + text[at..].find(|c: char| !(c.is_alphanumeric() || c == '.' || c == '_')).unwrap_or(0);
-    let (before, inner, after) = (&text[..at], &text[at..end], &text[end..]);
-    format!("{before}{}{inner}{}{after}", open.repeat(depth), close.repeat(depth))
 }
 
 fn pick_pair(random: &mut Random) -> (&'static str, &'static str) {

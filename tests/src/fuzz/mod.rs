@@ -1,113 +1,83 @@
-//! Scripts that nobody wrote: made up by a grammar, some of them broken on purpose, each run through everything
-//! that Kelvin does with a script.
+//! Input that nobody wrote: made up from a seed, broken on purpose, and handed to everything that reads it.
 //!
-//! What flows in is a seed. [`grammar`] makes a script of it that uses the whole vocabulary; [`damage`] breaks
-//! some. [`judge`] loads, traces and compiles the script under a [`Case`]'s sizes and says what is wrong: a
-//! panic, an internal error, a diagnostic without a place or a hint, or a compiled objective that disagrees with
-//! the script evaluated number by number. [`shrink`] makes the script that shows it small. The program
-//! `fuzz-scripts` does this for hours; `tests/fuzz.rs` does it again with what was found.
+//! What flows in is a seed. A [`Target`] makes a case of it, a short text that a person can read and shorten, and hands
+//! what the text says to the code that such input reaches: [`scripts`], [`batches`], [`settings`], run directories
+//! ([`runs`]), [`checkpoints`] and [`roms`]. What flows out is how it ended, or a [`Finding`](finding::Finding): a panic, a
+//! hang, memory without bound, an error that helps nobody. [`damage`] breaks texts, [`edits`] files of all kinds, and
+//! [`shrink`] makes the case that shows a fault small. The program `fuzz` does this for hours; `tests/fuzz.rs` does it
+//! again with what was found, which is in `tests/fuzz/TARGET/`.
+//!
+//! **The one idea: a case is its text.** Those of folders are lists of edits of a run that is made on the spot, so that a
+//! case has a few lines, outlives changes of formats, and says by itself what is wrong with the files.
 
-pub mod agreement;
+pub mod batches;
+pub mod checkpoints;
 pub mod damage;
-mod expressions;
-pub mod grammar;
-pub mod judge;
-mod mistakes;
-pub mod numbers;
+pub mod edits;
+pub mod escape;
+pub mod finding;
+mod json;
+pub mod roms;
+mod run;
+pub mod runs;
+pub mod scripts;
+pub mod settings;
 pub mod shrink;
+mod values;
 
+use finding::Finding;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::path::{Path, PathBuf};
 
 /// The source of all chance here.
 pub type Random = Xoshiro256PlusPlus;
 
-/// A script with its imports, and what it is run on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Case {
-    /// Length of the action axis.
-    pub actions: usize,
-    /// Samples in a batch.
-    pub batch: usize,
-    /// What the numbers of the batch are drawn from.
-    pub seed: u64,
-    /// Name and text; the script first, then what it may import.
-    pub files: Vec<(String, String)>,
-}
+/// Something that is fed with input that nobody wrote.
+pub trait Target: Sync {
+    /// What it is called, as its folder of cases is.
+    fn name(&self) -> &'static str;
 
-/// What a file of imports begins with in a saved case.
-const NEXT_FILE: &str = "//// file ";
-
-impl Case {
-    /// The case with this number. About half are as the grammar makes them.
-    pub fn new(seed: u64, number: u64) -> Self {
-        let mut random = Random::seed_from_u64(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut case = grammar::case(&mut random);
-        damage::perhaps(&mut random, &mut case);
-        case
+    /// Address space that a process needs for it at most, in KiB.
+    fn memory_kib(&self) -> u64 {
+        4 << 20
     }
 
-    /// As one text: the sizes in the first line, the script, and the imports behind lines that name them.
-    pub fn to_text(&self) -> String {
-        let Self { actions, batch, seed, files } = self;
-        let mut text = format!("// actions {actions} batch {batch} seed {seed}\n");
-        for (index, (name, content)) in files.iter().enumerate() {
-            if index > 0 {
-                text.push_str(&format!("\n{NEXT_FILE}{name}\n"));
-            }
-            text.push_str(content);
-        }
-        text
-    }
+    /// Makes up a case.
+    fn case(&self, random: &mut Random) -> String;
 
-    /// The inverse of [`Case::to_text`]; without a first line of sizes they are small ones.
-    pub fn from_text(text: &str) -> Self {
-        let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-        let words: Vec<&str> = first.split_whitespace().collect();
-        let (sizes, body) = match words[..] {
-            ["//", "actions", actions, "batch", batch, "seed", seed] => {
-                ([actions, batch, seed].map(|word| word.parse().unwrap_or(2)), rest)
-            }
-            _ => ([3, 2, 1], text),
-        };
-        let separator = format!("\n{NEXT_FILE}");
-        let mut parts = body.split(&separator);
-        let script = parts.next().unwrap_or_default().to_owned();
-        let imports = parts.map(|part| {
-            let (name, text) = part.split_once('\n').unwrap_or((part, ""));
-            (name.to_owned(), text.to_owned())
-        });
-        let files = std::iter::once(("script.rhai".to_owned(), script)).chain(imports).collect();
-        Self { actions: sizes[0] as usize, batch: sizes[1] as usize, seed: sizes[2], files }
-    }
-
-    /// Writes the files into a folder; the path of the script.
+    /// Feeds it with a case, and says in a word how that ended.
     ///
     /// # Errors
-    /// If the folder cannot be written to.
-    pub fn write(&self, folder: &Path) -> std::io::Result<PathBuf> {
-        for (name, text) in &self.files {
-            let path = folder.join(name);
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent)?;
-            }
-            std::fs::write(path, text)?;
-        }
-        Ok(folder.join(&self.files[0].0))
+    /// What is wrong with Kelvin, if something is.
+    fn judge(&self, case: &str) -> Result<&'static str, Finding>;
+
+    /// A smaller case for which `shows` holds as well.
+    fn shrink(&self, case: &str, shows: &mut dyn FnMut(&str) -> bool) -> String {
+        shrink::text(case, shows)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// All of them.
+pub const TARGETS: [&dyn Target; 6] = [
+    &scripts::Scripts,
+    &batches::Batches,
+    &settings::Settings,
+    &runs::Runs,
+    &checkpoints::Checkpoints,
+    &roms::Roms,
+];
 
-    #[test]
-    fn a_case_is_its_text() {
-        for number in 0..200 {
-            let case = Case::new(7, number);
-            assert_eq!(Case::from_text(&case.to_text()), case, "{number}");
-            assert_eq!(Case::new(7, number), case);
-        }
-    }
+/// The target of that name.
+pub fn target(name: &str) -> Option<&'static dyn Target> {
+    TARGETS.into_iter().find(|target| target.name() == name)
+}
+
+/// What decides the case with this number.
+pub fn random(seed: u64, number: u64) -> Random {
+    Random::seed_from_u64(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// One of several.
+fn pick<T: Copy>(random: &mut Random, of: &[T]) -> T {
+    of[rand::RngExt::random_range(random, 0..of.len())]
 }

@@ -4,11 +4,11 @@
 //! a cluster that were given one index, could both start it in between. A killed launcher's claims are released by the
 //! system, and then the run's own lock tells whether its process goes on without it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use kelvin_run::Task;
+use kelvin_run::{Task, open_own};
 
 use super::LaunchError;
 
@@ -30,8 +30,7 @@ impl Claim {
         let path = experiment.join(FOLDER).join(&task.folder);
         let folder = path.parent().unwrap_or(experiment);
         fs::create_dir_all(folder).map_err(LaunchError::io("create", folder))?;
-        let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let file = open.map_err(LaunchError::io("open", &path))?;
+        let file = open_own(&path, false).map_err(LaunchError::io("open", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file, enforced: true })),
             Err(TryLockError::WouldBlock) => Ok(None),

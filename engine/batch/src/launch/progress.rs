@@ -1,13 +1,14 @@
 //! How far a run has come, from what it writes.
 
-use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use kelvin_run::{Record, Status, TimingRecord};
+use kelvin_run::{Record, Status, TimingRecord, open_plain, read_plain};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// Bytes of a live status at most; it has a few hundred, and more for a script of many parameters.
+const STATUS: u64 = 1 << 20;
 /// Bytes of a file of records that are looked at: some dozen records.
 const TAIL: u64 = 16 << 10;
 
@@ -25,7 +26,7 @@ pub struct Progress {
 impl Progress {
     /// Of the run in `folder`: what its live status says, else its last records; nothing where there is neither.
     pub fn read(folder: &Path) -> Self {
-        let status = fs::read(folder.join("live/status.json"));
+        let status = read_plain(&folder.join("live/status.json"), STATUS);
         if let Some(status) = status.ok().and_then(|text| serde_json::from_slice::<Status>(&text).ok()) {
             let Status { frames, frames_per_s, mean_return, .. } = status;
             return Self { frames, frames_per_s, mean_return };
@@ -58,7 +59,7 @@ pub fn speed(folder: &Path) -> Option<f64> {
 /// The last records of a file that are of this kind, oldest first.
 fn tail<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
+        let mut file = open_plain(path)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
         let mut bytes = Vec::new();
@@ -75,6 +76,7 @@ fn tail<T: DeserializeOwned>(path: &Path) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_last_whole_record_counts() {

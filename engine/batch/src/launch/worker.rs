@@ -1,10 +1,11 @@
 //! The process of one task.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use kelvin_run::open_own;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::LaunchError;
@@ -29,8 +30,7 @@ impl Worker {
         if let Some(folder) = log.parent() {
             fs::create_dir_all(folder).map_err(LaunchError::io("create", folder))?;
         }
-        let open = || OpenOptions::new().append(true).create(true).open(&log);
-        let file = open().map_err(LaunchError::io("open", &log))?;
+        let file = open_own(&log, true).map_err(LaunchError::io("open", &log))?;
         let from = file.metadata().map_or(0, |about| about.len());
         let copy = file.try_clone().map_err(LaunchError::io("open", &log))?;
         let program = PathBuf::from(command.get_program());

@@ -5,7 +5,6 @@ use rhai::{AST, Dynamic, EvalAltResult, NativeCallContext, Position};
 use kelvin_objective::did_you_mean;
 use kelvin_objective::hosting::listing;
 
-use super::engine::MAX_TIME;
 use super::grid::MAX_RUNS;
 use super::tokens::Place;
 
@@ -83,7 +82,7 @@ fn describe(error: &EvalAltResult, tree: &AST) -> Complaint {
                 .hint("compare, index or convert it first")
         }
         E::ErrorTooManyOperations(_) => endless("the script does not end".to_owned()),
-        E::ErrorTerminated(..) => endless(format!("the script does not end within {} s", MAX_TIME.as_secs())),
+        E::ErrorTerminated(limit, _) => endless(format!("the script does not end within {limit}")),
         E::ErrorStackOverflow(_) => {
             Complaint::new("calls are nested more than 64 deep").hint("does a function call itself?")
         }
@@ -92,6 +91,8 @@ fn describe(error: &EvalAltResult, tree: &AST) -> Complaint {
                 "is there an endless loop? An experiment has {MAX_RUNS} runs at most, of dozens of keys"
             ))
         }
+        E::ErrorDataRace(..) => Complaint::new("a value is used by what changes it at that moment")
+            .hint("as in list.sort(|a, b| list.len()): take a copy first, let copy = list;"),
         E::ErrorModuleNotFound(..) => {
             Complaint::new("a batch script is one file").hint("copy what it needs into it")
         }

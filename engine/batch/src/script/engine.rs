@@ -10,15 +10,18 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, Engine, EvalAltResult, INT, Map, NativeCallContext, OptimizationLevel};
 
+use kelvin_objective::hosting::Memory;
+
 use super::complaint::Complaint;
 use super::grid::{self, MAX_RUNS};
 
-/// Operations of the interpreter: thousands of runs with conditions take a tenth.
-const MAX_OPERATIONS: u64 = 5_000_000;
+/// Operations of the interpreter: thousands of runs with conditions take a quarter. Each may put a function into another,
+/// and a chain of them is taken apart from the outside in, on the stack.
+const MAX_OPERATIONS: u64 = 2_000_000;
 /// Wall-clock limit, for what few operations can make slow.
-pub(super) const MAX_TIME: Duration = Duration::from_secs(5);
-/// Lines of `print` that are kept.
-const MAX_PRINTED: usize = 1000;
+const MAX_TIME: Duration = Duration::from_secs(5);
+/// Lines of `print` that are kept, and bytes of each.
+const MAX_PRINTED: (usize, usize) = (1000, 4096);
 
 /// What a script printed.
 pub(super) type Printed = Rc<RefCell<Vec<String>>>;
@@ -49,8 +52,9 @@ pub(super) fn engine() -> (Engine, Printed) {
     let lines = printed.clone();
     engine.on_print(move |line| {
         let mut lines = lines.borrow_mut();
-        if lines.len() < MAX_PRINTED {
-            lines.push(line.to_owned());
+        let (most, longest) = MAX_PRINTED;
+        if lines.len() < most {
+            lines.push(line[..line.floor_char_boundary(longest)].to_owned());
         }
     });
     (engine, printed)
@@ -66,13 +70,14 @@ fn limit(engine: &mut Engine) {
     engine.set_max_variables(1024);
     engine.set_max_functions(256);
     // Of all texts, lists and maps that a value holds together: as many runs as there may be, with dozens of keys.
-    engine.set_max_string_size(MAX_RUNS * 64 * 64);
+    engine.set_max_string_size(MAX_RUNS * 64 * 8);
     engine.set_max_array_size(MAX_RUNS * 64);
     engine.set_max_map_size(MAX_RUNS * 64);
-    let start = Instant::now();
-    engine.on_progress(move |operations| {
-        let late = operations % 256 == 0 && start.elapsed() > MAX_TIME;
-        late.then_some(Dynamic::UNIT)
+    let (start, memory) = (Instant::now(), Memory::now());
+    engine.on_progress(move |operations| match operations % 64 {
+        0 if start.elapsed() > MAX_TIME => Some(Dynamic::from(format!("{} seconds", MAX_TIME.as_secs()))),
+        0 if memory.is_spent() => Some(Dynamic::from(Memory::limit())),
+        _ => None,
     });
 }
 

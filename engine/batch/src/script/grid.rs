@@ -5,6 +5,8 @@ use std::path::Path;
 
 use rhai::{Array, Dynamic, EvalAltResult, INT, Map, NativeCallContext};
 
+use kelvin_objective::hosting::Memory;
+
 use super::complaint::Complaint;
 use super::tokens::Place;
 use super::value::function;
@@ -23,6 +25,7 @@ type Outcome<T> = Result<T, Box<EvalAltResult>>;
 /// into the run, and functions are called with the run. The last axis by name goes fastest, `seed` slowest.
 pub(super) fn grid(context: &NativeCallContext, axes: Map) -> Outcome<Array> {
     let refuse = |complaint: Complaint| Err(complaint.at_call(context));
+    let memory = Memory::now();
     let mut axes: Vec<(String, Vec<Dynamic>)> =
         axes.into_iter().map(|(name, values)| (name.to_string(), along(values))).collect();
     axes.sort_by_key(|(name, _)| name != SLOWEST);
@@ -43,6 +46,13 @@ pub(super) fn grid(context: &NativeCallContext, axes: Map) -> Outcome<Array> {
         let mut longer = Vec::with_capacity(runs.len() * values.len());
         for run in &runs {
             for value in values {
+                // Each run has a copy of its values, and these may be lists of any length.
+                if longer.len() % 64 == 0 && memory.is_spent() {
+                    let complaint = Complaint::new(format!("the grid does not fit into {}", Memory::limit()));
+                    return refuse(
+                        complaint.hint("give runs short lists, or make several experiments of it"),
+                    );
+                }
                 let mut run = run.clone();
                 if let Some(twice) = place_value(&mut run, name, value) {
                     return refuse(

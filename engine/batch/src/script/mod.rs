@@ -201,7 +201,7 @@ impl Session<'_> {
                 }
             };
         }
-        let at = self.tokens.function("sizes").unwrap_or_default();
+        let at = self.tokens.function("sizes").unwrap_or_else(|| self.tokens.start());
         let sizes = self.call("sizes", Vec::new())?;
         let Some(sizes) = sizes.try_cast::<Map>().filter(|sizes| !sizes.is_empty()) else {
             let hint = "it is written fn sizes() { #{ paper: #{ frames: 40e6 }, smoke: #{ frames: 50e3 } } }";
@@ -244,7 +244,7 @@ impl Session<'_> {
         result.map_err(|error| {
             let (complaint, place) = explain(*error, self.tree);
             let known = if place.is_known() { Some(place) } else { self.tokens.function(name) };
-            self.script.at(known.unwrap_or_default(), complaint.message, complaint.hint)
+            self.script.at(known.unwrap_or_else(|| self.tokens.start()), complaint.message, complaint.hint)
         })
     }
 
@@ -254,7 +254,7 @@ impl Session<'_> {
     }
 
     fn about_experiment(&self, complaint: Complaint) -> Diagnostic {
-        let place = self.tokens.function("experiment").unwrap_or_default();
+        let place = self.tokens.function("experiment").unwrap_or_else(|| self.tokens.start());
         self.script.at(place, complaint.message, complaint.hint)
     }
 }

@@ -125,7 +125,7 @@ pub(super) fn counts(states: &[State]) -> String {
 
 /// The mean return that a finished run ended with.
 pub(super) fn mean_return(run: &Path) -> Option<f64> {
-    let done = std::fs::read(run.join("DONE")).ok()?;
+    let done = kelvin_run::read_plain(&run.join("DONE"), 1 << 16).ok()?;
     serde_json::from_slice::<Value>(&done).ok()?["mean_return"].as_f64()
 }
 

@@ -148,8 +148,10 @@ impl Replay {
     /// before it had a whole window, another lane's stands in; `false` if there is none.
     pub fn latest(&self, taken: &[usize], batch: &mut BatchBuffers) -> bool {
         let newest = |(lane, taken): (usize, &usize)| {
-            let age = self.lanes[lane].latest(*taken, self.spec.n)?;
-            Some(Drawn { lane, serial: self.lanes[lane].serial(age) })
+            let (lane, of) = (&self.lanes[lane], lane);
+            let age =
+                lane.latest(*taken, self.spec.n).filter(|age| lane.reaches_back(*age, self.spec.stack))?;
+            Some(Drawn { lane: of, serial: lane.serial(age) })
         };
         let windows: Vec<Option<Drawn>> = taken.iter().enumerate().map(newest).collect();
         let Some(stand_in) = windows.iter().flatten().next() else { return false };

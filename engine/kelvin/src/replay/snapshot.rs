@@ -5,6 +5,9 @@ use super::lane::{FINAL_FRAME, Lane, SLOT_BYTES};
 use super::{Replay, ReplaySpec};
 use std::ops::Range;
 
+/// Slots that a lane may ever have had: numbers beyond would run over while it is played on.
+const MOST_SLOTS: u64 = 1 << 60;
+
 impl ReplaySpec {
     /// Bytes of a slot in a snapshot.
     pub fn slot_bytes(&self) -> usize {
@@ -43,7 +46,9 @@ impl Replay {
     /// Another number of lanes, or more slots than they have.
     pub fn refill(&mut self, kept: &[Range<u64>], actions: usize) -> Result<Refill<'_>, String> {
         let slots = self.spec.capacity / self.spec.lanes;
-        let fits = |kept: &Range<u64>| kept.start <= kept.end && kept.end - kept.start <= slots as u64;
+        let fits = |kept: &Range<u64>| {
+            kept.start <= kept.end && kept.end - kept.start <= slots as u64 && kept.end <= MOST_SLOTS
+        };
         if kept.len() != self.lanes.len() || !kept.iter().all(fits) {
             return Err("it was saved with another shape".to_owned());
         }
@@ -85,11 +90,16 @@ impl Refill<'_> {
                 return Err("there is more than the memory keeps".to_owned());
             }
             let slot = lane.place(number);
+            let first = lane.written - lane.len as u64;
+            let deepest = match number.checked_sub(1).filter(|before| *before >= first) {
+                Some(before) => lane.depths[lane.place(before)].saturating_add(1),
+                None => u8::MAX,
+            };
             let (head, frame) = bytes.split_at(SLOT_BYTES);
             let number = |at: usize| f32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
             (lane.rewards[slot], lane.logps[slot]) = (number(0), number(4));
             [lane.actions[slot], lane.ends[slot], lane.depths[slot]] = [head[8], head[9], head[10]];
-            if usize::from(head[8]) >= self.actions || head[9] > FINAL_FRAME {
+            if usize::from(head[8]) >= self.actions || head[9] > FINAL_FRAME || head[10] > deepest {
                 return Err("there is no such transition".to_owned());
             }
             lane.frames[slot * lane.pixels..(slot + 1) * lane.pixels].copy_from_slice(frame);

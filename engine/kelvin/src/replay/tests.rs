@@ -244,12 +244,19 @@ fn a_snapshot_that_is_none_of_this_memory_is_refused() {
     assert!(refused(&[(0, 0, &one[1..]), (1, 0, &other)]).contains("missing"));
     assert!(refused(&[(0, 0, &one), (1, 0, &one)]).contains("more than"));
     assert!(refused(&[(7, 0, &one)]).contains("lane"));
-    for (at, byte) in [(8, 3), (9, 4)] {
+    // An action, an end and a place in the episode that there are not: the frames of a stack would be others'.
+    for (at, byte) in [(8, 3), (9, 4), (10 + replay.spec.slot_bytes(), 2)] {
         let mut bent = one.clone();
         bent[at] = byte;
         assert!(refused(&[(0, 0, &bent), (1, 0, &other)]).contains("no such transition"));
     }
-    for kept in [vec![0..3, 0..2, 0..1], vec![0..3, 0..51], vec![Range { start: 3, end: 0 }, 0..2]] {
+    let never = u64::MAX - 2;
+    for kept in [
+        vec![0..3, 0..2, 0..1],
+        vec![0..3, never..never + 2],
+        vec![0..3, 0..51],
+        vec![Range { start: 3, end: 0 }, 0..2],
+    ] {
         assert!(Replay::new(replay.spec).refill(&kept, 3).is_err());
     }
 }

@@ -30,7 +30,7 @@ const SETTINGS: [&str; 4] = ["pause", "step", "checkpoint", "stop"];
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Control {
+pub struct Control {
     /// Values of parameters; none if there is a mistake among them.
     pub params: Option<Values>,
     /// What the run is asked for; none if there is a mistake in that.
@@ -53,7 +53,7 @@ pub struct Asks {
 }
 
 /// Reads the file's text against the parameters of the script that runs.
-pub(super) fn parse(path: &Path, text: &str, params: &[Param]) -> Control {
+pub fn parse(path: &Path, text: &str, params: &[Param]) -> Control {
     let file = File { path, text };
     let table = match DeTable::parse(text) {
         Ok(table) => table,

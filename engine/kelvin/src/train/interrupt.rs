@@ -3,8 +3,8 @@
 use crate::failure::Failure;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 static WISHED: OnceLock<Instant> = OnceLock::new();
@@ -17,8 +17,13 @@ const SAME_WISH: Duration = Duration::from_secs(1);
 /// Exit code of a process ended by a second Ctrl-C, as a shell counts it: 128 + SIGINT.
 const KILLED_BY_SIGINT: i32 = 130;
 
-/// From here on the first signal is kept as a wish; a later one ends the process at once.
+/// From here on the first signal is kept as a wish; a later one ends the process at once. To say it again changes nothing.
 pub fn listen() -> Result<(), Failure> {
+    static LISTENS: Mutex<bool> = Mutex::new(false);
+    let mut listens = LISTENS.lock().unwrap_or_else(PoisonError::into_inner);
+    if *listens {
+        return Ok(());
+    }
     let failed = |error| Failure::failed(format!("Ctrl-C cannot be caught: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1]).map_err(failed)?;
     if !hangup_is_ignored() {
@@ -34,6 +39,7 @@ pub fn listen() -> Result<(), Failure> {
         }
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(listener).map_err(failed)?;
+    *listens = true;
     Ok(())
 }
 

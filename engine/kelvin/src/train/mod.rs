@@ -4,7 +4,7 @@ mod archive;
 mod cautions;
 mod changes;
 pub mod checkpoint;
-mod control;
+pub mod control;
 mod edits;
 mod evaluation;
 mod faults;

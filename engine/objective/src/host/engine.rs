@@ -13,14 +13,14 @@ use super::index::{element, step};
 use super::operand::{Operand, Steps, Value};
 use super::operators::{self, Arithmetic, Junction};
 use super::records::Record;
-use super::trace::{Complaint, MAX_TIME, Outcome, Trace};
+use super::trace::{Complaint, Outcome, Trace};
 use super::vocabulary;
 
 /// Operations of the interpreter, enough for windows of hundreds of steps.
 const MAX_OPERATIONS: u64 = 2_000_000;
 /// Stack of the thread that runs a script. The limits below keep a script within a fraction of it in
-/// unoptimised builds too.
-const STACK_BYTES: usize = 64 << 20;
+/// unoptimised builds too; pages that nobody touches take no memory.
+const STACK_BYTES: usize = 256 << 20;
 
 /// Syntax that would decide silently on a traced value, hide or postpone errors, or (`curry`, of a function
 /// with itself) double a value that no limit sees; and operators on bits, which on plain whole numbers Rhai would
@@ -92,8 +92,8 @@ fn limit(engine: &mut Engine, trace: &Rc<RefCell<Trace>>) {
     }
     let trace = trace.clone();
     engine.on_progress(move |operations| {
-        let late = operations % 256 == 0 && trace.try_borrow().is_ok_and(|trace| trace.is_late());
-        late.then(|| Dynamic::from(format!("{} seconds", MAX_TIME.as_secs())))
+        let trace = trace.try_borrow().ok().filter(|_| operations % 64 == 0)?;
+        trace.spent().map(Dynamic::from)
     });
 }
 

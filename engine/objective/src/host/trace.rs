@@ -11,10 +11,11 @@ use crate::layout::Layout;
 use crate::ops::{NodeId, Op, Span};
 use crate::params::{Param, ParamKind};
 
+use super::memory::Memory;
 use super::operand::{Kind, Value};
 
 /// Wall-clock limit of a run, for what few operations can make slow.
-pub(crate) const MAX_TIME: Duration = Duration::from_secs(5);
+const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// Values a run may make, each of some dozen bytes. A path-consistency loss over 128 steps makes less than a
 /// tenth.
@@ -99,6 +100,7 @@ pub(crate) struct Trace {
     /// Place of the last call of any registered function: where an endless loop went round.
     pub last: Span,
     start: Instant,
+    memory: Memory,
     /// Values looked at so far.
     work: usize,
 }
@@ -143,6 +145,7 @@ impl Trace {
             metrics: Vec::new(),
             last: Span::NONE,
             start: Instant::now(),
+            memory: Memory::now(),
             work: 0,
         }
     }
@@ -169,14 +172,19 @@ impl Trace {
         if self.work > MAX_WORK {
             return Err(endless(&format!("computes more than {MAX_WORK} values")));
         }
-        match self.work.is_multiple_of(64) && self.is_late() {
-            true => Err(endless(&format!("did not end within {} seconds", MAX_TIME.as_secs()))),
-            false => Ok(()),
+        let spent = if self.work.is_multiple_of(64) { self.spent() } else { None };
+        match spent {
+            Some(limit) => Err(endless(&format!("did not end within {limit}"))),
+            None => Ok(()),
         }
     }
 
-    pub fn is_late(&self) -> bool {
-        self.start.elapsed() > MAX_TIME
+    /// The limit of time or memory that it ran into, if it did.
+    pub fn spent(&self) -> Option<String> {
+        if self.start.elapsed() > MAX_TIME {
+            return Some(format!("{} seconds", MAX_TIME.as_secs()));
+        }
+        self.memory.is_spent().then(Memory::limit)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The list of a checkpoint's files with their sizes and hashes, and the checking of files against it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::plain::{open_plain, read_plain};
 use crate::{RunError, name};
 
 /// The manifest's own name; no file of a checkpoint may have it.
@@ -14,6 +15,12 @@ pub(super) const MANIFEST: &str = "manifest.json";
 
 /// The layout this crate writes. A reader of another one says so instead of guessing.
 const VERSION: u32 = 1;
+
+/// Bytes of a manifest at most: those of the largest memories list some thousand segments.
+const MAX_BYTES: u64 = 64 << 20;
+/// Bytes of a file of a checkpoint at most: the largest networks take a hundredth. One may claim any size, and take a day
+/// to be hashed.
+pub(super) const MAX_FILE: u64 = 64 << 30;
 
 /// Read and write in pieces of this size: large enough to hide the system calls behind the hashing.
 pub(super) const BLOCK: usize = 1 << 20;
@@ -44,7 +51,7 @@ impl Manifest {
     /// Reads and checks the manifest in `folder`, not the files it lists.
     pub(super) fn read(folder: &Path, update: u64) -> Result<Self, RunError> {
         let path = folder.join(MANIFEST);
-        let text = fs::read(&path).map_err(RunError::io("read", &path))?;
+        let text = read_plain(&path, MAX_BYTES).map_err(RunError::io("read", &path))?;
         let manifest: Self =
             serde_json::from_slice(&text).map_err(|error| RunError::damaged(&path, error))?;
         if manifest.version != VERSION {
@@ -78,6 +85,9 @@ impl Manifest {
         for (folder, name, entry) in files().chain(shared()) {
             let path = folder.join(name);
             let bytes = fs::metadata(&path).map_err(RunError::io("read", &path))?.len();
+            if bytes > MAX_FILE {
+                return Err(RunError::damaged(&path, "it is far too large for a file of a checkpoint"));
+            }
             if bytes != entry.bytes {
                 let reason = format!("it has {bytes} bytes, its manifest says {}", entry.bytes);
                 return Err(RunError::damaged(&path, reason));
@@ -105,7 +115,7 @@ impl Manifest {
 }
 
 fn hash(path: &Path, block: &mut [u8]) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = open_plain(path)?;
     let mut hasher = blake3::Hasher::new();
     loop {
         match file.read(block) {

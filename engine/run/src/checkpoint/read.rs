@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,10 @@ use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde::de::DeserializeOwned;
 
-use super::manifest::{BLOCK, Manifest};
+use super::manifest::{BLOCK, MAX_FILE, Manifest};
 use super::segments::{self, Segments};
 use super::{folder, updates};
+use crate::plain::{open_plain, read_plain};
 use crate::{RunError, durable};
 
 /// The newest sound checkpoint, and what was passed over to reach it.
@@ -96,7 +97,7 @@ impl Checkpoint {
         if !self.manifest.segments.contains_key(name) {
             return Err(RunError::damaged(&path, "this checkpoint lists no such segment"));
         }
-        fs::read(&path).map_err(RunError::io("read", &path))
+        read_plain(&path, MAX_FILE).map_err(RunError::io("read", &path))
     }
 
     /// The segments of the run at `checkpoints`, with those that this checkpoint lists, be it one of that run or not.
@@ -146,7 +147,7 @@ impl Checkpoint {
     /// A file that is not there or cannot be read.
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>, RunError> {
         let path = self.manifest.path(&self.folder, name)?;
-        fs::read(&path).map_err(RunError::io("read", &path))
+        read_plain(&path, MAX_FILE).map_err(RunError::io("read", &path))
     }
 
     /// A value from a JSON file.
@@ -164,7 +165,7 @@ impl Checkpoint {
     /// A file that is not there or cannot be opened.
     pub fn open_file(&self, name: &str) -> Result<BufReader<File>, RunError> {
         let path = self.manifest.path(&self.folder, name)?;
-        let file = File::open(&path).map_err(RunError::io("open", &path))?;
+        let file = open_plain(&path).map_err(RunError::io("open", &path))?;
         Ok(BufReader::with_capacity(BLOCK, file))
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::{Entry, Manifest};
 use super::updates;
+use crate::plain::is_link;
 use crate::{RunError, durable, name};
 
 /// The folder, beside those of the checkpoints.
@@ -47,6 +48,10 @@ impl Segments {
     /// without. Removes what no checkpoint needs.
     pub(crate) fn open(checkpoints: &Path, listed: &BTreeMap<String, Entry>) -> Result<Self, RunError> {
         let folder = folder(checkpoints);
+        if is_link(&folder) {
+            // What no checkpoint lists is removed there.
+            return Err(RunError::damaged(&folder, "it is a link, and a run's folders are its own"));
+        }
         fs::create_dir_all(&folder).map_err(RunError::io("create", &folder))?;
         durable::sweep(&folder)?;
         let there = |entry: &Entry| Segment { entry: entry.clone(), flushed: true };

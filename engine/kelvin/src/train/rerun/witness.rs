@@ -1,6 +1,7 @@
 //! Compares what a run records now with what it recorded then, line by line.
 
 use crate::failure::Failure;
+use kelvin_run::open_plain;
 use serde_json::Value;
 use std::fmt;
 use std::fs::File;
@@ -39,7 +40,7 @@ impl Witness {
     /// Compares these two files from their beginnings on.
     pub fn new(then: &Path, now: &Path) -> Result<Self, Failure> {
         let open = |path: &Path| {
-            File::open(path)
+            open_plain(path)
                 .map(BufReader::new)
                 .map_err(|error| Failure::failed(format!("cannot read {}: {error}", path.display())))
         };

@@ -1,13 +1,11 @@
-//! Makes up scripts until something breaks: `fuzz-scripts --seconds 600 --seed 1 --keep found`.
+//! Makes up input until something breaks: `fuzz runs --seconds 600 --seed 1 --keep found`.
 //!
-//! The program runs itself as a worker that judges one case after the other, so that a case that takes the
-//! process down is only a finding. Cases follow from the seed alone. What is found is made small and written to
-//! the folder, one file a finding.
+//! The program runs itself as a worker that judges one case after the other, so that a case that takes the process down is
+//! only a finding. What is found is made small and written to the folder, one file a finding.
 #![forbid(unsafe_code)]
 
-use kelvin_tests::fuzz::Case;
-use kelvin_tests::fuzz::judge::{Finding, Kind, Verdict, judge};
-use kelvin_tests::fuzz::shrink::shrink;
+use kelvin_tests::fuzz::finding::{Finding, Kind, processor_seconds};
+use kelvin_tests::fuzz::{TARGETS, Target, random, target};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -15,12 +13,12 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// Address space of a worker, in KiB: a few times what the largest evaluation takes.
-const MEMORY_KIB: u64 = 6 << 20;
 /// Wall-clock time after which a worker is taken to hang. Cases measure their own processor time.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_secs(60);
 /// Findings of one kind that are made small; after these the rest look alike.
 const KEPT_OF_A_KIND: usize = 12;
+/// Cases after which a worker gives way to a new one, so that what it may have lost of memory does not count.
+const CASES_OF_A_WORKER: u64 = 20_000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,62 +38,83 @@ fn say(text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
-const USAGE: &str = "fuzz-scripts [--seconds 60] [--seed 0] [--first 0] [--keep DIR] | --replay FILE…";
+const USAGE: &str = "fuzz TARGET [--seconds 60] [--cpu SECONDS] [--seed 0] [--first 0] [--keep DIR] | fuzz TARGET --replay FILE…";
 
 fn run(arguments: &[String]) -> Result<bool, String> {
+    let Some((name, arguments)) = arguments.split_first() else { return Err(usage()) };
+    let target = target(name).ok_or_else(usage)?;
     if let Some(files) = arguments.strip_prefix(&["--replay".to_owned()]) {
-        return replay(files);
+        return replay(target, files);
     }
-    let mut options = BTreeMap::from([("seconds", "60"), ("seed", "0"), ("first", "0"), ("keep", "")]);
+    let mut options =
+        BTreeMap::from([("seconds", "60"), ("cpu", ""), ("seed", "0"), ("first", "0"), ("keep", "")]);
     for pair in arguments.chunks(2) {
         match (
             pair[0].strip_prefix("--").filter(|name| *name == "work" || options.contains_key(name)),
             pair.get(1),
         ) {
             (Some(name), Some(value)) => drop(options.insert(name, value)),
-            _ => return Err(USAGE.to_owned()),
+            _ => return Err(usage()),
         }
     }
-    let number =
-        |name: &str| options[name].parse::<u64>().map_err(|_| format!("--{name} takes a number: {USAGE}"));
+    let number = |name: &str| {
+        options[name].parse::<u64>().map_err(|_| format!("--{name} takes a whole number: {USAGE}"))
+    };
     let (seed, first) = (number("seed")?, number("first")?);
-    if options.contains_key("work") {
-        return Ok(work(seed, first));
+    if let Some(file) = options.get("work") {
+        return Ok(work(target, seed, first, Path::new(file)));
     }
+    let cpu = if options["cpu"].is_empty() { None } else { Some(number("cpu")? as f64) };
     let keep = Some(options["keep"]).filter(|keep| !keep.is_empty()).map(PathBuf::from);
-    Hunt { seed, keep, found: BTreeMap::new(), tally: BTreeMap::new() }.run(first, number("seconds")?)
+    let scratch = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+    let hunt = Hunt {
+        target,
+        seed,
+        keep,
+        case: scratch.path().join("case"),
+        spent: 0.0,
+        found: BTreeMap::new(),
+        tally: BTreeMap::new(),
+    };
+    hunt.run(first, number("seconds")?, cpu)
+}
+
+fn usage() -> String {
+    let names: Vec<&str> = TARGETS.iter().map(|target| target.name()).collect();
+    format!("{USAGE}\nthe targets are {}", names.join(", "))
 }
 
 /// Judges saved cases in this process, one line each.
-fn replay(files: &[String]) -> Result<bool, String> {
+fn replay(target: &dyn Target, files: &[String]) -> Result<bool, String> {
     let mut clean = true;
     for file in files {
         let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-        let verdict = judge(&Case::from_text(&text));
+        let verdict = target.judge(&text);
         clean &= verdict.is_ok();
         say(&line(0, &verdict));
     }
     Ok(clean)
 }
 
-/// Judges cases for ever, and says of each how it ended: `begin NUMBER`, then a line as `line` makes it.
-fn work(seed: u64, first: u64) -> bool {
-    for number in first.. {
+/// Judges cases, writes each to a file before, and says how it ended: `begin NUMBER`, then a line as `line` makes it.
+fn work(target: &dyn Target, seed: u64, first: u64, file: &Path) -> bool {
+    for number in first..first + CASES_OF_A_WORKER {
+        let case = target.case(&mut random(seed, number));
+        // Lost, it is made up once more.
+        let _ = std::fs::write(file, &case);
         say(&format!("begin {number}"));
-        say(&line(number, &judge(&Case::new(seed, number))));
+        let verdict = target.judge(&case);
+        say(&format!("spent {}", processor_seconds()));
+        say(&line(number, &verdict));
     }
     true
 }
 
 /// `end NUMBER KIND DETAIL`, the detail in one line.
-fn line(number: u64, verdict: &Result<Verdict, Finding>) -> String {
-    let one_line = |text: &str| text.replace('\n', "⏎");
+fn line(number: u64, verdict: &Result<&'static str, Finding>) -> String {
     match verdict {
-        Ok(Verdict::Refused(_)) => format!("end {number} refused"),
-        Ok(Verdict::Compared) => format!("end {number} compared"),
-        Ok(Verdict::Undecided) => format!("end {number} undecided"),
-        Ok(Verdict::TooLarge) => format!("end {number} too-large"),
-        Err(Finding { kind, detail }) => format!("end {number} {kind:?} {}", one_line(detail)),
+        Ok(word) => format!("end {number} {word}"),
+        Err(Finding { kind, detail }) => format!("end {number} {kind:?} {}", detail.replace('\n', "⏎")),
     }
 }
 
@@ -106,13 +125,14 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(arguments: &[&str]) -> Result<Self, String> {
+    fn start(target: &dyn Target, arguments: &[&str]) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         // The shell sets the limit for what it then becomes.
-        let limited = format!("ulimit -v {MEMORY_KIB}; exec \"$0\" \"$@\"");
+        let limited = format!("ulimit -v {}; ulimit -c 0; exec \"$0\" \"$@\"", target.memory_kib());
         let mut child = Command::new("sh")
             .args(["-c", &limited])
             .arg(program)
+            .arg(target.name())
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -149,36 +169,61 @@ impl Drop for Worker {
 }
 
 struct Hunt {
+    target: &'static dyn Target,
     seed: u64,
     keep: Option<PathBuf>,
+    /// What the worker judges now.
+    case: PathBuf,
+    /// Processor time of the workers before this one, in seconds.
+    spent: f64,
     /// By kind and the beginning of the detail.
     found: BTreeMap<(Kind, String), u64>,
     tally: BTreeMap<String, u64>,
 }
 
 impl Hunt {
-    fn run(mut self, first: u64, seconds: u64) -> Result<bool, String> {
+    fn run(mut self, first: u64, seconds: u64, cpu: Option<f64>) -> Result<bool, String> {
         let start = Instant::now();
-        let time_is_up = |start: &Instant| start.elapsed() >= Duration::from_secs(seconds);
         let mut next = first;
-        while !time_is_up(&start) {
+        let mut now = 0.0;
+        let is_over = |spent: f64| match cpu {
+            Some(cpu) => spent >= cpu,
+            None => start.elapsed() >= Duration::from_secs(seconds),
+        };
+        while !is_over(self.spent) {
             let (seed, from) = (self.seed.to_string(), next.to_string());
-            let worker = Worker::start(&["--work", "yes", "--seed", &seed, "--first", &from])?;
-            while !time_is_up(&start) {
-                let begun = worker.next().and_then(|_| worker.next());
+            let file = self.case.display().to_string();
+            let worker = Worker::start(self.target, &["--work", &file, "--seed", &seed, "--first", &from])?;
+            let last = next + CASES_OF_A_WORKER;
+            while !is_over(self.spent + now) && next < last {
+                let begun = worker.next().and_then(|_| Ok((worker.next()?, worker.next()?)));
                 let number = next;
                 next += 1;
                 match begun {
-                    Ok(line) => self.note(number, &line)?,
+                    Ok((spent, line)) => {
+                        now =
+                            spent.strip_prefix("spent ").and_then(|spent| spent.parse().ok()).unwrap_or(now);
+                        self.note(number, &line)?;
+                    }
                     Err(kind) => {
                         self.take(number, kind, "the worker ended or fell silent")?;
                         break;
                     }
                 }
             }
+            self.spent += now;
+            now = 0.0;
         }
         let tally: Vec<String> = self.tally.iter().map(|(what, count)| format!("{count} {what}")).collect();
-        say(&format!("seed {}, cases {first} to {next}: {}", self.seed, tally.join(", ")));
+        say(&format!(
+            "{}, seed {}, cases {first} to {next}, {:.0} s of processor time in {:.0} s, {} findings: {}",
+            self.target.name(),
+            self.seed,
+            self.spent,
+            start.elapsed().as_secs_f64(),
+            self.found.len(),
+            tally.join(", ")
+        ));
         Ok(self.found.is_empty())
     }
 
@@ -199,7 +244,7 @@ impl Hunt {
     fn take(&mut self, number: u64, kind: Kind, detail: &str) -> Result<(), String> {
         *self.tally.entry(format!("{kind:?}")).or_default() += 1;
         // Messages begin alike and end in names and numbers.
-        let gist: String = detail.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
+        let gist: String = detail.chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
         let of_this_kind = self.found.keys().filter(|(known, _)| *known == kind).count();
         let times = self.found.entry((kind, gist)).or_default();
         *times += 1;
@@ -207,29 +252,32 @@ impl Hunt {
             return Ok(());
         }
         say(&format!("case {number}: {kind:?}: {detail}"));
-        let case = Case::new(self.seed, number);
         let Some(folder) = &self.keep else { return Ok(()) };
+        let case = self.target.case(&mut random(self.seed, number));
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let scratch = folder.join("candidate.rhai");
-        let small = shrink(&case, |case| shows(case, kind, &scratch).unwrap_or(false));
-        let path = folder.join(format!("{kind:?}-{}-{number}.rhai", self.seed).to_lowercase());
-        std::fs::write(&path, small.to_text()).map_err(|error| format!("{}: {error}", path.display()))?;
-        say(&format!("  kept as {}, {} bytes", path.display(), small.to_text().len()));
+        let scratch = folder.join("candidate");
+        // One that hangs would do so a thousand times.
+        let small = match kind {
+            Kind::Slow => case,
+            _ => self
+                .target
+                .shrink(&case, &mut |case| shows(self.target, case, kind, &scratch).unwrap_or(false)),
+        };
+        let path = folder.join(format!("{kind:?}-{}-{number}", self.seed).to_lowercase());
+        std::fs::write(&path, &small).map_err(|error| format!("{}: {error}", path.display()))?;
+        say(&format!("  kept as {}, {} bytes", path.display(), small.len()));
         Ok(())
     }
 }
 
 fn kind(name: &str) -> Option<Kind> {
-    use Kind::*;
-    [Panic, Death, Internal, Place, Hint, Words, Slow, Evaluation, Disagreement, Determinism]
-        .into_iter()
-        .find(|kind| format!("{kind:?}") == name)
+    Kind::ALL.into_iter().find(|kind| format!("{kind:?}") == name)
 }
 
 /// Whether a case shows a fault of this kind, in a process of its own.
-fn shows(case: &Case, wanted: Kind, scratch: &Path) -> Result<bool, String> {
-    std::fs::write(scratch, case.to_text()).map_err(|error| error.to_string())?;
-    let worker = Worker::start(&["--replay", &scratch.to_string_lossy()])?;
+fn shows(target: &dyn Target, case: &str, wanted: Kind, scratch: &Path) -> Result<bool, String> {
+    std::fs::write(scratch, case).map_err(|error| error.to_string())?;
+    let worker = Worker::start(target, &["--replay", &scratch.to_string_lossy()])?;
     Ok(match worker.next() {
         Ok(line) => line.split(' ').nth(2).and_then(kind) == Some(wanted),
         Err(kind) => kind == wanted,

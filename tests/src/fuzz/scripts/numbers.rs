@@ -1,6 +1,7 @@
 //! The numbers that a case is run on, and what a kernel makes of them.
 
-use super::{Case, Random};
+use super::Case;
+use crate::fuzz::Random;
 use kelvin_objective::{
     ConfigValue, Head, Inputs, KernelIo, Layout, Net, Objective, ParamKind, Real, Script,
 };

@@ -1,7 +1,8 @@
 //! Valid scripts, or nearly: every function, record, hook and kind of statement of the language, in shapes that
 //! fit one another.
 
-use super::{Case, Random};
+use super::Case;
+use crate::fuzz::Random;
 use rand::RngExt;
 
 /// The axes of an expression.

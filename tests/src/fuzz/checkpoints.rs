@@ -1,0 +1,86 @@
+//! Checkpoints with anything in them: bytes that do not fit their manifest, and bytes that do.
+
+use super::finding::Finding;
+use super::run::{self, FRAMES, RUN};
+use super::runs::{in_folder, refused};
+use super::{Random, Target, edits};
+use kelvin::console::Console;
+use kelvin::evaluate::{EvalRequest, evaluate};
+use kelvin::train::{Session, TrainRequest};
+use kelvin::units::Frames;
+use rand::RngExt;
+use std::path::Path;
+
+/// Processor time that a case may take, in seconds.
+const MOST_SECONDS: f64 = 10.0;
+/// Turns of the loop after a run was taken up: some updates from what is in memory.
+const TURNS: usize = 120;
+
+/// Checkpoints.
+pub struct Checkpoints;
+
+impl Target for Checkpoints {
+    fn name(&self) -> &'static str {
+        "checkpoints"
+    }
+
+    fn case(&self, random: &mut Random) -> String {
+        let everything = random.random_bool(0.15);
+        let wanted = |name: &str| name.starts_with(RUN) && (everything || name.contains("/checkpoints/"));
+        let mut edits = edits::make(random, run::tree(), wanted);
+        // Else the hash guards everything behind it.
+        if random.random_bool(0.8) {
+            edits.push("seal".to_owned());
+        }
+        edits.join("\n") + "\n"
+    }
+
+    fn judge(&self, case: &str) -> Result<&'static str, Finding> {
+        in_folder(case, MOST_SECONDS, |folder| {
+            let run = folder.join(RUN);
+            let played = played(&run)?;
+            Ok(match (resumed(&run)?, played) {
+                (false, false) => "taken",
+                (true, true) => "refused",
+                _ => "half-refused",
+            })
+        })
+    }
+}
+
+/// `kelvin train --resume`, for some turns; whether it was refused.
+fn resumed(run: &Path) -> Result<bool, Finding> {
+    let request = TrainRequest {
+        out: Some(run.to_path_buf()),
+        resume: true,
+        device: Some("cpu".to_owned()),
+        frames: Some(Frames(2 * FRAMES)),
+        ..TrainRequest::default()
+    };
+    let mut console = Console::new(true);
+    let mut session = match Session::open(&request, &console) {
+        Ok(session) => session,
+        Err(failure) => return refused(Err::<(), _>(failure)),
+    };
+    for _ in 0..TURNS {
+        if let Err(failure) = session.step(&mut console) {
+            return refused(Err::<(), _>(failure));
+        }
+    }
+    Ok(false)
+}
+
+/// `kelvin eval`; whether it was refused.
+fn played(run: &Path) -> Result<bool, Finding> {
+    let request = EvalRequest {
+        run: run.to_path_buf(),
+        episodes: 1,
+        policy: None,
+        epsilon: None,
+        preset: None,
+        seed: 1,
+        device: "cpu".to_owned(),
+        roms: None,
+    };
+    refused(evaluate(&request, &Console::new(true)))
+}
