@@ -338,9 +338,9 @@ mod tests {
             (
                 b"{\"update\":1}\n{\"upd",
                 b"{\"update\":1}\n",
-                "14 bytes from before the checkpoint are missing",
+                "13 bytes from before the checkpoint are missing",
             ),
-            (b"", b"", "28 bytes from before"),
+            (b"", b"", "26 bytes from before"),
         ] {
             let (_folder, path) = file(damaged);
             let mut lines = JsonLines::open(path.clone()).unwrap();

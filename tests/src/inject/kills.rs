@@ -83,9 +83,13 @@ fn edit(script: &Path, text: &str, run: &Path, seed: u64, stop: &AtomicBool) {
         if stop.load(Ordering::Relaxed) {
             return;
         }
+        // A run that begins reads its script once, and is not there to see that it was half written.
+        if !run.join("config.toml").is_file() {
+            continue;
+        }
         if rng.random() {
             fs::write(script, format!("{text}// version {version}\n")).expect("a writable folder");
-        } else if run.join("config.toml").is_file() {
+        } else {
             let delta: f64 = rng.random_range(0.1..2.0);
             let control = format!("[params]\ndelta = {delta}\n");
             fs::write(run.join("control.toml"), control).expect("a run");
