@@ -5,10 +5,12 @@
 //! [`Rom`], and no action but the 18 of [`Action`]. Setting keys are constants of this file, checked by its tests.
 //!
 //! Two traps stay shut by rule: `getString` returns a dangling pointer and is never called; and two C++ globals are
-//! written while a ROM loads, so that all construction happens under one lock. After that an instance shares nothing
-//! and may move between threads ([`Send`]), but its calls, even the reading ones, go through caches without locks, so
-//! that it must not be shared (not `Sync`, which the pointer inside already forbids). And its reader of saved states
-//! believes every length and index: no state comes here but the emulator's own, which never leaves the process.
+//! written while a ROM loads, so that all construction happens under one lock. One of the two, the processor's table of
+//! decimals, others that play read meanwhile: it is written with the numbers that it has since the first load, so that
+//! they read nothing else. Apart from that an instance shares nothing and may move between threads ([`Send`]), but its
+//! calls, even the reading ones, go through caches without locks, so that it must not be shared (not `Sync`, which the
+//! pointer inside already forbids). And its reader of saved states believes every length and index: no state comes here
+//! but the emulator's own, which never leaves the process.
 #![expect(unsafe_code, reason = "the C interface of the emulator")]
 
 // Brings in the C++ standard library, which the emulator's static archive needs; nothing of it is named.
@@ -111,8 +113,8 @@ pub(crate) struct Emulator {
     minimal: Vec<Action>,
 }
 
-// SAFETY: the instance owns all its state (the globals are written under `LOADING` only) and keeps no thread-local
-// data, so that it may be used, and dropped, on any one thread at a time.
+// SAFETY: the instance owns all its state (the globals are written under `LOADING` only, or with what they hold) and keeps
+// no thread-local data, so that it may be used, and dropped, on any one thread at a time.
 unsafe impl Send for Emulator {}
 
 impl Emulator {
