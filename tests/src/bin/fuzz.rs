@@ -104,7 +104,7 @@ fn work(target: &dyn Target, seed: u64, first: u64, file: &Path) -> bool {
         let _ = std::fs::write(file, &case);
         say(&format!("begin {number}"));
         let verdict = target.judge(&case);
-        say(&format!("spent {}", processor_seconds()));
+        say(&format!("spent {}", processor_seconds("self")));
         say(&line(number, &verdict));
     }
     true
@@ -153,10 +153,26 @@ impl Worker {
 
     /// The next line; the kind of the fault if there is none.
     fn next(&self) -> Result<String, Kind> {
-        self.lines.recv_timeout(SILENCE).map_err(|error| match error {
-            RecvTimeoutError::Timeout => Kind::Slow,
-            RecvTimeoutError::Disconnected => Kind::Death,
-        })
+        let (mut spent, mut idle) = (self.spent(), 0);
+        let start = spent;
+        loop {
+            match self.lines.recv_timeout(SILENCE) {
+                Ok(line) => return Ok(line),
+                Err(RecvTimeoutError::Disconnected) => return Err(Kind::Death),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = self.spent();
+            idle = if now > spent { 0 } else { idle + 1 };
+            spent = now;
+            if idle >= HANGS.0 || now - start > HANGS.1 {
+                return Err(Kind::Slow);
+            }
+        }
+    }
+
+    /// Its processor time so far, in seconds.
+    fn spent(&self) -> f64 {
+        processor_seconds(&self.child.id().to_string())
     }
 }
 
