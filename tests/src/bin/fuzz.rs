@@ -13,8 +13,11 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// Wall-clock time after which a worker is taken to hang. Cases measure their own processor time.
-const SILENCE: Duration = Duration::from_secs(60);
+/// How often a worker that says nothing is looked at.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Looks in a row without a hundredth second of processor time after which it is taken to wait for ever, and processor time
+/// after which it is taken to work for ever. Cases measure their own; a busy machine lets one wait.
+const HANGS: (u32, f64) = (4, 120.0);
 /// Findings of one kind that are made small; after these the rest look alike.
 const KEPT_OF_A_KIND: usize = 12;
 /// Cases after which a worker gives way to a new one, so that what it may have lost of memory does not count.
