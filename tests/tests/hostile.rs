@@ -22,7 +22,7 @@ const CONFIG: &str = "fn config() { #{} }\n";
 fn limited(arguments: &[&str]) -> Said {
     let kelvin = kelvin();
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -v {MEMORY_KIB} -t 120 -f 0; exec \"$0\" \"$@\"")]);
+    command.args(["-c", &format!("ulimit -v {MEMORY_KIB}; ulimit -t 120; ulimit -f 0; exec \"$0\" \"$@\"")]);
     command
         .arg(kelvin.get_program())
         .args(arguments)
@@ -55,7 +55,8 @@ fn refused(folder: &Path, text: &str, arguments: &[&str]) -> Option<String> {
     let before = names(folder);
     let path = path.to_str().expect("a plain path");
     let said = limited(&[&[arguments[0], path], &arguments[1..]].concat());
-    let placed = format!("--> {path}:");
+    // The script itself, or one that it imports.
+    let placed = format!("--> {}", folder.join("in/").display());
     let shown: String = text.chars().take(300).collect();
     let is_refused = said.code == Some(1) && said.stderr.contains(&placed) && said.stderr.contains("hint: ");
     let is_kept = fs::read_to_string(folder.join("outside/secret.rhai")).is_ok_and(|text| text == SECRET);
@@ -147,6 +148,7 @@ fn exhausting() -> Vec<String> {
         "loop { print(\"flood\"); }",
         "let s = \"x\"; for i in 0..15 { s += s; } loop { print(s); debug(s); }",
         "eval(\"loop { }\")",
+        "let f = |x| x; loop { f = f.curry(f); }",
     ];
     let variables: String = (0..200).map(|i| format!("let v{i} = x; v{i} += x; ")).collect();
     let own = format!("fn deep(x) {{ deep(x + 1) }}\nfn wide(x, n) {{ {variables} wide(x, n + 1) }}\n");

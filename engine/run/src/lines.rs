@@ -11,7 +11,7 @@ use crate::RunError;
 use crate::plain::{open_own, read_plain};
 
 /// Bytes a file of records may have: those of the longest runs are a hundredth of it. It is read whole.
-pub(crate) const MAX_BYTES: u64 = 4 << 30;
+pub const MAX_BYTES: u64 = 4 << 30;
 
 /// The writing end of a file of records.
 ///

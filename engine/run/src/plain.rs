@@ -21,17 +21,23 @@ pub fn open_plain(path: &Path) -> Result<File> {
 /// Those of [`open_plain`], and a file that is larger.
 pub fn read_plain(path: &Path, most: u64) -> Result<Vec<u8>> {
     let mut content = Vec::new();
+    // It may grow meanwhile, and files that the system makes up have no length.
+    open_within(path, most)?.take(most + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > most { Err(too_large(most)) } else { Ok(content) }
+}
+
+/// Opens a plain file of at most so many bytes, as [`read_plain`] does.
+///
+/// # Errors
+/// Those of [`open_plain`], and a file that is larger.
+pub fn open_within(path: &Path, most: u64) -> Result<File> {
     let file = open_plain(path)?;
-    let bytes = file.metadata()?.len();
-    if bytes <= most {
-        // It may grow meanwhile, and files that the system makes up have no length.
-        file.take(most + 1).read_to_end(&mut content)?;
-    }
-    if bytes.max(content.len() as u64) > most {
-        let reason = format!("it is larger than the {} bytes that such a file may have", grouped(most));
-        return Err(Error::new(ErrorKind::FileTooLarge, reason));
-    }
-    Ok(content)
+    if file.metadata()?.len() > most { Err(too_large(most)) } else { Ok(file) }
+}
+
+fn too_large(most: u64) -> Error {
+    let reason = format!("it is larger than the {} bytes that such a file may have", grouped(most));
+    Error::new(ErrorKind::FileTooLarge, reason)
 }
 
 /// Opens a plain file of this process's own to be written to, or makes one. A link in its place is an error too: it could

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
-use kelvin_run::open_plain;
+use kelvin_run::{MAX_RECORDS, open_within};
 use serde::{Deserialize, Serialize};
 
 use super::files::Stamp;
@@ -86,7 +86,8 @@ impl Follower {
 
     /// Looks whether the file has changed.
     pub fn look(&mut self) -> io::Result<Change> {
-        let mut file = match open_plain(&self.path) {
+        // A line without an end is passed over, and of a file that only claims its length that takes hours.
+        let mut file = match open_within(&self.path, MAX_RECORDS) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.file = None;
@@ -253,6 +254,14 @@ mod tests {
             }
             (change, text)
         }
+    }
+
+    #[test]
+    fn a_file_that_claims_terabytes_is_refused_at_once() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(1 << 42).unwrap();
+        let error = Follower::new(file.path().to_path_buf(), Position::default()).look().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FileTooLarge);
     }
 
     #[test]

@@ -13,8 +13,11 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// Wall-clock time after which a worker is taken to hang. Cases measure their own processor time.
-const SILENCE: Duration = Duration::from_secs(60);
+/// How often a worker that says nothing is looked at.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Looks in a row without a hundredth second of processor time after which it is taken to wait for ever, and processor time
+/// after which it is taken to work for ever. Cases measure their own; a busy machine lets one wait.
+const HANGS: (u32, f64) = (4, 120.0);
 /// Findings of one kind that are made small; after these the rest look alike.
 const KEPT_OF_A_KIND: usize = 12;
 /// Cases after which a worker gives way to a new one, so that what it may have lost of memory does not count.
@@ -104,7 +107,7 @@ fn work(target: &dyn Target, seed: u64, first: u64, file: &Path) -> bool {
         let _ = std::fs::write(file, &case);
         say(&format!("begin {number}"));
         let verdict = target.judge(&case);
-        say(&format!("spent {}", processor_seconds()));
+        say(&format!("spent {}", processor_seconds("self")));
         say(&line(number, &verdict));
     }
     true
@@ -153,10 +156,26 @@ impl Worker {
 
     /// The next line; the kind of the fault if there is none.
     fn next(&self) -> Result<String, Kind> {
-        self.lines.recv_timeout(SILENCE).map_err(|error| match error {
-            RecvTimeoutError::Timeout => Kind::Slow,
-            RecvTimeoutError::Disconnected => Kind::Death,
-        })
+        let (mut spent, mut idle) = (self.spent(), 0);
+        let start = spent;
+        loop {
+            match self.lines.recv_timeout(SILENCE) {
+                Ok(line) => return Ok(line),
+                Err(RecvTimeoutError::Disconnected) => return Err(Kind::Death),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = self.spent();
+            idle = if now > spent { 0 } else { idle + 1 };
+            spent = now;
+            if idle >= HANGS.0 || now - start > HANGS.1 {
+                return Err(Kind::Slow);
+            }
+        }
+    }
+
+    /// Its processor time so far, in seconds.
+    fn spent(&self) -> f64 {
+        processor_seconds(&self.child.id().to_string())
     }
 }
 

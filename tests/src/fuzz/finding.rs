@@ -79,9 +79,9 @@ pub fn watched<T>(most: f64, run: impl FnOnce() -> Result<T, Finding>) -> Result
     });
     let panicked = || PANIC.lock().unwrap_or_else(PoisonError::into_inner).take();
     drop(panicked());
-    let start = processor_seconds();
+    let start = processor_seconds("self");
     let ended = catch_unwind(AssertUnwindSafe(run));
-    let seconds = processor_seconds() - start;
+    let seconds = processor_seconds("self") - start;
     match (panicked(), ended) {
         (Some(message), _) => Err(Finding::new(Kind::Panic, message)),
         (None, Err(_)) => Err(Finding::new(Kind::Panic, "no message")),
@@ -92,11 +92,11 @@ pub fn watched<T>(most: f64, run: impl FnOnce() -> Result<T, Finding>) -> Result
     }
 }
 
-/// Processor time of this process so far, user and system; 0 where the system does not say.
-pub fn processor_seconds() -> f64 {
-    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return 0.0 };
-    // The name of the program, in parentheses, may hold spaces; user and system time are the 12th and 13th after it, and
-    // those of children that ended the two after these.
+/// Processor time of a process so far, user and system, in seconds: of `self`, or by its number. 0 where the system does not
+/// say.
+pub fn processor_seconds(process: &str) -> f64 {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else { return 0.0 };
+    // The name of the program, in parentheses, may hold spaces; user and system time are the 12th and 13th after it.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
     (ticks(11) + ticks(12)) / 100.0

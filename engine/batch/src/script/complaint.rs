@@ -102,6 +102,7 @@ fn describe(error: &EvalAltResult, tree: &AST) -> Complaint {
             if let Some(cut) = text.rfind(" (line ") {
                 text.truncate(cut);
             }
+            let text = text.replace("i64", type_name("i64")).replace("f64", type_name("f64"));
             Complaint::new(text).hint("batch scripts are plain Rhai: rhai.rs/book describes it")
         }
     }
