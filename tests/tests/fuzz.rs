@@ -57,7 +57,7 @@ fn run_directories_do_no_harm() {
 
 #[test]
 fn checkpoints_do_no_harm() {
-    holds(&checkpoints::Checkpoints, 60, &[("refused", 15), ("taken", 5)]);
+    holds(&checkpoints::Checkpoints, 60, &[("refused", 6), ("half-refused", 5), ("taken", 10)]);
 }
 
 #[test]

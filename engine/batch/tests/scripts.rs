@@ -194,10 +194,14 @@ const MISTAKES: &[Mistake] = &[
     ),
     ("fn experiment() { gird(#{}) }", (1, 19), &["no function `gird`", "did you mean grid?"]),
     ("fn experiment() { games }", (1, 19), &["no variable `games`"]),
-    ("fn experiment() { let f = |x| x; loop { f = f.curry(f); } }", (1, 47), &["syntax error"]),
-    ("fn experiment() { eval(\"[]\") }", (1, 19), &["syntax error"]),
+    (
+        "fn experiment() { let f = |x| x; loop { f = f.curry(f); } }",
+        (1, 47),
+        &["`curry` is not part of batch scripts"],
+    ),
+    ("fn experiment() { eval(\"[]\") }", (1, 19), &["`eval` is not part of batch scripts"]),
     ("fn experiment() { let x = [2, 1]; x.sort(|a, b| x.len()); }", (1, 4), &["changes it"]),
-    ("loop { }\nfn experiment() { [] }", (1, 1), &["does not end"]),
+    ("loop { }\nfn experiment() { [] }", (1, 6), &["does not end"]),
     ("fn experiment() { 0.size }", (1, 21), &["a whole number"]),
     (
         "fn experiment() { let l = []; l.pad(600000, 1); grid(#{ seed: 0..10000, a: #{ x: l } }) }",

@@ -35,10 +35,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn say(text: &str) {
+/// Says something; whether anybody was there to hear it.
+fn say(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
-    // Nobody is left to tell if the other end is gone.
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
 const USAGE: &str = "fuzz TARGET [--seconds 60] [--cpu SECONDS] [--seed 0] [--first 0] [--keep DIR] | fuzz TARGET --replay FILE…";
@@ -105,7 +105,10 @@ fn work(target: &dyn Target, seed: u64, first: u64, file: &Path) -> bool {
         let case = target.case(&mut random(seed, number));
         // Lost, it is made up once more.
         let _ = std::fs::write(file, &case);
-        say(&format!("begin {number}"));
+        if !say(&format!("begin {number}")) {
+            // Whoever started this is gone.
+            break;
+        }
         let verdict = target.judge(&case);
         say(&format!("spent {}", processor_seconds("self")));
         say(&line(number, &verdict));

@@ -165,11 +165,11 @@ impl Target for Batches {
                 Ok(script) => script,
                 Err(diagnostic) => return refused(&diagnostic),
             };
-            let mut word = "planned";
+            let mut word = "refused";
             for size in [None, Some("smoke"), Some("nothing")] {
                 match drafted(&script, size) {
-                    Ok(()) => {}
-                    Err(diagnostic) => word = refused(&diagnostic)?,
+                    Ok(()) => word = "planned",
+                    Err(diagnostic) => drop(refused(&diagnostic)?),
                 }
             }
             Ok(word)

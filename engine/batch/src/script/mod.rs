@@ -106,8 +106,11 @@ impl BatchScript {
 
     fn draft_here(&self, size: Option<&str>) -> Result<Draft, Diagnostic> {
         let (engine, printed) = engine::engine();
-        let tree =
-            engine.compile(&self.text).map_err(|error| syntax_error(&error, &self.path, &self.text))?;
+        let tree = engine.compile(&self.text).map_err(|error| {
+            let diagnostic = syntax_error(&error, &self.path, &self.text);
+            let message = diagnostic.message.replace("objective scripts", "batch scripts");
+            Diagnostic { message, ..diagnostic }
+        })?;
         let session = Session { script: self, engine: &engine, tree: &tree, tokens: Tokens::new(&self.text) };
         let draft = session.draft(size)?;
         Ok(Draft { printed: printed.take(), ..draft })
