@@ -45,6 +45,11 @@ pub fn mean_return(run: &Path) -> f64 {
     last["mean_return"].as_f64().unwrap_or_else(|| panic!("no episode ended: {last}"))
 }
 
+/// A configuration that a test is about to edit, without the checksum that would tell of it.
+pub fn unsealed(config: &str) -> String {
+    config.lines().filter(|line| !line.starts_with("# checksum")).map(|line| format!("{line}\n")).collect()
+}
+
 /// The weights of the newest checkpoint, as bytes.
 pub fn weights(run: &Path) -> Vec<u8> {
     let newest = checkpoints(run).pop().expect("a checkpoint");

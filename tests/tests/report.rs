@@ -25,7 +25,8 @@ fn runs(folder: &Path) {
     copy(&folder.join("hot/catch-s1"), &open);
     fs::remove_file(open.join("DONE")).expect("it was done");
     let config = fs::read_to_string(open.join("config.toml")).expect("a configuration");
-    fs::write(open.join("config.toml"), config.replace("seed = 1", "seed = 2")).expect("a configuration");
+    let config = records::unsealed(&config).replace("seed = 1", "seed = 2");
+    fs::write(open.join("config.toml"), config).expect("a configuration");
     // Cut off in the middle of a line, and so of an evaluation fewer than the others.
     let metrics = fs::read(open.join("metrics.jsonl")).expect("metrics");
     fs::write(open.join("metrics.jsonl"), &metrics[..metrics.len() / 2]).expect("metrics");
@@ -198,7 +199,8 @@ fn a_run_says_which_kelvin_made_it_and_a_report_which_did() {
         fs::write(path, text.replace(from, to)).expect("events");
     };
     edit(&runs[1], &version, "0.0.7");
-    succeed(train("dqn", "catch", &runs[1]).args(["--resume", "--frames", "2k"]));
+    let said = run(train("dqn", "catch", &runs[1]).args(["--resume", "--frames", "2k"]));
+    assert!(said.code == Some(0) && said.stderr.contains("events.jsonl is damaged"), "{said}");
     edit(&runs[2], "\"event\":\"start\"", "\"event\":\"hello\"");
     let report = report(folder.path(), &["--format", "md"]);
     let expected = serde_json::json!({
