@@ -14,7 +14,7 @@ use std::process::Command;
 /// Address space of the command, in KiB: a bound that an endless loop reaches within its five seconds.
 const MEMORY_KIB: u64 = 6 << 20;
 /// What stands in files that are nobody's business. It parses, and so would be imported.
-const SECRET: &str = "fn secret() { 42 }\n";
+const SECRET: &str = "fn secret() { 7418529630 }\n";
 
 const CONFIG: &str = "fn config() { #{} }\n";
 
@@ -60,7 +60,7 @@ fn refused(folder: &Path, text: &str, arguments: &[&str]) -> Option<String> {
     let shown: String = text.chars().take(300).collect();
     let is_refused = said.code == Some(1) && said.stderr.contains(&placed) && said.stderr.contains("hint: ");
     let is_kept = fs::read_to_string(folder.join("outside/secret.rhai")).is_ok_and(|text| text == SECRET);
-    let told = said.stderr.contains("42") && !text.contains("42");
+    let told = said.stderr.contains("7418529630") && !text.contains("7418529630");
     match is_refused && is_kept && !told && names(folder) == before {
         true => None,
         false => Some(format!("{shown}\n{said}")),

@@ -127,6 +127,16 @@ impl JsonLines {
         Ok(records.len() - first)
     }
 
+    /// Drops all records, damaged ones as well.
+    ///
+    /// # Errors
+    /// A file that cannot be cut.
+    pub fn clear(&mut self) -> Result<(), RunError> {
+        self.truncate(0)?;
+        (self.hasher, self.bytes) = (blake3::Hasher::new(), 0);
+        Ok(())
+    }
+
     /// The same file once more, for another thread.
     ///
     /// # Errors

@@ -10,6 +10,9 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
+/// More agent steps than a run takes in a lifetime.
+const MOST_STEPS: u64 = 1 << 48;
+
 /// Counters, random streams, and what was said about parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LearnerState {
@@ -69,7 +72,8 @@ impl LearnerState {
             (Some(rollout), Some(begun)) => rollout.follows(&begun),
             (saved, begun) => saved.is_none() && begun.is_none(),
         };
-        self.first.len() == config.envs && rollout
+        let (updates, agent_steps) = (self.updates.0, self.agent_steps.0);
+        self.first.len() == config.envs && rollout && updates <= agent_steps && agent_steps < MOST_STEPS
     }
 }
 

@@ -32,7 +32,9 @@ pub(super) struct Outcome {
 }
 
 impl Lane {
+    /// Room for `slots` slots, and for one beside them: what is foreseen must not overwrite the oldest.
     pub fn new(slots: usize, pixels: usize) -> Self {
+        let slots = slots + 1;
         Self {
             pixels,
             frames: vec![0; slots * pixels],
@@ -96,7 +98,7 @@ impl Lane {
     /// Whether a whole window of `n` steps starts at `age`, its frames and its bootstrap state included, and will
     /// be kept for a while.
     pub fn can_start(&self, age: usize, n: usize, stack: usize) -> bool {
-        let free = self.ends.len() - self.len;
+        let free = self.slots() - self.len;
         if age + free < self.reach(age, stack) + KEPT_AFTER_DRAWING || !self.reaches_back(age, stack) {
             return false;
         }
@@ -175,6 +177,11 @@ impl Lane {
         (self.head() + slots - self.len + age) % slots
     }
 
+    /// Slots that it keeps at most.
+    fn slots(&self) -> usize {
+        self.ends.len() - 1
+    }
+
     /// Where the slot of that number lies, counted from the first ever written.
     pub fn place(&self, number: u64) -> usize {
         (number % self.ends.len() as u64) as usize
@@ -186,14 +193,14 @@ impl Lane {
     }
 
     fn write(&mut self, frame: &[u8], depth: u8, step: Outcome, end: u8) {
-        let (slot, slots) = (self.head(), self.ends.len());
+        let slot = self.head();
         self.frames[slot * self.pixels..(slot + 1) * self.pixels].copy_from_slice(frame);
         self.rewards[slot] = step.reward;
         self.logps[slot] = step.behaviour_logp;
         self.actions[slot] = step.action;
         self.ends[slot] = end;
         self.depths[slot] = depth;
-        self.len = (self.len + 1).min(slots);
+        self.len = (self.len + 1).min(self.slots());
         self.written += 1;
     }
 }

@@ -231,6 +231,18 @@ fn a_snapshot_restores_every_slot() {
     assert_eq!(drawn(&a), drawn(&b));
 }
 
+/// A rollout ends where the ring is full: what is foreseen is not yet a slot, and no slot is lost to it.
+#[test]
+fn what_is_foreseen_is_no_part_of_a_snapshot() {
+    let mut replay = replay(10, 1, 2, 1);
+    fill(&mut replay, 0, 1, &[&[C; 30][..], &[T], &[C; 29]].concat());
+    let kept = replay.kept();
+    let before = slots(&replay, 0, kept[0].clone());
+    replay.foresee(0, &[77; PIXELS]);
+    assert_eq!(slots(&replay, 0, kept[0].clone()), before);
+    assert!(refilled(&replay, &[(0, kept[0].start, &before)]).is_ok());
+}
+
 #[test]
 fn a_snapshot_that_is_none_of_this_memory_is_refused() {
     let mut replay = replay(10, 2, 2, 1);

@@ -52,7 +52,9 @@ impl Keeper {
     /// checkpoints, if there will be any.
     pub fn start(dir: RunDir, segments: Segments, memory: &Replay, ahead: bool) -> Result<Self, Failure> {
         let cut = Cut::of(memory.spec());
-        let written = cut.written(memory.spec().lanes, segments.names());
+        let mut written = cut.written(memory.spec().lanes, segments.names());
+        // What is no longer kept needs no segment, whatever a checkpoint says.
+        written.iter_mut().zip(memory.kept()).for_each(|(written, kept)| *written = kept.start.max(*written));
         let (jobs, inbox) = sync_channel(WAITING);
         let (outbox, outcomes) = sync_channel(WAITING);
         let writer = Writer { dir, segments, cut };

@@ -75,7 +75,7 @@ impl Recorder {
     /// Drops everything: the run begins anew.
     pub fn clear(&mut self) -> Result<(), Failure> {
         for file in [&mut self.metrics, &mut self.timing] {
-            file.cut_from(|_| true)?;
+            file.clear()?;
         }
         Ok(())
     }

@@ -107,7 +107,6 @@ impl Rerun {
         let saved_there =
             origin.as_ref().map(|origin| checkpoint::load_state(&origin.checkpoint)).transpose()?;
         let given = Given {
-            from: origin.as_ref().map(|origin| &origin.checkpoint),
             returns: saved_there.map_or(VecDeque::new(), |saved| saved.returns),
             edits: Some(std::mem::take(&mut timeline.edits)),
             ..Given::default()
