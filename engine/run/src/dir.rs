@@ -104,12 +104,13 @@ impl RunDir {
         }
         let lock = RunLock::take(&self.path)?;
         durable::sweep(&self.path)?;
-        for folder in FOLDERS {
-            // A run copied without its empty folders is a run all the same.
-            let folder = self.path.join(folder);
-            fs::create_dir_all(&folder).map_err(RunError::io("create", &folder))?;
-            durable::sweep(&folder)?;
-        }
+        let folders = FOLDERS.map(|folder| self.path.join(folder));
+        // A run copied without its empty folders is a run all the same.
+        folders
+            .iter()
+            .try_for_each(|folder| fs::create_dir_all(folder).map_err(RunError::io("create", folder)))?;
+        checkpoint::put_back(&self.path.join("checkpoints"))?;
+        folders.iter().try_for_each(|folder| durable::sweep(folder))?;
         let faults = self.path.join(faults::FOLDER);
         if faults.is_dir() {
             durable::sweep(&faults)?;

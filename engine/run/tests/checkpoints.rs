@@ -329,3 +329,21 @@ fn another_run_takes_over_the_segments_of_a_checkpoint() {
     assert_eq!((segments(&one), segments(&other)), (vec![], vec!["a".to_owned()]));
     assert_eq!(other.latest_checkpoint().unwrap().checkpoint.unwrap().segment("a").unwrap(), b"one");
 }
+
+#[test]
+fn a_checkpoint_that_was_put_aside_for_another_comes_back() {
+    let (_scratch, run) = run();
+    save(&run, 5);
+    // Killed between the two renames.
+    let aside = run.path().join("checkpoints/.partial-x");
+    fs::create_dir(&aside).unwrap();
+    fs::rename(run.path().join("checkpoints/000000000005"), aside.join("000000000005")).unwrap();
+    assert_eq!(latest(&run), (None, vec![]));
+    drop(run.lock().unwrap());
+    assert_eq!(latest(&run), (Some(5), vec![]));
+    // Killed after both: the new one stays.
+    fs::create_dir_all(aside.join("000000000005")).unwrap();
+    drop(run.lock().unwrap());
+    assert_eq!(latest(&run), (Some(5), vec![]));
+    assert_eq!(names(&run.path().join("checkpoints")), ["000000000005"]);
+}

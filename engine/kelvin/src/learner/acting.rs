@@ -42,6 +42,11 @@ impl Group {
         self.envs.len()
     }
 
+    /// Takes note that the environments show something else than what was acted on.
+    pub fn forget(&mut self) {
+        self.acted = false;
+    }
+
     fn look(&mut self, envs: &VecEnv) {
         let obs_len = envs.spec().obs_len();
         self.seen.copy_from_slice(&envs.obs()[self.envs.start * obs_len..self.envs.end * obs_len]);

@@ -181,6 +181,7 @@ impl Learner {
     /// Leaves its environments for others, which show the first frames of episodes.
     pub fn begin_episodes(&mut self, envs: VecEnv) {
         self.envs = envs;
+        self.groups.iter_mut().for_each(Group::forget);
         self.state.begin_episodes(&self.config);
         self.replay.cut();
     }
@@ -214,6 +215,11 @@ impl Learner {
     /// Weights, target network and optimizer.
     pub fn export(&mut self) -> Result<ModelState, Failure> {
         Ok(self.model.export()?)
+    }
+
+    /// Whether it learns from what was just played, and not from its memory.
+    pub fn is_on_policy(&self) -> bool {
+        self.state.rollout.is_some()
     }
 
     /// The gradient of the last update.

@@ -2,6 +2,7 @@
 
 use super::agent::{Learner, Tick};
 use super::look::READ_EVERY;
+use crate::config::OnNan;
 use crate::failure::Failure;
 use crate::replay::BatchBuffers;
 use kelvin_compute::Batch;
@@ -19,7 +20,7 @@ impl Learner {
     /// DQN's loop (Mnih et al. 2015): as many updates as agent steps say, each on a sample of what is remembered.
     fn learn_from_memory(&mut self) -> Result<(), Failure> {
         let learned_on = self.state.agent_steps.0.saturating_sub(self.config.learning_starts.0);
-        while self.broken.is_none() && self.state.updates.0 < learned_on / self.config.update_every {
+        while !self.is_stopped() && self.state.updates.0 < learned_on / self.config.update_every {
             if !self.replay.sample(&mut self.state.sampling, &mut self.batch) {
                 return Ok(());
             }
@@ -28,9 +29,15 @@ impl Learner {
         Ok(())
     }
 
+    /// Whether a broken update ends the run. Where it does not, nothing may depend on when it is found: looks come at other
+    /// moments where somebody edits, or saves.
+    fn is_stopped(&self) -> bool {
+        self.broken.is_some() && self.config.on_nan == OnNan::Stop
+    }
+
     /// A2C's loop (Mnih et al. 2016, synchronous): one update on the windows of all environments.
     fn learn_from_rollout(&mut self) -> Result<(), Failure> {
-        if self.complete_rollout()? && self.broken.is_none() {
+        if self.complete_rollout()? && !self.is_stopped() {
             self.update()?;
         }
         Ok(())

@@ -84,15 +84,22 @@ impl Learner {
 
     fn judge(&mut self, report: &Report) -> Result<(), Failure> {
         if let Some(faults) = report.faults {
-            let made = self.state.updates.0 - (faults.first - 1);
-            let evidence = self.examine(faults.first)?;
-            let names = self.model.grad_norm_names().iter().cloned();
-            self.broken = Some(Broken {
-                faults,
-                evidence,
-                since: made - faults.skipped,
-                grad_norms: names.zip(report.grad_norms.iter().copied()).collect(),
-            });
+            if let Some(earlier) = &mut self.broken {
+                // Nobody has asked since: what they came to is told as one.
+                earlier.faults.broken += faults.broken;
+                earlier.faults.skipped += faults.skipped;
+                earlier.since = self.state.updates.0 - (earlier.faults.first - 1) - earlier.faults.skipped;
+            } else {
+                let made = self.state.updates.0 - (faults.first - 1);
+                let evidence = self.examine(faults.first)?;
+                let names = self.model.grad_norm_names().iter().cloned();
+                self.broken = Some(Broken {
+                    faults,
+                    evidence,
+                    since: made - faults.skipped,
+                    grad_norms: names.zip(report.grad_norms.iter().copied()).collect(),
+                });
+            }
             // Where broken updates stop everything, those that changed nothing were not made.
             self.state.updates.0 = self.model.updates();
         }

@@ -140,12 +140,13 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// Short enough that what no segment has yet is copied in no time, of all lanes together.
-    pub fn of(memory: &ReplaySpec) -> Self {
+    /// Short enough that what no segment has yet is copied in no time, of all lanes together. The memory of a learner that
+    /// is on policy is written anew all the time, and not cut.
+    pub fn of(memory: &ReplaySpec, on_policy: bool) -> Self {
         let slots = NEWEST_BYTES / (memory.lanes * memory.slot_bytes());
         let slots = slots.clamp(SEGMENT_SLOTS.start, SEGMENT_SLOTS.end);
         let slots = 1 << slots.ilog2();
-        let is_cut = memory.capacity / memory.lanes >= 2 * slots;
+        let is_cut = !on_policy && memory.capacity / memory.lanes >= 2 * slots;
         Self { slots: slots as u64, bytes: slots * memory.slot_bytes(), is_cut }
     }
 
@@ -193,11 +194,15 @@ pub fn newest(latest: Latest, console: &Console) -> Result<Option<Checkpoint>, F
         console.warn(damage);
     }
     if latest.checkpoint.is_none() && !latest.damaged.is_empty() {
-        // Not the same as none: starting over would wipe the run's records.
-        return Err(Failure::failed("none of the run's checkpoints can be read")
-            .hint("mend what the warnings name, or start a new run with another --out"));
+        return Err(all_damaged());
     }
     Ok(latest.checkpoint)
+}
+
+/// Why a run with checkpoints has none to go on from.
+pub(super) fn all_damaged() -> Failure {
+    Failure::failed("none of the run's checkpoints can be read")
+        .hint("mend what the warnings name, or start a new run with another --out")
 }
 
 /// The newest sound checkpoint of a run that is not there to be trained, as far as evaluation needs it.
@@ -266,7 +271,8 @@ pub(super) fn load_envs(checkpoint: &Checkpoint, count: usize, obs_len: usize) -
 pub(super) fn restore(checkpoint: &Checkpoint, learner: &mut Learner, same: bool) -> Result<(), Failure> {
     let (saved, model) = load_model(checkpoint)?;
     let actions = learner.env().actions.len();
-    load_memory(checkpoint, &saved.kept, learner.replay_mut(), actions)?;
+    let cut = Cut::of(learner.replay().spec(), learner.is_on_policy());
+    load_memory(checkpoint, &saved.kept, cut, learner.replay_mut(), actions)?;
     let gradient = checkpoint.tensors(GRADIENT)?.into_iter().flat_map(|(.., data)| data).collect::<Vec<_>>();
     learner.restore(saved.learner, &model, &gradient, same)
 }
@@ -274,11 +280,11 @@ pub(super) fn restore(checkpoint: &Checkpoint, learner: &mut Learner, same: bool
 fn load_memory(
     checkpoint: &Checkpoint,
     kept: &[Range<u64>],
+    cut: Cut,
     memory: &mut Replay,
     actions: usize,
 ) -> Result<(), Failure> {
     let spec = *memory.spec();
-    let cut = Cut::of(&spec);
     let refused = |reason: String| {
         Failure::failed(format!("the replay memory cannot be restored: {reason}")).hint(
             "start a new run with another --out; what this one learned can still be evaluated: kelvin eval",
@@ -324,23 +330,24 @@ mod tests {
         for (lanes, pixels, slots) in
             [(1, 7056, 1024), (16, 7056, 256), (64, 7056, 64), (1, 50, 1024), (4096, 7056, 16)]
         {
-            let cut = Cut::of(&spec(1_000_000, lanes, pixels));
+            let cut = Cut::of(&spec(1_000_000, lanes, pixels), false);
             assert_eq!(cut.slots, slots, "{lanes} lanes");
         }
     }
 
     #[test]
     fn a_segment_is_cut_once_its_last_slot_cannot_change() {
-        let cut = Cut::of(&spec(4096, 1, 7056));
+        let cut = Cut::of(&spec(4096, 1, 7056), false);
         assert_eq!((cut.next(0, &(0..1024)), cut.next(0, &(0..1025))), (None, Some(0..1024)));
         assert_eq!(cut.next(1024, &(0..2049)), Some(1024..2048));
         // A memory that is shorter than two segments is written whole each time.
-        assert_eq!(Cut::of(&spec(2047, 1, 7056)).next(0, &(0..2047)), None);
+        assert_eq!(Cut::of(&spec(2047, 1, 7056), false).next(0, &(0..2047)), None);
+        assert_eq!(Cut::of(&spec(1_000_000, 1, 7056), true).next(0, &(0..9000)), None);
     }
 
     #[test]
     fn names_say_what_segments_hold() {
-        let cut = Cut::of(&spec(1_000_000, 16, 7056));
+        let cut = Cut::of(&spec(1_000_000, 16, 7056), false);
         for (lane, first) in [(0, 0), (15, 256), (12_345, 99_999_999_999_999)] {
             assert_eq!(cut.read_name(&Cut::name(lane, first)), Some((lane, first..first + 256)));
         }

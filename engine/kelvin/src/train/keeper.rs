@@ -6,6 +6,7 @@
 
 use super::checkpoint::{Cut, Snapshot, compress};
 use crate::failure::Failure;
+use crate::learner::Learner;
 use crate::replay::Replay;
 use crate::units::{AgentSteps, Updates};
 use kelvin_run::{JsonLines, RunDir, Segments};
@@ -48,10 +49,11 @@ enum Job {
 }
 
 impl Keeper {
-    /// A keeper for a run with such a memory, some of which may be in `segments` already. `ahead` to write them ahead of
-    /// checkpoints, if there will be any.
-    pub fn start(dir: RunDir, segments: Segments, memory: &Replay, ahead: bool) -> Result<Self, Failure> {
-        let cut = Cut::of(memory.spec());
+    /// A keeper for the run of such a learner, some of whose memory may be in `segments` already. `ahead` to write them ahead
+    /// of checkpoints, if there will be any.
+    pub fn start(dir: RunDir, segments: Segments, learner: &Learner, ahead: bool) -> Result<Self, Failure> {
+        let memory = learner.replay();
+        let cut = Cut::of(memory.spec(), learner.is_on_policy());
         let mut written = cut.written(memory.spec().lanes, segments.names());
         // What is no longer kept needs no segment, whatever a checkpoint says.
         written.iter_mut().zip(memory.kept()).for_each(|(written, kept)| *written = kept.start.max(*written));

@@ -45,11 +45,12 @@ impl Session {
     /// Fails where the run is not to go on.
     fn note_loss(&mut self, lost: &Failure, console: &Console) -> Result<(), Failure> {
         console.warn(lost.message());
-        self.losses = if self.saved.take().is_some() { 1 } else { self.losses + 1 };
+        // One that was taken and is not on the disk yet will be the one to go on from.
+        let written = self.await_checkpoints();
+        self.losses += 1;
         let detail = json!({ "message": lost.message(), "losses": self.losses });
         self.recorder.event("device_lost", &self.learner, detail)?;
-        // One that was taken and is not on the disk yet will be the one to go on from.
-        self.await_checkpoints()?;
+        written?;
         if self.losses < MOST {
             return Ok(());
         }

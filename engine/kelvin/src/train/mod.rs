@@ -115,12 +115,13 @@ impl Session {
         self.follow_schedule(console)?;
         let checkpoints = self.checkpoints_due();
         let tick = self.learner.tick()?;
-        self.take_faults(console)?;
-        self.check_acting(&tick, console)?;
         {
             let _span = span("record");
             self.recorder.observe(&mut self.learner, &tick)?;
         }
+        // After what happened is on record: what ends the run saves a checkpoint, which it is resumed from.
+        self.take_faults(console)?;
+        self.check_acting(&tick, console)?;
         self.show_tick(&tick, console)?;
         self.evaluate_if_due(console)?;
         if self.checkpoints_due() > checkpoints {
@@ -279,6 +280,7 @@ impl Session {
     }
 
     fn note_checkpoint(&mut self, kept: &Kept) -> Result<(), Failure> {
+        self.losses = 0;
         let detail = json!({ "seconds": kept.took.as_secs_f64(), "pause_s": kept.pause.as_secs_f64() });
         self.recorder.event_of("checkpoint", kept.updates, kept.agent_steps, detail)
     }

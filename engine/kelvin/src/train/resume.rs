@@ -90,17 +90,23 @@ impl Session {
     }
 }
 
-/// Puts a learner where the run's newest sound checkpoint is, or else where the run began.
+/// Puts a learner where the newest checkpoint is that it can be put to, or else where the run began.
 fn take_up(dir: &RunDir, config: &Config, parts: &Parts, console: &Console) -> Result<TakenUp, Failure> {
-    if let Some(own) = checkpoint::newest(dir.latest_checkpoint()?, console)? {
-        let saved = checkpoint::load_state(&own)?;
-        let (versions, script) = recorded_script(dir, Some(&saved))?;
-        let mut steered = saved.learner.steered;
-        steered.adopt(&script);
-        let (learner, same) = parts.resumed(config, script, &own, steered, console)?;
-        let (scheduled, returns) = (saved.scheduled, saved.returns);
-        let (marks, from) = (Some(checkpoint::load_marks(&own)?), Some(own));
-        return Ok(TakenUp { learner, same, scheduled, versions, returns, marks, from });
+    let updates = dir.checkpoint_updates()?;
+    for update in updates.iter().rev() {
+        let own = dir.checkpoint(*update).map_err(Failure::from);
+        match own.and_then(|own| at_checkpoint(dir, config, parts, own, console)) {
+            Ok(taken_up) => return Ok(taken_up),
+            Err(lost) if lost.is_device_lost() => return Err(lost),
+            Err(failure) => {
+                let reason = failure.message();
+                console.warn(format!("the checkpoint of update {update} is passed over: {reason}"));
+            }
+        }
+    }
+    if !updates.is_empty() {
+        // Not the same as none: starting over would wipe the run's records.
+        return Err(checkpoint::all_damaged());
     }
     let (versions, script) = recorded_script(dir, None)?;
     let Some(origin) = Origin::of(config, console)? else {
@@ -115,6 +121,24 @@ fn take_up(dir: &RunDir, config: &Config, parts: &Parts, console: &Console) -> R
     let (learner, same) = origin.learner(parts, config, script, steered, console)?;
     let from = Some(origin.checkpoint);
     Ok(TakenUp { learner, same, scheduled, versions, returns, marks: None, from })
+}
+
+/// Puts a learner where a checkpoint of its run is.
+fn at_checkpoint(
+    dir: &RunDir,
+    config: &Config,
+    parts: &Parts,
+    own: Checkpoint,
+    console: &Console,
+) -> Result<TakenUp, Failure> {
+    let saved = checkpoint::load_state(&own)?;
+    let (versions, script) = recorded_script(dir, Some(&saved))?;
+    let mut steered = saved.learner.steered;
+    steered.adopt(&script);
+    let (learner, same) = parts.resumed(config, script, &own, steered, console)?;
+    let (scheduled, returns) = (saved.scheduled, saved.returns);
+    let (marks, from) = (Some(checkpoint::load_marks(&own)?), Some(own));
+    Ok(TakenUp { learner, same, scheduled, versions, returns, marks, from })
 }
 
 /// A file that lost its last lines, with its checksum, may still be one that can be read.

@@ -120,7 +120,7 @@ impl Session {
             device: parts.device,
             options: parts.options,
             archive: Archive::new(dir.clone()),
-            keeper: Keeper::start(dir.clone(), segments, learner.replay(), !is_made_again)?,
+            keeper: Keeper::start(dir.clone(), segments, &learner, !is_made_again)?,
             config,
             dir,
             learner,

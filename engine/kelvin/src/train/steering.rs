@@ -50,8 +50,9 @@ impl Session {
         }
         match self.learner.staged().script.schedule(&self.clock()) {
             Ok(schedule) => {
-                self.scheduled = Scheduled::In(now.0 / SCHEDULE_EVERY);
+                // This may end the run, which then has not heard it yet.
                 self.settle(console)?;
+                self.scheduled = Scheduled::In(now.0 / SCHEDULE_EVERY);
                 self.learner.steer(Steered { schedule, ..self.learner.state().steered.clone() })
             }
             Err(diagnostic) => {

@@ -24,11 +24,31 @@ pub use read::{Checkpoint, Damage, Latest, Tensor};
 pub use segments::Segments;
 pub use write::{CheckpointFile, CheckpointWriter};
 
-use crate::RunError;
+use crate::{RunError, durable};
 
 /// The folder of the checkpoint made after `update` updates. Padded, so that names sort as numbers do.
 fn folder(checkpoints: &Path, update: u64) -> PathBuf {
     checkpoints.join(format!("{update:012}"))
+}
+
+/// Puts back what a process left aside that was killed between taking a checkpoint out of the way and putting another of
+/// the same update in its place. Comes before what is unfinished is cleared away.
+pub(crate) fn put_back(checkpoints: &Path) -> Result<(), RunError> {
+    for entry in fs::read_dir(checkpoints).map_err(RunError::io("list", checkpoints))? {
+        let entry = entry.map_err(RunError::io("list", checkpoints))?;
+        // Not what a stranger's link leads to.
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !is_folder || !durable::is_partial(&entry.file_name()) {
+            continue;
+        }
+        for update in updates(&entry.path())? {
+            let (aside, target) = (folder(&entry.path(), update), folder(checkpoints, update));
+            if !target.exists() {
+                fs::rename(&aside, &target).map_err(RunError::io("rename", &aside))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The updates of all checkpoints, damaged or not, ascending. What is not named by a number is none.

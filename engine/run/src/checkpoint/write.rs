@@ -120,10 +120,10 @@ impl CheckpointWriter {
 
         let target = folder(&self.checkpoints, update);
         // The same update once more, after a resume or a stop right behind a regular checkpoint: the old one steps
-        // aside by a rename, so that only the instant between two renames has neither.
+        // aside by a rename. Who is killed between the two renames leaves it there, and the next puts it back (`put_back`).
         let aside = if target.exists() { Some(durable::partial_folder(&self.checkpoints)?) } else { None };
         if let Some(aside) = &aside {
-            fs::rename(&target, aside.path().join("old")).map_err(RunError::io("rename", &target))?;
+            fs::rename(&target, folder(aside.path(), update)).map_err(RunError::io("rename", &target))?;
         }
         durable::publish(self.partial, &target)?;
         drop(aside);
