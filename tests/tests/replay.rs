@@ -146,6 +146,45 @@ fn the_first_record_that_is_another_is_named() {
 }
 
 #[test]
+fn what_was_recorded_and_is_not_now_is_a_difference() {
+    let trained = Trained::new();
+    succeed(&mut trained.command(&["--frames", "8k"]));
+    let path = trained.run().join("metrics.jsonl");
+    let text = fs::read_to_string(&path).expect("metrics");
+    let last = text.lines().last().expect("records");
+    fs::write(&path, format!("{text}{last}\n")).expect("a run");
+    let said = replay(&trained.run());
+    assert!(said.code == Some(1) && said.stderr.contains("was recorded, and is not now"), "{said}");
+    // And where records are missing, the networks are compared all the same.
+    fs::write(&path, text.lines().take(3).map(|line| format!("{line}\n")).collect::<String>())
+        .expect("a run");
+    let said = replay(&trained.run());
+    assert!(said.code == Some(0) && said.stdout.contains("3 records and 1 saved network"), "{said}");
+}
+
+#[test]
+fn a_version_that_is_another_by_now_is_told() {
+    let trained = Trained::new();
+    succeed(&mut trained.command(&["--frames", "4k"]));
+    let index = fs::read_to_string(trained.run().join("objective/index.jsonl")).expect("versions");
+    let version: Value = serde_json::from_str(index.lines().next().expect("one")).expect("a record");
+    fs::write(trained.run().join(version["script"].as_str().expect("a path")), script(7.0)).expect("a run");
+    let said = replay(&trained.run());
+    assert!(said.code == Some(1) && said.stderr.contains("is not the version that ran"), "{said}");
+}
+
+#[test]
+fn what_is_kept_of_a_replay_is_a_run_like_any_other() {
+    let trained = Trained::new();
+    succeed(&mut trained.command(&["--frames", "8k"]));
+    let kept = trained.folder.path().join("kept");
+    succeed(kelvin().arg("replay").arg(trained.run()).arg("--out").arg(&kept));
+    assert_eq!(records::weights(&kept), records::weights(&trained.run()));
+    let said = replay(&kept);
+    assert!(said.code == Some(0) && said.stdout.contains("the same: "), "{said}");
+}
+
+#[test]
 fn a_run_that_failed_fails_again_at_the_same_update() {
     let trained = Trained::new();
     let text = script(1.0).replace("p.tau + 1.0)", "p.tau + 1.0) + log(0.6 - net.q[t.action])");
@@ -153,9 +192,15 @@ fn a_run_that_failed_fails_again_at_the_same_update() {
     let said = run(&mut trained.command(&["--frames", "60k"]));
     assert_eq!(said.code, Some(1), "{said}");
     let first = count(&records::events_of(&trained.run(), "fault")[0], "first");
+    let as_it_did = format!("it fails at update {first} as it did");
     let said = replay(&trained.run());
-    assert_eq!(said.code, Some(0), "{said}");
-    assert!(said.stdout.contains(&format!("it fails at update {first} as it did")), "{said}");
+    assert!(said.code == Some(0) && said.stdout.contains(&as_it_did), "{said}");
+    // Mended and gone on with: what came then is told of.
+    trained.edit(1.0);
+    succeed(&mut trained.resume(&[]));
+    let said = replay(&trained.run());
+    assert!(said.code == Some(0) && said.stdout.contains(&as_it_did), "{said}");
+    assert!(said.stdout.contains("is not compared"), "{said}");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! A run that is cut off, however often and whenever, is bit for bit the run that never was.
 
-use kelvin_tests::command::succeed;
+use kelvin_tests::command::{kelvin, repository, run, succeed};
 use kelvin_tests::cuts::{Cut, Short, assert_same, train_cut_off};
 use kelvin_tests::records;
 use kelvin_tests::suite::{Suite, adapter, rom};
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -84,7 +86,33 @@ fn main() -> ExitCode {
     suite.test_with(&adapter(), "catch on a GPU: killed", |adapter| {
         compare_on(&adapter, CATCH_GPU, Cut::Kill)
     });
+    suite.test("catch: broken updates that change nothing, stopped", skip_broken);
     suite.run()
+}
+
+/// An objective that breaks now and then, in a run that goes on all the same: several updates a tick, so that it matters
+/// when a broken one is found.
+fn skip_broken() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = folder.path().join("mine.rhai");
+    let text = fs::read_to_string(repository().join("scripts/dqn.rhai")).expect("a shipped script");
+    let bent = text
+        .replace("huber(td_error, p.delta)", "huber(td_error, p.delta) + 1e-9 * log(0.9 - net.q[t.action])");
+    assert_ne!(bent, text);
+    fs::write(&script, bent).expect("a writable folder");
+    let command = |out: &Path| {
+        let mut command = kelvin();
+        command.arg("train").arg(&script).arg("--out").arg(out).args(["--env", "catch", "--device", "cpu"]);
+        command.args(["--frames", "30k", "--quiet", "--set", "on_nan=skip", "--set", "update_every=1"]);
+        command.args(["--set", "envs=20", "--set", "learning_starts=500"]);
+        command
+    };
+    let (alone, often) = (folder.path().join("alone"), folder.path().join("often"));
+    let start = Instant::now();
+    assert_eq!(run(&mut command(&alone)).code, Some(0));
+    assert!(!records::events_of(&alone, "fault").is_empty(), "nothing broke");
+    train_cut_off(|| command(&often), &often, Cut::Interrupt, (5, start.elapsed() / 2), 3);
+    assert_same(&alone, &often);
 }
 
 fn compare(short: Short, cut: Cut) {

@@ -1,20 +1,14 @@
 //! Damage to the files of a run that is to be gone on with: bits that fell over, ends that are missing, files that are gone.
 
-use super::Tally;
+use super::{CATCH, Tally};
 use crate::command::{Said, run};
-use crate::cuts::{Short, knowledge, resume};
+use crate::cuts::{knowledge, resume};
 use crate::records;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-const CATCH: Short = Short {
-    script: "dqn",
-    env: "catch",
-    args: &["--frames", "40k", "--set", "replay_capacity=20000", "--set", "checkpoint_every=5000"],
-};
 
 /// A run with two checkpoints that was stopped on its way, and the same run left alone.
 pub struct Subject {

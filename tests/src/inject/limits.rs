@@ -1,19 +1,13 @@
 //! Machines that have too little of something: disk, rights to write, open files, memory; a clock that is set back; somebody
 //! else in the same folder. Each run must end with a word on what it lacks, and come to its known end once it has it.
 
-use super::Tally;
+use super::{CATCH, Tally};
 use crate::command::{Said, run, succeed};
-use crate::cuts::{Short, assert_same, resume};
+use crate::cuts::{assert_same, resume};
 use crate::running::Running;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-const CATCH: Short = Short {
-    script: "dqn",
-    env: "catch",
-    args: &["--frames", "40k", "--set", "replay_capacity=20000", "--set", "checkpoint_every=5000"],
-};
 
 /// A run that nothing happens to.
 pub struct Undisturbed {

@@ -8,8 +8,16 @@ pub mod kills;
 #[cfg(target_os = "linux")]
 pub mod limits;
 
+use crate::cuts::Short;
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// The run that things are done to: short, with a memory that is cut into segments, and several checkpoints.
+const CATCH: Short = Short {
+    script: "dqn",
+    env: "catch",
+    args: &["--frames", "40k", "--set", "replay_capacity=20000", "--set", "checkpoint_every=5000"],
+};
 
 /// What came of a number of injections of one kind.
 #[derive(Clone, Debug, Default)]

@@ -2,11 +2,12 @@
 
 use super::control::Asks;
 use super::rerun::Edit;
+use super::resume::load;
 use super::version::Workshop;
 use super::watch::{Change, Source, Watcher};
 use crate::failure::Failure;
 use crate::units::AgentSteps;
-use kelvin_objective::Script;
+use kelvin_run::RunDir;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -14,8 +15,8 @@ use std::time::Instant;
 pub(super) enum Edits {
     /// As they are made.
     Live(Watcher),
-    /// As they were made, each before the step after so many.
-    Recorded(Box<Workshop>, VecDeque<(AgentSteps, Edit)>),
+    /// As they were made, each before the step after so many, in the run with this directory.
+    Recorded(Box<Workshop>, RunDir, VecDeque<(AgentSteps, Edit)>),
 }
 
 impl Edits {
@@ -34,16 +35,16 @@ impl Edits {
 
     /// What came of an edit that is to be taken over now.
     pub fn poll(&mut self, now: AgentSteps) -> Result<Option<Change>, Failure> {
-        let (workshop, edits) = match self {
+        let (workshop, dir, edits) = match self {
             Self::Live(watcher) => return Ok(watcher.poll()),
-            Self::Recorded(workshop, edits) => (workshop, edits),
+            Self::Recorded(workshop, dir, edits) => (workshop, dir, edits),
         };
         while let Some((_, edit)) = edits.pop_front_if(|(at, _)| *at <= now) {
             let change = match edit {
                 Edit::Control(values) => workshop.params_change(values)?,
-                Edit::Script(path, control) => {
+                Edit::Script(version, control) => {
                     let start = Instant::now();
-                    let swap = Box::new(workshop.version(Script::load(&path)?, control)?);
+                    let swap = Box::new(workshop.version(load(dir, &version)?, control)?);
                     Some(Change::Swap { swap, edited: Source::Script, took: start.elapsed() })
                 }
             };

@@ -85,7 +85,8 @@ impl Session {
                 .for_each(|damage| console.warn(format!("{damage}\nthe run itself goes on as it was"))),
             None => session.recorder.clear()?,
         }
-        session.note_beginning("resume", json!({ "same_episodes": same }))?;
+        let control = session.learner.state().steered.control.clone();
+        session.note_beginning("resume", json!({ "same_episodes": same, "control": control }))?;
         Ok((session, same))
     }
 }
@@ -229,10 +230,15 @@ pub(crate) fn recorded_script(dir: &RunDir, saved: Option<&Saved>) -> Result<(us
     };
     let missing = "the script that ran is not in objective/index.jsonl";
     let at = at.ok_or_else(|| Failure::failed(missing).hint("start a new run with another --out"))?;
-    let path = dir.path().join(&versions[at].script);
+    Ok((at + 1, load(dir, &versions[at])?))
+}
+
+/// A version of the script that ran.
+pub(super) fn load(dir: &RunDir, version: &ObjectiveVersion) -> Result<Script, Failure> {
+    let path = dir.path().join(&version.script);
     let script = Script::load(&path)?;
-    if script.hash() != versions[at].hash {
+    if script.hash() != version.hash {
         return Err(RunError::damaged(&path, "it, or what it imports, is not the version that ran").into());
     }
-    Ok((at + 1, script))
+    Ok(script)
 }

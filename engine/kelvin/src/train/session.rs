@@ -80,8 +80,8 @@ pub(super) struct Given<'a> {
     pub from: Option<&'a Checkpoint>,
     /// Returns of the last episodes before it.
     pub returns: VecDeque<f64>,
-    /// The edits of the run that it is to be once more; without, it is edited as it goes.
-    pub edits: Option<VecDeque<(AgentSteps, Edit)>>,
+    /// The run that it is to be once more, and its edits; without, it is edited as it goes.
+    pub edits: Option<(RunDir, VecDeque<(AgentSteps, Edit)>)>,
     /// What was asked of it already, where this process has trained it before.
     pub heard: Option<Asks>,
 }
@@ -114,7 +114,7 @@ impl Session {
         let workshop = Workshop::new(&config, Arc::clone(&parts.device), &learner, dir.control_path());
         Ok(Self {
             edits: match given.edits {
-                Some(edits) => Edits::Recorded(Box::new(workshop), edits),
+                Some((run, edits)) => Edits::Recorded(Box::new(workshop), run, edits),
                 None => Edits::Live(Watcher::start(workshop, dir.clone(), given.heard)?),
             },
             device: parts.device,

@@ -8,17 +8,18 @@ pub(super) use timeline::Edit;
 use super::checkpoint;
 use super::fork::Origin;
 use super::interrupt;
+use super::resume::recorded_script;
 use super::session::{Given, Parts, Session};
 use super::steering::Scheduled;
 use crate::VERSION;
 use crate::config::Config;
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
-use crate::units::{AgentSteps, Frames};
+use crate::units::AgentSteps;
 use kelvin_compute::ModelState;
 use kelvin_env::EnvOptions;
-use kelvin_objective::Script;
 use kelvin_run::RunDir;
+use serde_json::json;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use timeline::{MadeBy, Timeline, Turn};
@@ -51,6 +52,13 @@ pub fn rerun(request: &RerunRequest, console: &mut Console) -> Result<(), Failur
     let mut rerun = Rerun::begin(request, &dir, &mut timeline, out, console)?;
     let outcome = rerun.run(timeline, console);
     console.finish();
+    if request.out.is_some() {
+        // As it is where it ended, or parted.
+        match rerun.session.checkpoint_now(console) {
+            Ok(_) => console.line(format!("what was trained is in {}", rerun.session.dir.path().display())),
+            Err(failure) => console.warn(failure.message()),
+        }
+    }
     outcome
 }
 
@@ -82,11 +90,7 @@ impl Rerun {
         }
         // Nobody looks on, and it is not to be gone on with.
         (config.live, config.checkpoint_every) = (false, i64::MAX as u64);
-        let first = dir.objectives()?.into_iter().next();
-        let first = first.ok_or_else(|| {
-            Failure::failed(format!("{} holds no objective: nothing ran", dir.path().display()))
-        })?;
-        let script = Script::load(&dir.path().join(first.script))?;
+        let (_, script) = recorded_script(dir, None)?;
         let saved = saved(dir, console)?;
         let last = dir.read_metrics()?.last().and_then(|record| record["agent_steps"].as_u64());
         let end = saved.iter().map(|(at, _)| *at).chain(last.map(AgentSteps)).max().unwrap_or_default();
@@ -108,11 +112,12 @@ impl Rerun {
             origin.as_ref().map(|origin| checkpoint::load_state(&origin.checkpoint)).transpose()?;
         let given = Given {
             returns: saved_there.map_or(VecDeque::new(), |saved| saved.returns),
-            edits: Some(std::mem::take(&mut timeline.edits)),
+            edits: Some((dir.clone(), std::mem::take(&mut timeline.edits))),
             ..Given::default()
         };
         let mut session = Session::begin(&out, config, parts, learner, given)?;
         session.scheduled = scheduled;
+        session.note_beginning("start", json!({ "replay_of": dir.path() }))?;
         let (then, now) = (dir.path().join("metrics.jsonl"), out.join("metrics.jsonl"));
         let rerun = Self { witness: Witness::new(&then, &now)?, session, saved, end, same: 0 };
         rerun.introduce(dir, timeline, console);
@@ -129,11 +134,13 @@ impl Rerun {
             timeline.turns.len(),
             saved.len()
         ));
-        let MadeBy { kelvin, device } = &timeline.made_by;
         let here = session.device.describe();
-        for (what, then, now) in [("Kelvin", kelvin.as_str(), VERSION), ("device", device, here.as_str())] {
-            if !then.is_empty() && then != now {
-                console.warn(format!("it was made with another {what}: {then}, and this is {now}"));
+        for MadeBy { kelvin, device } in &timeline.made_by {
+            for (what, then, now) in [("Kelvin", kelvin.as_str(), VERSION), ("device", device, here.as_str())]
+            {
+                if !then.is_empty() && then != now {
+                    console.warn(format!("it was made with another {what}: {then}, and this is {now}"));
+                }
             }
         }
     }
@@ -148,15 +155,13 @@ impl Rerun {
             }
             let stepped = self.session.step(console);
             let updates = self.session.learner.state().updates.0;
-            if self.witness.look(updates, self.now().0).map_err(Failure::failed)? {
-                break;
-            }
+            self.witness.look(updates, self.now().0).map_err(Failure::failed)?;
             self.compare_network()?;
             if let Err(failure) = stepped {
                 return self.failed(&failure, &timeline, console);
             }
         }
-        self.conclude(total, console)
+        self.conclude(&timeline, console)
     }
 
     fn now(&self) -> AgentSteps {
@@ -170,41 +175,67 @@ impl Rerun {
         let learner = &mut self.session.learner;
         let updates = learner.state().updates;
         let bits = |data: &[f32]| data.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-        for tensor in learner.export()?.tensors {
+        let tensors = learner.export()?.tensors;
+        let is_there = |name: &str| tensors.iter().any(|tensor| tensor.name == name);
+        let lost = then.tensors.iter().find(|tensor| !is_there(&tensor.name));
+        let differs = tensors.iter().find(|tensor| {
             let before = then.tensors.iter().find(|before| before.name == tensor.name);
-            if before.is_none_or(|before| bits(&before.data) != bits(&tensor.data)) {
-                let name = tensor.name;
-                return Err(Failure::failed(format!(
-                    "the runs part by update {updates}: {name} is not what the checkpoint has"
-                )));
-            }
+            before
+                .is_none_or(|before| before.shape != tensor.shape || bits(&before.data) != bits(&tensor.data))
+        });
+        if let Some(tensor) = lost.or(differs) {
+            let name = &tensor.name;
+            return Err(Failure::failed(format!(
+                "the runs part by update {updates}: {name} is not what the checkpoint has"
+            )));
         }
         self.same += 1;
         Ok(())
     }
 
-    /// A run that failed is the same if it fails at the same update.
+    /// A run that ended by itself is the same if it ends at the same step, and by the same update if that was broken. One
+    /// that was mended then and gone on with went on from there with another learner, which is not made again.
     fn failed(&self, failure: &Failure, timeline: &Timeline, console: &Console) -> Result<(), Failure> {
         let events = self.session.dir.read_events()?;
-        let now = events.iter().rev().find(|event| event["event"] == "fault");
-        match (timeline.broken, now.and_then(|event| event["first"].as_u64())) {
-            (Some(then), Some(now)) if then == now => {
-                console
-                    .result(format!("the same: {}, and it fails at update {now} as it did", self.compared()));
-                Ok(())
-            }
-            _ => Err(failure.clone()),
+        let last = events.iter().rev().find(|event| event["event"] == "fault");
+        let first = last.and_then(|event| event["first"].as_u64());
+        if !timeline.ends.contains(&(self.now(), first)) {
+            return Err(failure.clone());
         }
+        let update = first.unwrap_or(self.session.learner.state().updates.0);
+        let compared = self.compared();
+        console.result(format!("the same: {compared}, and it fails at update {update} as it did"));
+        if self.now() < self.end {
+            console.warn("what came after, when it was mended and gone on with, is not compared");
+        }
+        Ok(())
     }
 
-    fn conclude(&self, total: Frames, console: &Console) -> Result<(), Failure> {
+    /// What is left to compare is as much of a difference as what differs.
+    fn conclude(&mut self, timeline: &Timeline, console: &Console) -> Result<(), Failure> {
         let updates = grouped(self.session.learner.state().updates.0);
-        let stopped = if self.session.learner.frames() < total { ", so far" } else { "" };
-        if self.witness.same == 0 && self.same == 0 {
+        if self.now() < self.end {
+            console.result(format!("the same so far: {}, up to update {updates}", self.compared()));
+            return Ok(());
+        }
+        let parted =
+            |what: String| Err(Failure::failed(format!("the runs part by update {updates}: {what}")));
+        if self.witness.same == 0 && self.saved.is_empty() {
             return Err(Failure::failed("there are no records to compare with")
                 .hint("a run records every `log_every` agent steps, and at the end of each episode"));
         }
-        console.result(format!("the same: {}, up to update {updates}{stopped}", self.compared()));
+        if let Some(record) = self.witness.left() {
+            return parted(format!("{record} was recorded, and is not now"));
+        }
+        if self.same < self.saved.len() {
+            return parted("a checkpoint is of a moment that there is not now".to_owned());
+        }
+        // What else ended a run, such as a full disk, need not be there now.
+        let broken = timeline.ends.iter().find_map(|(at, first)| first.filter(|_| *at >= self.end));
+        if let Some(first) = broken {
+            return parted(format!("update {first} was broken, and now it is not"));
+        }
+        console.result(format!("the same: {}, up to update {updates}", self.compared()));
         Ok(())
     }
 

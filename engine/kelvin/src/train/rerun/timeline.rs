@@ -7,14 +7,13 @@ use crate::units::AgentSteps;
 use kelvin_run::{ObjectiveVersion, RunDir};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::collections::{BTreeSet, VecDeque};
 
 /// What was done to a run, in order.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
-    /// Which Kelvin began it, on which device.
-    pub made_by: MadeBy,
+    /// Which versions of Kelvin made it, on which devices.
+    pub made_by: BTreeSet<MadeBy>,
     /// How long it was to be at its start.
     pub length: Option<Length>,
     /// What `control.toml` said at the start of a run that began at a checkpoint of another.
@@ -23,12 +22,12 @@ pub(super) struct Timeline {
     pub edits: VecDeque<(AgentSteps, Edit)>,
     /// When it was taken up again.
     pub turns: VecDeque<(AgentSteps, Turn)>,
-    /// The first update that was broken, where that ended the run.
-    pub broken: Option<u64>,
+    /// Where something ended the run by itself: when, and which update was broken, if it was that.
+    pub ends: Vec<(AgentSteps, Option<u64>)>,
 }
 
 /// What may make other bits of the same run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(super) struct MadeBy {
     #[serde(default)]
     pub kelvin: String,
@@ -39,8 +38,8 @@ pub(super) struct MadeBy {
 /// An edit that the run took over.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::train) enum Edit {
-    /// A version of the script, in the run's directory, and what `control.toml` said with it.
-    Script(PathBuf, Values),
+    /// A version of the script, and what `control.toml` said with it.
+    Script(ObjectiveVersion, Values),
     /// What `control.toml` said from then on.
     Control(Values),
 }
@@ -64,8 +63,7 @@ struct Event {
     source: String,
     #[serde(default)]
     hash: String,
-    #[serde(default)]
-    control: Values,
+    control: Option<Values>,
     #[serde(default)]
     params: Values,
     length: Option<Length>,
@@ -78,34 +76,30 @@ impl Timeline {
     /// Reads it.
     ///
     /// # Errors
-    /// Records that are damaged, or that lack a version of the script which ran.
+    /// Records that are damaged.
     pub fn read(dir: &RunDir) -> Result<Self, Failure> {
         let versions = dir.objectives()?;
         let mut timeline = Self::default();
-        for record in dir.read_events()? {
-            timeline.take(&record, &versions)?;
-        }
-        for (_, edit) in &mut timeline.edits {
-            if let Edit::Script(script, _) = edit {
-                *script = dir.path().join(&*script);
-            }
-        }
+        dir.read_events()?.iter().for_each(|record| timeline.take(record, &versions));
         Ok(timeline)
     }
 
-    fn take(&mut self, record: &Value, versions: &[ObjectiveVersion]) -> Result<(), Failure> {
-        let Ok(event) = Event::deserialize(record) else { return Ok(()) };
+    fn take(&mut self, record: &Value, versions: &[ObjectiveVersion]) {
+        let Ok(event) = Event::deserialize(record) else { return };
         let at = event.agent_steps;
         match event.event.as_str() {
             "start" | "fork" => {
-                self.made_by = MadeBy::deserialize(record).unwrap_or_default();
-                (self.length, self.control) = (event.length, event.control);
+                self.made_by.extend(MadeBy::deserialize(record));
+                (self.length, self.control) = (event.length, event.control.unwrap_or_default());
             }
             "resume" => {
                 // What came after the checkpoint did not happen to the run that went on from it.
                 self.edits.retain(|(when, _)| *when <= at);
                 self.turns.retain(|(when, _)| *when <= at);
-                self.broken = None;
+                self.ends.retain(|(when, _)| *when <= at);
+                // What was said at this very step may have come before the checkpoint or after it.
+                self.edits.extend(event.control.map(|control| (at, Edit::Control(control))));
+                self.made_by.extend(MadeBy::deserialize(record));
                 let same_episodes = event.same_episodes.unwrap_or(false);
                 self.turns.push_back((at, Turn { length: event.length, same_episodes }));
             }
@@ -115,16 +109,19 @@ impl Timeline {
                 };
                 // One that a resume left behind is not in the list any more, and is dropped with its event.
                 if let Some(version) = versions.iter().find(ran) {
-                    self.edits.push_back((at, Edit::Script(version.script.clone(), event.control)));
+                    self.edits
+                        .push_back((at, Edit::Script(version.clone(), event.control.unwrap_or_default())));
                 }
             }
             "params" if event.source == "control.toml" => {
                 self.edits.push_back((at, Edit::Control(event.params)));
             }
-            "fault" if event.policy.as_deref() == Some("stop") => self.broken = event.first,
+            // One that was told of and did not end the run has another policy.
+            "fault" if event.policy.as_deref().is_none_or(|policy| policy == "stop") => {
+                self.ends.push((at, event.first));
+            }
             _ => {}
         }
-        Ok(())
     }
 }
 
@@ -138,7 +135,7 @@ mod tests {
             |update, hash: &str| ObjectiveVersion { update, hash: hash.to_owned(), script: hash.into() };
         let versions = [version(0, "a"), version(7, "b")];
         let mut timeline = Timeline::default();
-        events.iter().for_each(|event| timeline.take(event, &versions).unwrap());
+        events.iter().for_each(|event| timeline.take(event, &versions));
         timeline
     }
 
@@ -159,14 +156,17 @@ mod tests {
         ];
         let read = timeline(&events);
         let values = |tau: f64| Values::from([("tau".to_owned(), tau)]);
+        let script = ObjectiveVersion { update: 7, hash: "b".to_owned(), script: "b".into() };
         let edits = [
             (AgentSteps(10), Edit::Control(values(0.1))),
-            (AgentSteps(20), Edit::Script("b".into(), values(0.1))),
+            (AgentSteps(20), Edit::Script(script, values(0.1))),
+            (AgentSteps(20), Edit::Control(values(20.0))),
+            (AgentSteps(25), Edit::Control(values(25.0))),
         ];
         assert_eq!(read.edits, edits);
         let turns: Vec<_> = read.turns.iter().map(|(at, turn)| (at.0, turn.same_episodes)).collect();
         assert_eq!(turns, [(20, true), (25, false)]);
-        assert_eq!((read.broken, read.made_by.device.as_str()), (None, "cpu"));
-        assert_eq!(timeline(&events[..6]).broken, Some(12));
+        assert!(read.ends.is_empty() && read.made_by.iter().any(|made_by| made_by.device == "cpu"));
+        assert_eq!(timeline(&events[..6]).ends, [(AgentSteps(41), Some(12))]);
     }
 }

@@ -47,11 +47,16 @@ impl Witness {
         Ok(Self { then: open(then)?, now: open(now)?, same: 0, updates: 0 })
     }
 
-    /// Compares what was recorded since the last call, when `updates` updates and so many agent steps are made; true once
-    /// there is nothing left to compare with.
-    pub fn look(&mut self, updates: u64, agent_steps: u64) -> Result<bool, Box<Difference>> {
+    /// The next record of then that there is none of now.
+    pub fn left(&mut self) -> Option<Value> {
+        line(&mut self.then).map(|line| parse(&line))
+    }
+
+    /// Compares what was recorded since the last call, when `updates` updates and so many agent steps are made.
+    pub fn look(&mut self, updates: u64, agent_steps: u64) -> Result<(), Box<Difference>> {
         while let Some(now) = line(&mut self.now) {
-            let Some(then) = line(&mut self.then) else { return Ok(true) };
+            // There may be networks to compare that come after the records that are left.
+            let Some(then) = line(&mut self.then) else { return Ok(()) };
             if now != then {
                 let (then, now) = (parse(&then), parse(&now));
                 return Err(Box::new(Difference {
@@ -67,7 +72,7 @@ impl Witness {
                 self.updates = updates;
             }
         }
-        Ok(false)
+        Ok(())
     }
 }
 
@@ -134,7 +139,7 @@ mod tests {
         let mut file = File::create(&now).unwrap();
         let mut witness = Witness::new(&then, &now).unwrap();
         file.write_all(record(8, 0.1).as_bytes()).unwrap();
-        assert_eq!(witness.look(9, 100), Ok(false));
+        assert_eq!(witness.look(9, 100), Ok(()));
         file.write_all(record(16, 0.2).as_bytes()).unwrap();
         file.write_all(record(24, 0.300_000_000_000_000_04).as_bytes()).unwrap();
         let difference = witness.look(25, 300).unwrap_err();
@@ -151,6 +156,18 @@ mod tests {
         let [then, now] = ["then", "now"].map(|name| folder.path().join(name));
         std::fs::write(&then, "{\"updates\":1}\n{\"upd").unwrap();
         std::fs::write(&now, "{\"updates\":1}\n{\"updates\":2}\n").unwrap();
-        assert_eq!(Witness::new(&then, &now).unwrap().look(2, 2), Ok(true));
+        let mut witness = Witness::new(&then, &now).unwrap();
+        assert_eq!((witness.look(2, 2), witness.same, witness.left()), (Ok(()), 1, None));
+    }
+
+    #[test]
+    fn what_was_recorded_only_then_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let [then, now] = ["then", "now"].map(|name| folder.path().join(name));
+        std::fs::write(&then, "{\"updates\":1}\n{\"updates\":1}\n").unwrap();
+        std::fs::write(&now, "{\"updates\":1}\n").unwrap();
+        let mut witness = Witness::new(&then, &now).unwrap();
+        assert_eq!(witness.look(1, 1), Ok(()));
+        assert!(witness.left().is_some_and(|record| record["updates"] == 1));
     }
 }
