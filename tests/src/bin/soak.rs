@@ -33,6 +33,8 @@ struct Sample {
     files: f64,
     threads: f64,
     frames: f64,
+    /// Seconds of all its threads: what else the machine does moves frames/s, and hardly frames for each of these.
+    cpu_s: f64,
 }
 
 fn main() -> ExitCode {
@@ -71,7 +73,7 @@ fn soak(folder: &Path, length: Duration, env: &str, script: &str) -> Result<Stri
     let child = command.stdout(log("stdout")?).stderr(log("stderr")?).spawn();
     let mut child = Running(child.map_err(|error| error.to_string())?);
     let mut csv = log("soak.csv")?;
-    drop(writeln!(csv, "hours,rss_mb,files,threads,frames"));
+    drop(writeln!(csv, "hours,rss_mb,files,threads,frames,cpu_s"));
     let (begin, mut samples) = (Instant::now(), Vec::new());
     for round in 0.. {
         std::thread::sleep(SAMPLE_EVERY);
@@ -80,8 +82,8 @@ fn soak(folder: &Path, length: Duration, env: &str, script: &str) -> Result<Stri
             return Err(format!("the run ended after {:?}: {status}\n{said}", begin.elapsed()));
         }
         let Some(sample) = measure(child.0.id(), &run, begin.elapsed()) else { continue };
-        let Sample { hours, rss_mb, files, threads, frames } = sample;
-        drop(writeln!(csv, "{hours:.4},{rss_mb:.1},{files},{threads},{frames}"));
+        let Sample { hours, rss_mb, files, threads, frames, cpu_s } = sample;
+        drop(writeln!(csv, "{hours:.4},{rss_mb:.1},{files},{threads},{frames},{cpu_s:.2}"));
         samples.push(sample);
         disturb(round, &path, &text, &run);
         if begin.elapsed() >= length {
@@ -135,7 +137,16 @@ fn measure(pid: u32, run: &Path, since: Duration) -> Option<Sample> {
         files: files as f64,
         threads: field("Threads:")?,
         frames: shown.frames as f64,
+        cpu_s: cpu_seconds(pid)?,
     })
+}
+
+/// Processor time of a process, in s: fields 14 and 15 of proc_pid_stat(5), in ticks of 10 ms.
+fn cpu_seconds(pid: u32) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in parentheses, which may have spaces.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some((fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?) / 100.0)
 }
 
 /// Edits the script or its parameters, and looks on for a while or not.
@@ -163,10 +174,18 @@ fn mean(samples: &[Sample], (from, to): (f64, f64), of: impl Fn(&Sample) -> f64)
     part.iter().map(of).sum::<f64>() / part.len() as f64
 }
 
-fn frames_per_s(samples: &[Sample], (from, to): (f64, f64)) -> f64 {
+/// Frames for each unit of a clock over a part of the samples.
+fn speed(samples: &[Sample], (from, to): (f64, f64), clock: fn(&Sample) -> f64) -> f64 {
     let at = |part: f64| ((part * samples.len() as f64) as usize).min(samples.len() - 1);
-    let (first, last) = (&samples[at(from)], &samples[at(to)]);
-    (last.frames - first.frames) / (3600.0 * (last.hours - first.hours)).max(1e-9)
+    rate(&samples[at(from)], &samples[at(to)], clock)
+}
+
+fn rate(before: &Sample, now: &Sample, clock: fn(&Sample) -> f64) -> f64 {
+    (now.frames - before.frames) / (clock(now) - clock(before)).max(1e-9)
+}
+
+fn seconds(sample: &Sample) -> f64 {
+    3600.0 * sample.hours
 }
 
 fn verdict(samples: &[Sample], run: &Path) -> Result<String, String> {
@@ -177,13 +196,15 @@ fn verdict(samples: &[Sample], run: &Path) -> Result<String, String> {
     let of = |what: fn(&Sample) -> f64| (mean(samples, early, what), mean(samples, late, what));
     let ((rss, rss_late), (files, files_late), (threads, threads_late)) =
         (of(|sample| sample.rss_mb), of(|sample| sample.files), of(|sample| sample.threads));
-    let (speed, speed_late) = (frames_per_s(samples, early), frames_per_s(samples, late));
+    let speeds = |clock| (speed(samples, early, clock), speed(samples, late, clock));
+    let ((wall, wall_late), (cpu, cpu_late)) = (speeds(seconds), speeds(|sample| sample.cpu_s));
     let count = |event: &str| records::events_of(run, event).len();
     let hours = samples.last().map_or(0.0, |sample| sample.hours);
     Ok(format!(
         "{hours:.2} h, {} reloads, {} changes of parameters, {} checkpoints; second quarter → last quarter:\n\
          memory {rss:.1} → {rss_late:.1} MB, open files {files:.1} → {files_late:.1}, \
-         threads {threads:.1} → {threads_late:.1}, frames/s {speed:.0} → {speed_late:.0}",
+         threads {threads:.1} → {threads_late:.1}, frames/s {wall:.0} → {wall_late:.0}, \
+         frames per CPU second {cpu:.1} → {cpu_late:.1}",
         count("reload"),
         count("params"),
         count("checkpoint")
@@ -199,13 +220,11 @@ fn draw(samples: &[Sample], path: &Path) -> Result<(), String> {
         let lines = vec![Line { points, ..Line::default() }];
         Small::Plot(Plot { title: title.to_owned(), x, y, lines, levels: vec![], empty: String::new() })
     };
-    let speed = |at: usize| {
-        let (before, now) = (&samples[at - 1], &samples[at]);
-        (now.frames - before.frames) / (3600.0 * (now.hours - before.hours)).max(1e-9)
-    };
+    let rate = |at: usize, clock| rate(&samples[at - 1], &samples[at], clock);
     let plots = [
         plot("Memory, MB", &|at| samples[at].rss_mb),
-        plot("Frames/s", &speed),
+        plot("Frames/s", &|at| rate(at, seconds)),
+        plot("Frames per CPU second", &|at| rate(at, |sample| sample.cpu_s)),
         plot("Open files", &|at| samples[at].files),
         plot("Threads", &|at| samples[at].threads),
     ];

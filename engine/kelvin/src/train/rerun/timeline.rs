@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn what_came_after_the_checkpoint_that_a_run_went_on_from_did_not_happen() {
         let control = |at: u64, tau: f64| json!({ "event": "params", "source": "control.toml", "update": 1, "agent_steps": at, "params": { "tau": tau } });
-        let resume = |at: u64, same: bool| json!({ "event": "resume", "update": 1, "agent_steps": at, "same_episodes": same });
+        let resume = |at: u64, same: bool| json!({ "event": "resume", "update": 1, "agent_steps": at, "same_episodes": same, "control": { "tau": at } });
         let events = [
             json!({ "event": "start", "update": 0, "agent_steps": 0, "kelvin": "1", "device": "cpu" }),
             control(10, 0.1),
