@@ -203,16 +203,20 @@ fn a_fork_cut_off_before_its_first_checkpoint_starts_from_the_parents_once_more(
         fs::remove_file(fork.join("DONE")).expect("it was done");
     };
     none_of_its_own();
+    // It has what it began with: others may go on, or away.
+    fs::remove_dir_all(&parent.run).expect("the parent");
     let mut again = kelvin();
     succeed(again.args(["train", "--resume", "--quiet", "--out"]).arg(&fork));
     assert!(records::metrics(&fork) == metrics, "metrics differ");
     assert!(records::weights(&fork) == weights, "weights differ");
 
     none_of_its_own();
-    fs::remove_dir_all(&parent.run).expect("the parent");
+    fs::write(fork.join(format!("origin/{:012}/envs.zst", parent.checkpoints[1])), "torn").expect("a fork");
     let said = run(&mut again);
     assert_eq!(said.code, Some(1), "{said}");
-    assert!(said.stderr.contains("no checkpoint yet") && said.stderr.contains("hint: "), "{said}");
+    for part in ["what the run began with", "envs.zst", "hint: "] {
+        assert!(said.stderr.contains(part), "no {part} in\n{said}");
+    }
     assert!(records::metrics(&fork) == metrics, "its records are what is left of it");
 }
 

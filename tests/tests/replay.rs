@@ -1,7 +1,7 @@
 //! `kelvin replay`: a run is made again from its directory, with every edit at the step it came at, and compared.
 #![cfg(unix)]
 
-use kelvin_tests::command::{Said, kelvin, run, succeed};
+use kelvin_tests::command::{Said, kelvin, run, succeed, train};
 use kelvin_tests::records::{self, count};
 use kelvin_tests::running::Running;
 use serde_json::Value;
@@ -212,16 +212,32 @@ fn a_fork_is_made_again_from_the_checkpoint_that_it_began_at() {
     let mut command = kelvin();
     command.arg("train").arg(trained.script()).arg("--fork").arg(trained.run()).arg("--out").arg(&fork);
     succeed(command.args(["--frames", "14k", "--quiet"]));
+    fs::remove_dir_all(trained.run()).expect("the parent");
     let said = replay(&fork);
     assert_eq!(said.code, Some(0), "{said}");
     assert!(said.stdout.contains("the same: "), "{said}");
-    fs::remove_dir_all(trained.run()).expect("the parent");
-    let said = replay(&fork);
-    assert_eq!(said.code, Some(1), "{said}");
-    assert!(
-        said.stderr.contains("the one it started from is gone") && said.stderr.contains("hint"),
-        "{said}"
-    );
+}
+
+#[test]
+fn a_run_near_another_is_made_again_when_that_one_has_gone_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [reference, near] = ["reference", "near"].map(|name| folder.path().join(name));
+    succeed(train("a2c_proper", "catch", &reference).args(["--frames", "4k"]));
+    let mut start = train("a2c_prior", "catch", &near);
+    succeed(start.args(["--frames", "4k", "--reference"]).arg(&reference));
+    let (metrics, weights) = (records::metrics(&near), records::weights(&near));
+    let mut go_on = kelvin();
+    succeed(go_on.args(["train", "--resume", "--quiet", "--frames", "8k", "--out"]).arg(&reference));
+    let said = replay(&near);
+    assert!(said.code == Some(0) && said.stdout.contains("the same: "), "{said}");
+    // So does one that was killed before its first checkpoint.
+    for path in records::checkpoints(&near) {
+        fs::remove_dir_all(path).expect("a checkpoint");
+    }
+    fs::remove_file(near.join("DONE")).expect("it was done");
+    let mut again = kelvin();
+    succeed(again.args(["train", "--resume", "--quiet", "--out"]).arg(&near));
+    assert!(records::metrics(&near) == metrics && records::weights(&near) == weights, "it is another");
 }
 
 #[test]

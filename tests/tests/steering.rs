@@ -207,11 +207,13 @@ fn a_run_saves_and_stops_when_asked_and_can_be_resumed() {
 fn a_long_evaluation_hears_that_the_run_is_to_stop() {
     let mut steered = Steered::start_with("dqn", &["eval_every=2000", "eval_episodes=100000"]);
     steered.wait("an evaluation", |status| status.activity == Activity::Evaluating);
-    steered.control("stop = 1");
+    steered.control("stop = 1\n[params]\ngamma = 0.9\n");
     steered.running.wait_for_event("stopped", 1);
     assert_eq!(steered.running.end().code, Some(0));
-    // It has not happened; the run makes it when it goes on.
+    // It has not happened; the run makes it when it goes on, and only then takes over what was edited meanwhile.
     assert!(records::metrics(&steered.run).iter().all(|record| record["kind"] != "eval"));
+    let count = |event: &str| records::events_of(&steered.run, event).len();
+    assert_eq!((count("stop"), count("params")), (1, 0));
 }
 
 #[test]

@@ -34,7 +34,7 @@ clock!(
 impl AgentSteps {
     /// The frames these decisions take.
     pub fn frames(self, frames_per_step: usize) -> Frames {
-        Frames(self.0 * frames_per_step as u64)
+        Frames(self.0.saturating_mul(frames_per_step as u64))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::checkpoint::{self, Checkpoint, CheckpointWriter, Latest, Segments};
+use crate::checkpoint::{self, Borrowed, Checkpoint, CheckpointWriter, Latest, Segments};
 use crate::durable::{self, Survives};
 use crate::history::History;
 use crate::lines::{self, JsonLines};
@@ -91,7 +91,7 @@ impl RunDir {
     /// # Errors
     /// Another process has it.
     pub fn lock(&self) -> Result<RunLock, RunError> {
-        for folder in FOLDERS.iter().chain([&faults::FOLDER]) {
+        for folder in FOLDERS.iter().chain([&faults::FOLDER]).chain(&Borrowed::FOLDERS) {
             // What is written and cleared away there is the run's own, and must not be what a stranger's link leads to.
             let folder = self.path.join(folder);
             if is_link(&folder) {
@@ -316,6 +316,28 @@ impl RunDir {
         Checkpoint::open(&self.path.join("checkpoints"), update, |_| true)
     }
 
+    /// Keeps another run's checkpoint, which this run begins with: the named files of it, or all there is. For the holder
+    /// of the [lock](Self::lock).
+    ///
+    /// # Errors
+    /// A disk that does not take it.
+    pub fn borrow_checkpoint(
+        &self,
+        what: Borrowed,
+        checkpoint: &Checkpoint,
+        files: Option<&[&str]>,
+    ) -> Result<(), RunError> {
+        checkpoint.keep(&self.path.join(what.folder()), files)
+    }
+
+    /// What the run began with of another, sound byte for byte.
+    ///
+    /// # Errors
+    /// None, or a damaged one.
+    pub fn borrowed(&self, what: Borrowed) -> Result<Checkpoint, RunError> {
+        checkpoint::open_borrowed(&self.path.join(what.folder()))
+    }
+
     /// Marks the run as finished, with a summary for whoever comes to collect results. The last thing a run writes.
     ///
     /// # Errors
@@ -345,7 +367,7 @@ impl RunDir {
 fn is_leftover(entry: std::io::Result<fs::DirEntry>) -> bool {
     entry.is_ok_and(|entry| {
         let name = entry.file_name();
-        let folder = FOLDERS.iter().any(|folder| name.as_os_str() == *folder);
+        let folder = FOLDERS.iter().chain(&Borrowed::FOLDERS).any(|folder| name.as_os_str() == *folder);
         let file = [METRICS, TIMING, EVENTS, lock::FILE].iter().any(|file| name.as_os_str() == *file);
         // Opened and not yet written to; a lock holds no more than a process's number.
         folder

@@ -96,6 +96,11 @@ pub(crate) fn sweep(folder: &Path) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Has a file that nobody changes somewhere else as well: by a second name where the disk allows it, by a copy otherwise.
+pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<(), RunError> {
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)).map_err(RunError::io("copy", from))
+}
+
 /// Removes a file, or a folder with all it holds.
 pub(crate) fn remove(path: &Path) -> Result<(), RunError> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };

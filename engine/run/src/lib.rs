@@ -12,6 +12,7 @@
 //!   timing.jsonl      the same, for what differs between two runs of one seed: speed, time → [`TimingRecord`]
 //!   events.jsonl      the same, for what happened: swaps, checkpoints, faults             → [`Event`]
 //!   checkpoints/      whole states to go on from                                          → [`CheckpointWriter`], [`Checkpoint`]
+//!   origin/           the checkpoint that a fork started from; reference/ the network of `--reference` → [`Borrowed`]
 //!   live/             latest values, rewritten in place                                   → [`Status`], [`AgentView`], [`Picture`]
 //!   control.toml      what somebody outside asks of the run while it goes on; never written here
 //!   faults/           what is kept of updates whose numbers were not finite
@@ -48,7 +49,9 @@ mod seal;
 mod tensors;
 mod text;
 
-pub use checkpoint::{Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Segments, Tensor};
+pub use checkpoint::{
+    Borrowed, Checkpoint, CheckpointFile, CheckpointWriter, Damage, Latest, Segments, Tensor,
+};
 pub use dir::RunDir;
 pub use durable::write_file;
 pub use error::RunError;

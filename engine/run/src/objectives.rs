@@ -35,9 +35,23 @@ pub(crate) fn record(
     hash: &str,
     sources: &[(PathBuf, String)],
 ) -> Result<(), RunError> {
-    if list(run)?.last().is_some_and(|last| last.update == update && last.hash == hash) {
+    let versions = list(run)?;
+    let is_this = |version: &&ObjectiveVersion| version.update == update && version.hash == hash;
+    if versions.last().is_some_and(|last| is_this(&last)) {
         return Ok(());
     }
+    let script = match versions.iter().find(is_this) {
+        // Another one was in force at the same update in between: the sources are there, for others to read.
+        Some(version) => version.script.clone(),
+        None => write(run, update, hash, sources)?,
+    };
+    let mut index = JsonLines::open(index(run))?;
+    index.append(&ObjectiveVersion { update, hash: hash.to_string(), script })?;
+    index.sync()
+}
+
+/// Writes the sources of a version that is not in the index, and says where its script is.
+fn write(run: &Path, update: u64, hash: &str, sources: &[(PathBuf, String)]) -> Result<PathBuf, RunError> {
     let short: String = hash.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     let name = format!("{update:012}-{short}");
     let folder = run.join("objective").join(&name);
@@ -46,11 +60,7 @@ pub(crate) fn record(
         durable::remove(&folder)?;
     }
     let place = keep(&folder, sources)?;
-
-    let script = Path::new("objective").join(name).join(place);
-    let mut index = JsonLines::open(index(run))?;
-    index.append(&ObjectiveVersion { update, hash: hash.to_string(), script })?;
-    index.sync()
+    Ok(Path::new("objective").join(name).join(place))
 }
 
 /// Writes sources into `folder`, which does not exist, and says where in it the script is: the first of them.

@@ -139,6 +139,8 @@ fn objectives_follow_the_history_of_the_run() {
     for (update, hash) in [(0, "a"), (0, "b"), (0, "a"), (0, "a"), (5, "c"), (9, "d")] {
         record(update, hash);
     }
+    let first = run.objectives().unwrap()[0].script.clone();
+    assert_eq!(run.objectives().unwrap()[2].script, first, "and its sources are there once");
     assert_eq!(hashes(), ["a", "b", "a", "c", "d"], "back to a version is a version of its own");
     run.rewind_objectives(4).unwrap();
     assert_eq!(hashes(), ["a", "b", "a", "c"]);

@@ -139,6 +139,7 @@ pub(super) fn type_name(name: &str) -> &str {
         "map" => "a map",
         "()" => "nothing",
         "Fn" => "a function",
+        range if range.starts_with("core::ops::range::") => "a range",
         other => other,
     }
 }

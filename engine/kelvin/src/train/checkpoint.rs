@@ -11,6 +11,7 @@ use kelvin_run::{Checkpoint, Latest, RunDir, RunError, Segments};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::path::Path;
 
 /// Weights and optimizer.
 const MODEL: &str = "model.safetensors";
@@ -27,7 +28,7 @@ const NEWEST: &str = "newest.zst";
 /// Fast, and Atari frames shrink by an order of magnitude all the same.
 const ZSTD_LEVEL: i32 = 1;
 /// What evaluation reads of a checkpoint; the memory, far larger, need not even be sound.
-const FOR_EVALUATION: [&str; 2] = [MODEL, STATE];
+pub(super) const FOR_EVALUATION: [&str; 2] = [MODEL, STATE];
 /// Checkpoints kept.
 const KEEP: usize = 2;
 /// Bytes of the memory that a checkpoint holds itself, about: what is copied while the training waits.
@@ -240,7 +241,13 @@ fn none_yet(dir: &RunDir) -> Failure {
 
 /// Counters and random streams.
 pub fn load_state(checkpoint: &Checkpoint) -> Result<Saved, Failure> {
-    Ok(checkpoint.json(STATE)?)
+    let saved: Saved = checkpoint.json(STATE)?;
+    let (says, of) = (saved.learner.updates.0, checkpoint.update());
+    if says != of {
+        let reason = format!("it speaks of update {says}, its checkpoint is that of {of}");
+        return Err(RunError::damaged(&checkpoint.path().join(STATE), reason).into());
+    }
+    Ok(saved)
 }
 
 /// How far the run's records had come.
@@ -259,12 +266,8 @@ pub fn load_model(checkpoint: &Checkpoint) -> Result<(Saved, ModelState), Failur
 
 /// Where `count` environments with observations of `obs_len` bytes were.
 pub(super) fn load_envs(checkpoint: &Checkpoint, count: usize, obs_len: usize) -> Result<Vec<u8>, Failure> {
-    decompress(
-        checkpoint,
-        ENVS,
-        &checkpoint.bytes(ENVS)?,
-        count.saturating_mul(obs_len + ENV_BYTES) + ENV_BYTES,
-    )
+    let most = count.saturating_mul(obs_len + ENV_BYTES) + ENV_BYTES;
+    decompress(&checkpoint.path().join(ENVS), &checkpoint.bytes(ENVS)?, most)
 }
 
 /// Puts a learner where the checkpoint was taken; `same` if its environments are there already, as against new ones.
@@ -294,14 +297,16 @@ fn load_memory(
     for name in checkpoint.segments() {
         let (lane, slots) =
             cut.read_name(name).ok_or_else(|| refused(format!("{name} is no segment of it")))?;
-        let bytes = decompress(checkpoint, name, &checkpoint.segment(name)?, cut.bytes)?;
+        let path = checkpoint.segment_path(name);
+        let bytes = decompress(&path, &checkpoint.segment(name)?, cut.bytes)?;
         refill.take(lane, slots.start, &bytes).map_err(refused)?;
     }
     let written = cut.written(kept.len(), checkpoint.segments());
     let newest: Vec<_> = kept.iter().zip(written).map(|(kept, written)| unwritten(kept, written)).collect();
     let total = newest.iter().map(|slots| slots.end.saturating_sub(slots.start) as usize).sum::<usize>();
     let bytes = total * spec.slot_bytes();
-    let mut rest = &decompress(checkpoint, NEWEST, &checkpoint.bytes(NEWEST)?, bytes)?[..];
+    let path = checkpoint.path().join(NEWEST);
+    let mut rest = &decompress(&path, &checkpoint.bytes(NEWEST)?, bytes)?[..];
     for (lane, slots) in newest.into_iter().enumerate() {
         let bytes = slots.end.saturating_sub(slots.start) as usize * spec.slot_bytes();
         let (these, others) = rest.split_at_checked(bytes).unwrap_or((rest, &[]));
@@ -312,9 +317,8 @@ fn load_memory(
 }
 
 /// At most `most` bytes, whatever a file claims to hold.
-fn decompress(checkpoint: &Checkpoint, name: &str, bytes: &[u8], most: usize) -> Result<Vec<u8>, Failure> {
-    zstd::bulk::decompress(bytes, most)
-        .map_err(|error| RunError::damaged(&checkpoint.path().join(name), error).into())
+fn decompress(path: &Path, bytes: &[u8], most: usize) -> Result<Vec<u8>, Failure> {
+    zstd::bulk::decompress(bytes, most).map_err(|error| RunError::damaged(path, error).into())
 }
 
 #[cfg(test)]

@@ -40,7 +40,9 @@ impl Session {
         };
         let returns = match play.watched(&mut envs, model, policy, &mut see) {
             Ok(Played::All(returns)) => returns,
-            Ok(Played::Enough | Played::Stopped) => return Ok(()),
+            Ok(Played::Stopped) => return Ok(()),
+            // Edits that came with it are for after the evaluation, which is still to be made.
+            Ok(Played::Enough) => return self.stop_as_asked(console),
             Err(lost) if lost.is_device_lost() => return Err(lost),
             Err(failure) => return Err(self.stopped(&failure, console)),
         };

@@ -11,36 +11,24 @@ use crate::failure::Failure;
 use crate::learner::Learner;
 use crate::params::{Steered, Values};
 use kelvin_objective::Script;
-use kelvin_run::{Checkpoint, RunDir};
+use kelvin_run::{Borrowed, Checkpoint, RunDir};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The checkpoint that a run starts from.
 pub(super) struct Origin {
-    run: RunDir,
     pub checkpoint: Checkpoint,
 }
 
 impl Origin {
-    /// That of the update `at`, or the newest sound one.
-    fn find(run: RunDir, at: Option<u64>, console: &Console) -> Result<Self, Failure> {
-        let checkpoint = checkpoint::to_fork(&run, at, console)?;
-        Ok(Self { run, checkpoint })
-    }
-
-    /// The one that a run started from before it had any of its own; none if it began at the beginning.
-    pub fn of(config: &Config, console: &Console) -> Result<Option<Self>, Failure> {
-        let Some(ForkedFrom { run, update }) = &config.forked_from else { return Ok(None) };
-        let found = RunDir::open(run).map_err(Failure::from);
-        let found = found.and_then(|run| Self::find(run, Some(*update), console));
-        found.map(Some).map_err(|failure| {
-            let reason = failure.message();
-            Failure::failed(format!(
-                "this run has no checkpoint yet, and the one it started from is gone: {reason}"
-            ))
-            .hint("start a new run with another --out, from a checkpoint that is there or from the beginning")
-        })
+    /// The one that a run started from, which it has kept; none if it began at the beginning.
+    pub fn of(dir: &RunDir, config: &Config) -> Result<Option<Self>, Failure> {
+        if config.forked_from.is_none() {
+            return Ok(None);
+        }
+        let checkpoint = borrowed(dir, Borrowed::Origin)?;
+        Ok(Some(Self { checkpoint }))
     }
 
     /// What was said about parameters there, but for `control.toml`, which says this.
@@ -72,13 +60,18 @@ impl Origin {
             // Metrics of two scripts do not mix.
             learner.take_readings();
         }
-        let before = Config::parse(&self.run.read_config()?)?.eval_every;
-        let made = saved.learner.agent_steps.0.checked_div(config.eval_every);
-        if let Some(made) = made.filter(|_| config.eval_every != before) {
-            learner.count_evaluations(made);
-        }
+        // Those up to here are the other run's, which may have made them at other moments.
+        learner.count_evaluations(saved.learner.agent_steps.0.checked_div(config.eval_every).unwrap_or(0));
         Ok((learner, same))
     }
+}
+
+/// What a run that has no checkpoint yet needs of another one to begin once more.
+pub(super) fn borrowed(dir: &RunDir, what: Borrowed) -> Result<Checkpoint, Failure> {
+    dir.borrowed(what).map_err(|error| {
+        Failure::failed(format!("what the run began with of another cannot be used: {error}"))
+            .hint("start a new run with another --out")
+    })
 }
 
 impl Session {
@@ -90,13 +83,13 @@ impl Session {
             failure.hint("a checkpoint goes on with its own; start a new run without --fork")
         })?;
         adjust(&mut settings, request, console);
-        let origin = Origin::find(parent, request.at, console)?;
+        let origin = Origin { checkpoint: checkpoint::to_fork(&parent, request.at, console)? };
         let update = origin.checkpoint.update();
         let saved = checkpoint::load_state(&origin.checkpoint)?;
-        let (_, recorded) = recorded_script(&origin.run, Some(&saved))?;
+        let (_, recorded) = recorded_script(&parent, Some(&saved))?;
         let (mut config, set) = settings.forked(&request.sets, &recorded, &script)?;
         script.check_hooks(&recorded)?;
-        let run = origin.run.path();
+        let run = parent.path();
         let run = std::path::absolute(run).unwrap_or_else(|_| run.into()).display().to_string();
         config.forked_from = Some(ForkedFrom { run: run.clone(), update });
         let out = request.out.clone().unwrap_or_else(|| folder(&config, update));

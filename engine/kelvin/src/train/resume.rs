@@ -5,7 +5,7 @@ use super::fork::{self, Origin};
 use super::loss::Kept;
 use super::recorder::Marks;
 use super::request::TrainRequest;
-use super::session::{Given, Parts, Session};
+use super::session::{Given, Parts, Session, reference};
 use super::steering::Scheduled;
 use crate::config::{Config, DecayName};
 use crate::console::{Console, grouped};
@@ -110,8 +110,10 @@ fn take_up(dir: &RunDir, config: &Config, parts: &Parts, console: &Console) -> R
         return Err(checkpoint::all_damaged());
     }
     let (versions, script) = recorded_script(dir, None)?;
-    let Some(origin) = Origin::of(config, console)? else {
-        let (learner, scheduled) = (parts.learner(config, script, console)?, Scheduled::Due);
+    let Some(origin) = Origin::of(dir, config)? else {
+        let reference = reference(dir, config)?;
+        let learner = parts.learner(config, script, reference.as_ref())?;
+        let scheduled = Scheduled::Due;
         let returns = VecDeque::new();
         return Ok(TakenUp { learner, same: true, scheduled, versions, returns, marks: None, from: None });
     };

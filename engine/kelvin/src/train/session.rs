@@ -6,6 +6,7 @@ use super::checkpoint;
 use super::control::Asks;
 use super::edits::Edits;
 use super::faults::Tally;
+use super::fork::borrowed;
 use super::keeper::Keeper;
 use super::live::Live;
 use super::profile::Profile;
@@ -27,10 +28,10 @@ use crate::protocol::Protocol;
 use crate::replay::bytes_per_transition;
 use crate::staged::{self, Staged};
 use crate::units::AgentSteps;
-use kelvin_compute::{Device, DeviceRequest, ModelSpec, ModelState, Network, Reads};
+use kelvin_compute::{Device, DeviceRequest, ModelSpec, Network, Reads};
 use kelvin_env::{EnvError, EnvOptions, EnvSpec, VecEnv, make};
 use kelvin_objective::Script;
-use kelvin_run::{Checkpoint, RunDir, RunLock};
+use kelvin_run::{Borrowed, Checkpoint, RunDir, RunLock};
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::path::Path;
@@ -78,6 +79,8 @@ pub(super) struct Given<'a> {
     pub control: Option<&'a str>,
     /// The checkpoint that it goes on from, its own or that of another run.
     pub from: Option<&'a Checkpoint>,
+    /// That of the run whose network is the reference.
+    pub reference: Option<&'a Checkpoint>,
     /// Returns of the last episodes before it.
     pub returns: VecDeque<f64>,
     /// The run that it is to be once more, and its edits; without, it is edited as it goes.
@@ -218,11 +221,18 @@ impl Parts {
     }
 
     /// A learner that starts.
-    pub fn learner(&self, config: &Config, script: Script, console: &Console) -> Result<Learner, Failure> {
+    pub fn learner(
+        &self,
+        config: &Config,
+        script: Script,
+        reference: Option<&Checkpoint>,
+    ) -> Result<Learner, Failure> {
         let envs = Self::new_envs(&self.options, config, AgentSteps(0))?;
         let mut learner = self.learner_of(config, script, envs, Steered::default())?;
-        if let Some(run) = &config.reference {
-            refer(&mut learner, Path::new(run), console)?;
+        if let Some(reference) = reference {
+            check_reads(learner.staged())?;
+            let (_, learned) = checkpoint::load_model(reference)?;
+            learner.import_target(&learned).map_err(|error| unfit(reference.path(), &error))?;
         }
         Ok(learner)
     }
@@ -306,13 +316,6 @@ fn train_options(options: &EnvOptions, config: &Config) -> EnvOptions {
     EnvOptions { clip_rewards: config.clip_rewards, ..options.clone() }
 }
 
-/// Makes the newest network of a run the target network.
-fn refer(learner: &mut Learner, run: &Path, console: &Console) -> Result<(), Failure> {
-    check_reads(learner.staged())?;
-    let learned = newest(run, console)?;
-    learner.import_target(&learned).map_err(|error| unfit(run, &error))
-}
-
 /// Refuses a reference for a script that reads none.
 fn check_reads(staged: &Staged) -> Result<(), Failure> {
     let script = &staged.script;
@@ -324,10 +327,15 @@ fn check_reads(staged: &Staged) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The newest network of a run that is to be the reference.
-fn newest(run: &Path, console: &Console) -> Result<ModelState, Failure> {
-    let newest = checkpoint::for_evaluation(&RunDir::open(run)?, console)?;
-    Ok(checkpoint::load_model(&newest)?.1)
+/// The newest checkpoint of a run that is to be the reference.
+pub(super) fn newest(run: &Path, console: &Console) -> Result<Checkpoint, Failure> {
+    checkpoint::for_evaluation(&RunDir::open(run)?, console)
+}
+
+/// The reference of a run that has one, as it was when the run began. A fork has it from where it started.
+pub(super) fn reference(dir: &RunDir, config: &Config) -> Result<Option<Checkpoint>, Failure> {
+    let is_own = config.reference.is_some() && config.forked_from.is_none();
+    is_own.then(|| borrowed(dir, Borrowed::Reference)).transpose()
 }
 
 /// Refuses a run as the reference of one with such a network on such an environment.
@@ -339,7 +347,7 @@ pub(crate) fn check_reference(
     console: &Console,
 ) -> Result<(), Failure> {
     check_reads(staged)?;
-    let learned = newest(run, console)?;
+    let (_, learned) = checkpoint::load_model(&newest(run, console)?)?;
     let ModelSpec { net, obs, outputs, .. } = config.model_spec(env, 1, Reads::default(), 0);
     for wanted in Network::new(&net, obs, outputs)?.tensors() {
         let name = format!("online.{}", wanted.name);

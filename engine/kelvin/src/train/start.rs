@@ -1,14 +1,15 @@
 //! Starting a run. What can be wrong is found out before the first file is made, so that a mistake leaves
 //! nothing behind.
 
+use super::checkpoint::FOR_EVALUATION;
 use super::request::TrainRequest;
-use super::session::{Given, Parts, Session};
+use super::session::{Given, Parts, Session, newest};
 use crate::VERSION;
 use crate::config::Config;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::learner::Learner;
-use kelvin_run::RunDir;
+use kelvin_run::{Borrowed, RunDir};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -24,8 +25,11 @@ impl Session {
         let asked =
             wanted.sets.iter().any(|(key, _)| key == "overlap") || script.config().contains_key("overlap");
         config.overlap = config.overlap && (asked || !parts.on_cpu());
-        let learner = parts.learner(&config, script, console)?;
-        let mut session = Self::begin(&out, config, parts, learner, Given::default())?;
+        let reference = config.reference.as_ref().map(|run| newest(Path::new(run), console)).transpose()?;
+        let reference = reference.as_ref();
+        let learner = parts.learner(&config, script, reference)?;
+        let given = Given { reference, ..Given::default() };
+        let mut session = Self::begin(&out, config, parts, learner, given)?;
         session.note_beginning("start", json!({}))?;
         session.introduce(console);
         Ok(session)
@@ -52,6 +56,12 @@ impl Session {
         let toml = config.to_toml()?;
         if let Some(control) = given.control {
             dir.write_control(control)?;
+        }
+        if let Some(from) = given.from {
+            dir.borrow_checkpoint(Borrowed::Origin, from, None)?;
+        }
+        if let Some(reference) = given.reference {
+            dir.borrow_checkpoint(Borrowed::Reference, reference, Some(&FOR_EVALUATION))?;
         }
         let mut session = Self::assemble(config, dir, lock, parts, learner, given)?;
         session.archive.keep(&session.learner)?;

@@ -7,7 +7,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::units::Updates;
 use kelvin_run::Activity;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Time between two looks at whether there is something to do.
@@ -32,10 +32,13 @@ pub(super) struct Waiting {
     pub(super) stop: bool,
 }
 
+fn source() -> Value {
+    json!({ "source": "control.toml" })
+}
+
 impl Session {
     /// Takes over what `control.toml` asks for.
     pub(super) fn ask(&mut self, before: Asks, now: Asks, console: &mut Console) -> Result<(), Failure> {
-        let source = || json!({ "source": "control.toml" });
         let update = self.learner.state().updates;
         if before.pause != now.pause {
             let (event, said) = if now.pause { ("paused", "waits") } else { ("continued", "goes on") };
@@ -57,11 +60,16 @@ impl Session {
             }
         }
         if before.stop != now.stop {
-            self.waiting.stop = true;
-            console.line("control.toml: the run is to stop");
-            self.recorder.event("stop", &self.learner, source())?;
+            self.stop_as_asked(console)?;
         }
         Ok(())
+    }
+
+    /// Is to end, since `control.toml` says so.
+    pub(super) fn stop_as_asked(&mut self, console: &Console) -> Result<(), Failure> {
+        self.waiting.stop = true;
+        console.line("control.toml: the run is to stop");
+        self.recorder.event("stop", &self.learner, source())
     }
 
     /// Whether somebody wants the run to end.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::plain::{open_plain, read_plain};
-use crate::{RunError, name};
+use crate::{RunError, durable, name};
 
 /// The manifest's own name; no file of a checkpoint may have it.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -25,7 +25,7 @@ pub(super) const MAX_FILE: u64 = 64 << 30;
 /// Read and write in pieces of this size: large enough to hide the system calls behind the hashing.
 pub(super) const BLOCK: usize = 1 << 20;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     version: u32,
     pub(super) update: u64,
@@ -69,6 +69,13 @@ impl Manifest {
         }
         manifest.files.keys().chain(manifest.segments.keys()).try_for_each(|file| name::check(file))?;
         Ok(manifest)
+    }
+
+    /// Writes it into `folder`, for good.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), RunError> {
+        let path = folder.join(MANIFEST);
+        let text = serde_json::to_vec_pretty(self).map_err(|error| RunError::encode(&path, error))?;
+        durable::replace(&path, &text, durable::Survives::PowerLoss)
     }
 
     /// Checks every listed file that is wanted, and the sizes of the others in its folder. A wrong size is found without

@@ -11,6 +11,7 @@
 //! reading, every byte is checked against the manifest before any of it is used, because a disk, a copy or a person
 //! may have changed it since; a damaged checkpoint is passed over for the one before it, and said so.
 
+mod borrowed;
 mod manifest;
 mod read;
 mod segments;
@@ -19,6 +20,8 @@ mod write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use borrowed::Borrowed;
+pub(crate) use borrowed::open as open_borrowed;
 pub(crate) use read::latest;
 pub use read::{Checkpoint, Damage, Latest, Tensor};
 pub use segments::Segments;

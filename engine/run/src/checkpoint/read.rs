@@ -44,7 +44,7 @@ impl fmt::Display for Damage {
 #[derive(Debug)]
 pub struct Checkpoint {
     folder: PathBuf,
-    manifest: Manifest,
+    pub(super) manifest: Manifest,
 }
 
 /// Name, shape and row-major data of a tensor.
@@ -88,12 +88,17 @@ impl Checkpoint {
         self.manifest.segments.keys().map(String::as_str)
     }
 
+    /// Where a segment that it lists is.
+    pub fn segment_path(&self, name: &str) -> PathBuf {
+        segments::folder(self.checkpoints()).join(name)
+    }
+
     /// The bytes of a segment that it lists.
     ///
     /// # Errors
     /// A segment that is not listed or cannot be read.
     pub fn segment(&self, name: &str) -> Result<Vec<u8>, RunError> {
-        let path = segments::folder(self.checkpoints()).join(name);
+        let path = self.segment_path(name);
         if !self.manifest.segments.contains_key(name) {
             return Err(RunError::damaged(&path, "this checkpoint lists no such segment"));
         }

@@ -61,14 +61,10 @@ impl Segments {
         Ok(segments)
     }
 
-    /// Takes over the segments of another run's checkpoint: by a second name for the same file where the disk allows it,
-    /// by a copy otherwise.
+    /// Takes over the segments of another run's checkpoint.
     pub(crate) fn adopt(&mut self, from: &Path, listed: &BTreeMap<String, Entry>) -> Result<(), RunError> {
         for (name, entry) in listed {
-            let (source, target) = (folder(from).join(name), folder(&self.checkpoints).join(name));
-            fs::hard_link(&source, &target)
-                .or_else(|_| fs::copy(&source, &target).map(drop))
-                .map_err(RunError::io("copy", &source))?;
+            durable::link_or_copy(&folder(from).join(name), &folder(&self.checkpoints).join(name))?;
             self.wanted.insert(name.clone(), Segment { entry: entry.clone(), flushed: false });
         }
         Ok(())

@@ -113,11 +113,7 @@ impl CheckpointWriter {
             return Err(RunError::encode(path, "it was begun and not finished"));
         }
         let update = self.manifest.update;
-        let path = self.partial.path().join(MANIFEST);
-        let text =
-            serde_json::to_vec_pretty(&self.manifest).map_err(|error| RunError::encode(&path, error))?;
-        durable::replace(&path, &text, durable::Survives::PowerLoss)?;
-
+        self.manifest.write(self.partial.path())?;
         let target = folder(&self.checkpoints, update);
         // The same update once more, after a resume or a stop right behind a regular checkpoint: the old one steps
         // aside by a rename. Who is killed between the two renames leaves it there, and the next puts it back (`put_back`).

@@ -9,7 +9,7 @@ use super::checkpoint;
 use super::fork::Origin;
 use super::interrupt;
 use super::resume::recorded_script;
-use super::session::{Given, Parts, Session};
+use super::session::{Given, Parts, Session, reference};
 use super::steering::Scheduled;
 use crate::VERSION;
 use crate::config::Config;
@@ -99,20 +99,21 @@ impl Rerun {
         let options =
             EnvOptions { preset, full_action_set, roms: request.roms.clone(), ..EnvOptions::default() };
         let parts = Parts::open(&config.device, &config.env, options, console)?;
-        let origin = Origin::of(&config, console)?;
+        let (origin, reference) = (Origin::of(dir, &config)?, reference(dir, &config)?);
         let scheduled = origin.as_ref().map_or(Ok(Scheduled::Due), |origin| origin.scheduled(&script))?;
         let learner = match &origin {
             Some(origin) => {
                 let steered = origin.steered(&script, std::mem::take(&mut timeline.control))?;
                 origin.learner(&parts, &config, script, steered, console)?.0
             }
-            None => parts.learner(&config, script, console)?,
+            None => parts.learner(&config, script, reference.as_ref())?,
         };
         let saved_there =
             origin.as_ref().map(|origin| checkpoint::load_state(&origin.checkpoint)).transpose()?;
         let given = Given {
             returns: saved_there.map_or(VecDeque::new(), |saved| saved.returns),
             edits: Some((dir.clone(), std::mem::take(&mut timeline.edits))),
+            reference: reference.as_ref(),
             ..Given::default()
         };
         let mut session = Session::begin(&out, config, parts, learner, given)?;

@@ -1,0 +1,63 @@
+//! What a run began with of other runs, so that its own directory is enough to begin once more: they go on, and remove
+//! the checkpoints that they have left behind.
+//!
+//! ```text
+//! origin/000000250000/…      the checkpoint that a fork started from, with origin/segments/
+//! reference/000000250000/…   the network of `--reference`
+//! ```
+
+use std::fs;
+use std::path::Path;
+
+use super::{Checkpoint, folder, segments, updates};
+use crate::{RunError, durable};
+
+/// A checkpoint of another run that a run began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Borrowed {
+    /// What a fork started from.
+    Origin,
+    /// The network that a policy is held near.
+    Reference,
+}
+
+impl Borrowed {
+    pub(crate) const FOLDERS: [&str; 2] = ["origin", "reference"];
+
+    pub(crate) fn folder(self) -> &'static str {
+        Self::FOLDERS[self as usize]
+    }
+}
+
+impl Checkpoint {
+    /// Keeps the named files of it, or all and the segments, in another folder of checkpoints, which is made anew.
+    pub(crate) fn keep(&self, checkpoints: &Path, files: Option<&[&str]>) -> Result<(), RunError> {
+        if checkpoints.exists() {
+            // What a start left behind that was cut off.
+            durable::remove(checkpoints)?;
+        }
+        let shared = segments::folder(checkpoints);
+        fs::create_dir_all(&shared).map_err(RunError::io("create", &shared))?;
+        let mut manifest = self.manifest.clone();
+        if let Some(files) = files {
+            manifest.files.retain(|name, _| files.contains(&name.as_str()));
+            manifest.segments.clear();
+        }
+        let partial = durable::partial_folder(checkpoints)?;
+        for name in manifest.files.keys() {
+            durable::link_or_copy(&self.path().join(name), &partial.path().join(name))?;
+        }
+        for name in manifest.segments.keys() {
+            durable::link_or_copy(&self.segment_path(name), &shared.join(name))?;
+        }
+        manifest.write(partial.path())?;
+        durable::publish(partial, &folder(checkpoints, manifest.update))
+    }
+}
+
+/// The checkpoint that is kept in `checkpoints`, sound byte for byte.
+pub(crate) fn open(checkpoints: &Path) -> Result<Checkpoint, RunError> {
+    let update = updates(checkpoints)?.pop();
+    let update = update.ok_or_else(|| RunError::damaged(checkpoints, "there is no checkpoint in it"))?;
+    Checkpoint::open(checkpoints, update, |_| true)
+}
