@@ -4,9 +4,11 @@ use super::finding::Finding;
 use super::run::{self, FRAMES, RUN};
 use super::runs::{in_folder, refused};
 use super::{Random, Target, edits};
+use crate::command::repository;
 use kelvin::console::Console;
 use kelvin::evaluate::{EvalRequest, evaluate};
-use kelvin::train::{Session, TrainRequest};
+use kelvin::export::weights::weights;
+use kelvin::train::{RerunRequest, Session, TrainRequest, rerun};
 use kelvin::units::Frames;
 use rand::RngExt;
 use std::path::Path;
@@ -39,6 +41,9 @@ impl Target for Checkpoints {
         in_folder(case, MOST_SECONDS, |folder| {
             let run = folder.join(RUN);
             let played = played(&run)?;
+            exported(&run, &folder.join("out"))?;
+            forked(&run, &folder.join("fork"))?;
+            replayed(&run)?;
             Ok(match (resumed(&run)?, played) {
                 (false, false) => "taken",
                 (true, true) => "refused",
@@ -50,13 +55,19 @@ impl Target for Checkpoints {
 
 /// `kelvin train --resume`, for some turns; whether it was refused.
 fn resumed(run: &Path) -> Result<bool, Finding> {
-    let request = TrainRequest {
-        out: Some(run.to_path_buf()),
-        resume: true,
-        device: Some("cpu".to_owned()),
-        frames: Some(Frames(2 * FRAMES)),
-        ..TrainRequest::default()
-    };
+    trained(TrainRequest { out: Some(run.to_path_buf()), resume: true, ..TrainRequest::default() })
+}
+
+/// `kelvin train --fork`, for as many.
+fn forked(run: &Path, out: &Path) -> Result<bool, Finding> {
+    let script = repository().join("scripts/soft_kl.rhai");
+    let (out, fork) = (Some(out.to_path_buf()), Some(run.to_path_buf()));
+    trained(TrainRequest { script: Some(script), out, fork, ..TrainRequest::default() })
+}
+
+fn trained(request: TrainRequest) -> Result<bool, Finding> {
+    let (device, frames) = (Some("cpu".to_owned()), Some(Frames(2 * FRAMES)));
+    let request = TrainRequest { device, frames, ..request };
     let mut console = Console::new(true);
     let mut session = match Session::open(&request, &console) {
         Ok(session) => session,
@@ -70,9 +81,24 @@ fn resumed(run: &Path) -> Result<bool, Finding> {
     Ok(false)
 }
 
+/// `kelvin replay`; whether it was refused, or is another run.
+fn replayed(run: &Path) -> Result<bool, Finding> {
+    let request = RerunRequest { run: run.to_path_buf(), ..RerunRequest::default() };
+    refused(rerun(&request, &mut Console::new(true)))
+}
+
+/// `kelvin export --safetensors`; whether it was refused.
+fn exported(run: &Path, out: &Path) -> Result<bool, Finding> {
+    refused(weights(&request(run), out, &Console::new(true)))
+}
+
 /// `kelvin eval`; whether it was refused.
 fn played(run: &Path) -> Result<bool, Finding> {
-    let request = EvalRequest {
+    refused(evaluate(&request(run), &Console::new(true)))
+}
+
+fn request(run: &Path) -> EvalRequest {
+    EvalRequest {
         run: run.to_path_buf(),
         episodes: 1,
         policy: None,
@@ -81,6 +107,5 @@ fn played(run: &Path) -> Result<bool, Finding> {
         seed: 1,
         device: "cpu".to_owned(),
         roms: None,
-    };
-    refused(evaluate(&request, &Console::new(true)))
+    }
 }

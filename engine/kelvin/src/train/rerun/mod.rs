@@ -15,9 +15,9 @@ use crate::VERSION;
 use crate::config::Config;
 use crate::console::{Console, grouped};
 use crate::failure::Failure;
-use crate::units::AgentSteps;
+use crate::units::{AgentSteps, Frames};
 use kelvin_compute::ModelState;
-use kelvin_env::EnvOptions;
+use kelvin_env::{EnvOptions, EnvSpec};
 use kelvin_run::RunDir;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -85,6 +85,8 @@ impl Rerun {
         if let Some(device) = &request.device {
             config.device.clone_from(device);
         }
+        // As it was at its last beginning; the first may have been another.
+        let total = config.frames;
         if let Some(length) = timeline.length {
             config.set_length(length);
         }
@@ -99,6 +101,7 @@ impl Rerun {
         let options =
             EnvOptions { preset, full_action_set, roms: request.roms.clone(), ..EnvOptions::default() };
         let parts = Parts::open(&config.device, &config.env, options, console)?;
+        check_end(end.frames(parts.spec.frames_per_step), total, &parts.spec, &config)?;
         let (origin, reference) = (Origin::of(dir, &config)?, reference(dir, &config)?);
         let scheduled = origin.as_ref().map_or(Ok(Scheduled::Due), |origin| origin.scheduled(&script))?;
         let learner = match &origin {
@@ -244,6 +247,17 @@ impl Rerun {
         let networks = if self.same == 1 { "network" } else { "networks" };
         format!("{} records and {} saved {networks}, bit for bit", grouped(self.witness.same), self.same)
     }
+}
+
+/// A run ends within a tick of its length: records of later moments would be looked for without end.
+fn check_end(end: Frames, total: Frames, spec: &EnvSpec, config: &Config) -> Result<(), Failure> {
+    let tick = AgentSteps((config.envs * config.n) as u64).frames(spec.frames_per_step);
+    if end.0 <= total.0.saturating_add(tick.0) {
+        return Ok(());
+    }
+    let (end, total) = (grouped(end.0), grouped(total.0));
+    Err(Failure::failed(format!("its records speak of {end} frames, and the run is {total} long"))
+        .hint("metrics.jsonl, or `frames` in config.toml, was changed: put it back as it was"))
 }
 
 /// The networks of the sound checkpoints, and when they were saved.
