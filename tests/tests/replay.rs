@@ -177,10 +177,19 @@ fn a_version_that_is_another_by_now_is_told() {
 fn what_is_kept_of_a_replay_is_a_run_like_any_other() {
     let trained = Trained::new();
     succeed(&mut trained.command(&["--frames", "8k"]));
-    let kept = trained.folder.path().join("kept");
-    succeed(kelvin().arg("replay").arg(trained.run()).arg("--out").arg(&kept));
-    assert_eq!(records::weights(&kept), records::weights(&trained.run()));
-    let said = replay(&kept);
+    // Longer than it was to be.
+    succeed(&mut trained.resume(&["--frames", "12k"]));
+    assert_kept(&trained.run(), &trained.folder.path().join("kept"));
+}
+
+/// Keeps a replay of a run, and replays that.
+#[track_caller]
+fn assert_kept(run: &Path, kept: &Path) {
+    succeed(kelvin().arg("replay").arg(run).arg("--out").arg(kept));
+    assert_eq!(records::weights(kept), records::weights(run));
+    let config = |run: &Path| fs::read_to_string(run.join("config.toml")).expect("a run");
+    assert_eq!(config(kept), config(run));
+    let said = replay(kept);
     assert!(said.code == Some(0) && said.stdout.contains("the same: "), "{said}");
 }
 
@@ -216,6 +225,7 @@ fn a_fork_is_made_again_from_the_checkpoint_that_it_began_at() {
     let said = replay(&fork);
     assert_eq!(said.code, Some(0), "{said}");
     assert!(said.stdout.contains("the same: "), "{said}");
+    assert_kept(&fork, &trained.folder.path().join("kept"));
 }
 
 #[test]
@@ -238,6 +248,48 @@ fn a_run_near_another_is_made_again_when_that_one_has_gone_on() {
     let mut again = kelvin();
     succeed(again.args(["train", "--resume", "--quiet", "--out"]).arg(&near));
     assert!(records::metrics(&near) == metrics && records::weights(&near) == weights, "it is another");
+}
+
+/// There and back at one step, with a checkpoint of that step before: what the run went on from had none of it.
+#[test]
+fn edits_at_the_step_of_a_checkpoint_are_those_before_it_or_after_it() {
+    for ends_by in ["KILL", "INT"] {
+        let trained = Trained::new();
+        let mut running = Running::start(&mut trained.command(&["--frames", "100M"]), &trained.run());
+        running.wait_for_updates(500);
+        trained.control("pause = true\n");
+        running.wait_for_event("paused", 1);
+        trained.control("pause = true\ncheckpoint = 1\n");
+        running.wait_for_event("checkpoint", 1);
+        for (nth, weight) in [(1, 2.0), (2, 1.0)] {
+            trained.edit(weight);
+            running.wait_for_event("reload", nth);
+        }
+        running.signal(ends_by);
+        running.end();
+        trained.control("");
+        let mut running = Running::start(&mut trained.resume(&[]), &trained.run());
+        let at = count(&running.wait_for_event("resume", 1), "update");
+        running.wait_for_updates(at + 500);
+        running.signal("INT");
+        assert_eq!(running.end().code, Some(0));
+        let said = replay(&trained.run());
+        assert!(said.code == Some(0) && said.stdout.contains("the same: "), "{ends_by}: {said}");
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_is_made_again_as_far_as_it_is() {
+    let trained = Trained::new();
+    let mut running = Running::start(
+        &mut trained.command(&["--frames", "100M", "--set", "checkpoint_every=4000"]),
+        &trained.run(),
+    );
+    running.wait_for_updates(1000);
+    let said = replay(&trained.run());
+    assert!(said.code == Some(0) && said.stdout.contains("the same: "), "{said}");
+    running.signal("INT");
+    running.end();
 }
 
 #[test]

@@ -23,11 +23,15 @@ impl Steered {
     }
 
     fn start_with(script: &str, settings: &[&str]) -> Self {
+        Self::start_for("100M", script, settings)
+    }
+
+    fn start_for(frames: &str, script: &str, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let run = folder.path().join("run");
         let settings = settings.iter().flat_map(|setting| ["--set", setting]);
         let mut command = train(script, "catch", &run);
-        let running = Running::start(command.args(["--frames", "100M"]).args(settings), &run);
+        let running = Running::start(command.args(["--frames", frames]).args(settings), &run);
         Self { _folder: folder, run, running }
     }
 
@@ -201,6 +205,27 @@ fn a_run_saves_and_stops_when_asked_and_can_be_resumed() {
     resumed.wait_for_event("stopped", 2);
     assert_eq!(resumed.end().code, Some(0));
     records::assert_recorded_once(&steered.run);
+}
+
+/// Of the run's last step: it is not done before that is made, and a fork makes it as the run itself does.
+#[test]
+fn an_evaluation_that_was_cut_off_is_made_when_the_run_goes_on() {
+    let settings = ["eval_every=2000", "eval_episodes=20000"];
+    let mut steered = Steered::start_for("2k", "dqn", &settings);
+    steered.wait("an evaluation", |status| status.activity == Activity::Evaluating);
+    steered.control("stop = 1\n");
+    steered.running.wait_for_event("stopped", 1);
+    assert_eq!(steered.running.end().code, Some(0));
+    assert!(!steered.run.join("DONE").exists());
+    let fork = steered.run.with_file_name("fork");
+    let mut command = kelvin();
+    command.arg("train").arg(kelvin_tests::command::repository().join("scripts/dqn.rhai")).arg("--quiet");
+    succeed(command.args(["--frames", "2100", "--fork"]).arg(&steered.run).arg("--out").arg(&fork));
+    succeed(kelvin().args(["train", "--quiet", "--resume"]).arg(&steered.run));
+    for run in [&steered.run, &fork] {
+        let evaluations = records::metrics(run).iter().filter(|record| record["kind"] == "eval").count();
+        assert!(evaluations == 1 && run.join("DONE").is_file(), "{}", run.display());
+    }
 }
 
 #[test]

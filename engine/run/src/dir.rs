@@ -27,6 +27,9 @@ const EVENTS: &str = "events.jsonl";
 const CONTROL: &str = "control.toml";
 const TRACE: &str = "trace.json";
 const DONE: &str = "DONE";
+/// There from the first moment of a start to its last, the configuration: what lies beside it is that start's.
+const STARTING: &str = ".starting";
+const STARTED: &str = "a run begins here\n";
 
 /// The directory of one run: where it is, and every way to read and write it.
 #[derive(Clone, Debug)]
@@ -42,20 +45,23 @@ impl RunDir {
     /// A path that is taken, or a disk that does not take it. Then nothing is left behind.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, RunError> {
         let path = path.into();
-        // A path of any kind that is no folder fails in `make_folders`, with the system's reason. What a start that
-        // was cut off left behind, before it came to its configuration, is no run and may be used again.
+        // What a start that was cut off left behind, before it came to its configuration, is no run.
+        if path.join(STARTING).is_file() && !path.join(CONFIG).exists() {
+            clear_start(&path)?;
+        }
+        // A path of any kind that is no folder fails in `make_folders`, with the system's reason.
         if fs::read_dir(&path).is_ok_and(|mut entries| entries.any(|entry| !is_leftover(entry))) {
             return Err(RunError::Exists { path });
         }
         let mut made = Vec::new();
-        let result = FOLDERS
-            .iter()
-            .try_for_each(|folder| make_folders(&path.join(folder), &mut made))
+        let result = make_folders(&path, &mut made)
             // A disk may take folders and yet no files: quotas, or the last free block. Better known now.
-            .and_then(|()| durable::probe(&path));
+            .and_then(|()| durable::replace(&path.join(STARTING), STARTED.as_bytes(), Survives::PowerLoss))
+            .and_then(|()| FOLDERS.iter().try_for_each(|folder| make_folders(&path.join(folder), &mut made)));
         match result {
             Ok(()) => Ok(Self { path }),
             Err(error) => {
+                let _ = fs::remove_file(path.join(STARTING));
                 for folder in made.iter().rev() {
                     // Empty and ours; if it is no more, then somebody else uses it and it may stay.
                     let _ = fs::remove_dir(folder);
@@ -128,7 +134,9 @@ impl RunDir {
     /// # Errors
     /// A disk that does not take it.
     pub fn write_config(&self, text: &str) -> Result<(), RunError> {
-        durable::replace(&self.path.join(CONFIG), seal::close(text).as_bytes(), Survives::PowerLoss)
+        durable::replace(&self.path.join(CONFIG), seal::close(text).as_bytes(), Survives::PowerLoss)?;
+        let starting = self.path.join(STARTING);
+        if starting.exists() { durable::remove(&starting) } else { Ok(()) }
     }
 
     /// The configuration as it was written, less its checksum. A file without one was written by somebody else, and is as
@@ -330,12 +338,12 @@ impl RunDir {
         checkpoint.keep(&self.path.join(what.folder()), files)
     }
 
-    /// What the run began with of another, sound byte for byte.
+    /// What the run began with of another, of this update where it is known, sound byte for byte.
     ///
     /// # Errors
     /// None, or a damaged one.
-    pub fn borrowed(&self, what: Borrowed) -> Result<Checkpoint, RunError> {
-        checkpoint::open_borrowed(&self.path.join(what.folder()))
+    pub fn borrowed(&self, what: Borrowed, update: Option<u64>) -> Result<Checkpoint, RunError> {
+        checkpoint::open_borrowed(&self.path.join(what.folder()), update)
     }
 
     /// Marks the run as finished, with a summary for whoever comes to collect results. The last thing a run writes.
@@ -363,17 +371,23 @@ impl RunDir {
     }
 }
 
-/// Whether a start that was cut off may have left this entry of a run's folder.
+/// Whether an entry of a folder does not keep a run from starting there.
 fn is_leftover(entry: std::io::Result<fs::DirEntry>) -> bool {
-    entry.is_ok_and(|entry| {
-        let name = entry.file_name();
-        let folder = FOLDERS.iter().chain(&Borrowed::FOLDERS).any(|folder| name.as_os_str() == *folder);
-        let file = [METRICS, TIMING, EVENTS, lock::FILE].iter().any(|file| name.as_os_str() == *file);
-        // Opened and not yet written to; a lock holds no more than a process's number.
-        folder
-            || durable::is_partial(&name)
-            || file && entry.metadata().is_ok_and(|metadata| metadata.len() < 16)
-    })
+    entry.is_ok_and(|entry| [STARTING, lock::FILE].iter().any(|name| entry.file_name() == *name))
+}
+
+/// Removes what a start that was cut off left in `path`, unless it is still going on.
+fn clear_start(path: &Path) -> Result<(), RunError> {
+    let _lock = RunLock::take(path)?;
+    durable::sweep(path)?;
+    let files = [METRICS, TIMING, EVENTS, CONTROL];
+    for name in FOLDERS.iter().chain(&Borrowed::FOLDERS).chain(&files) {
+        let path = path.join(name);
+        if fs::symlink_metadata(&path).is_ok() {
+            durable::remove(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes `path` with all the folders above it and adds to `made` those that were not there.

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::RunError;
+use crate::plain::open_plain;
 
 /// What everything unfinished is called: readers skip such names, [`sweep`] removes them.
 const PARTIAL: &str = ".partial-";
@@ -64,17 +65,6 @@ fn open_to_all<'a>(mode: u32) -> tempfile::Builder<'a, 'a> {
     builder
 }
 
-/// Whether files can be written in `folder`: writes one, and takes it away.
-pub(crate) fn probe(folder: &Path) -> Result<(), RunError> {
-    let attempt = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(folder)?;
-        file.write_all(b"?")?;
-        file.as_file().sync_all()?;
-        file.close()
-    };
-    attempt().map_err(RunError::io("write in", folder))
-}
-
 /// Gives a finished folder its name. `to` must not exist.
 pub(crate) fn publish(partial: tempfile::TempDir, to: &Path) -> Result<(), RunError> {
     sync_folder(partial.path())?;
@@ -97,8 +87,24 @@ pub(crate) fn sweep(folder: &Path) -> Result<(), RunError> {
 }
 
 /// Has a file that nobody changes somewhere else as well: by a second name where the disk allows it, by a copy otherwise.
+/// What is at `to` goes; it may be a second name for the same already, and must not be written into.
 pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<(), RunError> {
-    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)).map_err(RunError::io("copy", from))
+    let attempt = || -> io::Result<()> {
+        // Not a link, which may lead elsewhere from there.
+        let from = fs::canonicalize(from)?;
+        match fs::remove_file(to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        if fs::hard_link(&from, to).is_ok() {
+            return Ok(());
+        }
+        let mut copy = open_to_all(0o666).prefix(PARTIAL).tempfile_in(parent(to))?;
+        io::copy(&mut open_plain(&from)?, copy.as_file_mut())?;
+        copy.as_file().sync_all()?;
+        copy.persist(to).map(drop).map_err(|error| error.error)
+    };
+    attempt().map_err(RunError::io("copy", from))
 }
 
 /// Removes a file, or a folder with all it holds.
@@ -121,5 +127,27 @@ pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_has_another_name_and_keeps_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, name] = ["file", "link", "name"].map(|name| folder.path().join(name));
+        fs::write(&file, "content").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        fs::write(&name, "another").unwrap();
+        // The second time it is the same file already.
+        for from in [&file, &file, &link] {
+            link_or_copy(from, &name).unwrap();
+            assert!(!fs::symlink_metadata(&name).unwrap().is_symlink());
+            assert_eq!([&file, &name].map(|path| fs::read_to_string(path).unwrap()), ["content", "content"]);
+        }
+        assert!(link_or_copy(&folder.path().join("none"), &name).is_err());
     }
 }

@@ -25,7 +25,7 @@ pub struct ObjectiveVersion {
     pub script: PathBuf,
 }
 
-/// Writes a version down; a version that is there already is left as it is.
+/// Writes a version down, unless it is the one in force at this update already.
 ///
 /// `sources` are (path, text), the script first and then what it imports. Below their deepest common folder they keep
 /// their places, so that the imports of the copy resolve as those of the original.

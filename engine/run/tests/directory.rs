@@ -115,17 +115,34 @@ fn what_a_start_that_was_cut_off_left_may_be_used_again() {
     let path = folder.path().join("run");
     let run = RunDir::create(&path).unwrap();
     drop((run.lock().unwrap(), run.metrics_writer().unwrap()));
-    // Killed while its configuration was written, or a folder of it made.
+    // Killed while its configuration was written, or a folder of it made, or with what belongs to another script.
+    run.record_objective(0, "a", &[("s.rhai".into(), "a".to_owned())]).unwrap();
+    fs::write(path.join("control.toml"), "[params]\ntau = 1\n").unwrap();
+    fs::create_dir_all(path.join("origin/.partial-c")).unwrap();
     fs::write(path.join(".partial-a"), "seed = 1 and more than a lock has").unwrap();
     fs::create_dir_all(path.join(".partial-b/half")).unwrap();
     let run = RunDir::create(&path).unwrap();
-    drop(run.lock().unwrap());
-    assert!(!path.join(".partial-a").exists() && !path.join(".partial-b").exists());
+    let lock = run.lock().unwrap();
+    assert!(matches!(RunDir::create(&path), Err(RunError::Locked { .. })), "it is starting");
+    drop(lock);
+    for gone in [".partial-a", ".partial-b", "control.toml", "origin"] {
+        assert!(!path.join(gone).exists(), "{gone}");
+    }
+    assert!(run.objectives().unwrap().is_empty());
     run.write_config("seed = 1\n").unwrap();
     assert!(matches!(RunDir::create(&path), Err(RunError::Exists { .. })));
-    let records = folder.path().join("records");
-    RunDir::create(&records).unwrap().metrics_writer().unwrap().append(&"a record of some length").unwrap();
-    assert!(matches!(RunDir::create(&records), Err(RunError::Exists { .. })));
+}
+
+#[test]
+fn what_somebody_else_keeps_in_a_folder_stays() {
+    for name in ["reference/paper.pdf", "origin", "checkpoints/a", "metrics.jsonl", "control.toml"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "mine").unwrap();
+        assert!(matches!(RunDir::create(folder.path()), Err(RunError::Exists { .. })), "{name}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    }
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub fn processor_seconds(process: &str) -> f64 {
 /// Longest message that somebody reads, in bytes.
 const MOST_WORDS: usize = 16 << 10;
 /// What no message of Kelvin says, since it says nothing to its reader.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 10] = [
     "kelvin_objective::",
     "kelvin_run::",
     "rhai::",
@@ -113,7 +113,8 @@ const FOREIGN: [&str; 9] = [
     "core::",
     "std::",
     "panicked",
-    "called `",
+    "called `Option",
+    "called `Result",
     "RunError",
 ];
 

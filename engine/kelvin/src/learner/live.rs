@@ -63,9 +63,14 @@ impl Learner {
         self.set_values(steered)
     }
 
-    /// Takes the first `done` evaluations for made, where from here on they come at other times.
-    pub fn count_evaluations(&mut self, done: u64) {
-        self.state.evaluations.done = done;
+    /// Takes the evaluations up to here for made, if from here on they come at other times.
+    pub fn count_evaluations(&mut self) {
+        let (every, agent_steps) = (self.config.eval_every, self.state.agent_steps.0);
+        let evaluations = &mut self.state.evaluations;
+        if evaluations.every != every {
+            evaluations.every = every;
+            evaluations.done = agent_steps.checked_div(every).unwrap_or(0);
+        }
     }
 
     /// Notes that all evaluations up to the `due`-th are done, and the mean return of the last.

@@ -41,6 +41,8 @@ pub struct LearnerState {
 pub struct Evaluations {
     /// How many there were, or should have been.
     pub done: u64,
+    /// Agent steps from one to the next, by which they are counted.
+    pub every: u64,
     /// The best mean return among them.
     pub best: Option<f64>,
 }
@@ -51,7 +53,7 @@ impl LearnerState {
             agent_steps: AgentSteps(0),
             updates: Updates(0),
             steered: Steered::default(),
-            evaluations: Evaluations::default(),
+            evaluations: Evaluations { every: config.eval_every, ..Evaluations::default() },
             exploration: Xoshiro256PlusPlus::seed_from_u64(seeds.exploration),
             sampling: Xoshiro256PlusPlus::seed_from_u64(seeds.sampling),
             readings: Readings::default(),

@@ -31,6 +31,7 @@ impl Session {
         let before = self.learner.state().steered.control.clone();
         let control = swap.control.clone();
         self.learner.swap(swap)?;
+        self.note_edit();
         self.scheduled = Scheduled::Due;
         // Another version may have other faults.
         self.forget_faults();
@@ -62,9 +63,16 @@ impl Session {
         let told = told(&steered.control, &control);
         let detail = json!({ "source": "control.toml", "params": control });
         self.learner.steer(Steered { control, ..steered })?;
+        self.note_edit();
         self.show_params();
         console.line(format!("{told} at update {}", self.learner.state().updates));
         self.recorder.event("params", &self.learner, detail)
+    }
+
+    /// A checkpoint of this very moment is one of before.
+    fn note_edit(&mut self) {
+        self.edited += 1;
+        self.saved = None;
     }
 
     fn refuse(&mut self, edited: Source, failure: &Failure, console: &Console) -> Result<(), Failure> {

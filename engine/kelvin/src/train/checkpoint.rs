@@ -45,11 +45,22 @@ pub struct Saved {
     pub learner: LearnerState,
     /// The script that ran, by its hash.
     pub objective: String,
-    pub(super) scheduled: Scheduled,
+    /// What was done to the run by then.
+    pub(super) past: Past,
     /// Returns of the last episodes, oldest first.
     pub(super) returns: VecDeque<f64>,
     /// Numbers of the slots that each lane of the memory keeps.
     kept: Vec<Range<u64>>,
+}
+
+/// What was done to a run by the time of a checkpoint.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Past {
+    pub scheduled: Scheduled,
+    /// Versions of the script, up to the one that ran.
+    pub versions: usize,
+    /// Edits, of those in the run's records.
+    pub edited: usize,
 }
 
 /// Everything a checkpoint is made of, as it was between two ticks.
@@ -66,7 +77,7 @@ impl Snapshot {
     /// Takes it, but for the slots of each lane before `written`, which are in segments.
     pub fn take(
         learner: &mut Learner,
-        scheduled: Scheduled,
+        past: Past,
         recorder: &Recorder,
         written: &[u64],
     ) -> Result<Self, Failure> {
@@ -94,7 +105,7 @@ impl Snapshot {
             saved: Saved {
                 learner: learner.state().clone(),
                 objective: learner.staged().script.hash().to_owned(),
-                scheduled,
+                past,
                 returns: recorder.returns().clone(),
                 kept,
             },

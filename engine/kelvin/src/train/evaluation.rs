@@ -11,15 +11,17 @@ use kelvin_run::Activity;
 use std::ops::ControlFlow;
 
 impl Session {
+    /// How many evaluations there should be by now, if there are fewer.
+    pub(super) fn evaluation_due(&self) -> Option<u64> {
+        let state = self.learner.state();
+        let due = state.agent_steps.0.checked_div(self.config.eval_every)?;
+        (due > state.evaluations.done).then_some(due)
+    }
+
     /// Evaluates if it is time to. An evaluation that the user's wish to stop cuts off has not happened: the run makes
     /// it when it goes on.
     pub(super) fn evaluate_if_due(&mut self, console: &Console) -> Result<(), Failure> {
-        let Some(due) = self.learner.state().agent_steps.0.checked_div(self.config.eval_every) else {
-            return Ok(());
-        };
-        if due <= self.learner.state().evaluations.done {
-            return Ok(());
-        }
+        let Some(due) = self.evaluation_due() else { return Ok(()) };
         let preset = self.config.eval_preset();
         let options = EnvOptions { training: false, preset, ..self.options.clone() };
         let episodes = self.config.eval_episodes;

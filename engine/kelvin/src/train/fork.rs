@@ -24,10 +24,8 @@ pub(super) struct Origin {
 impl Origin {
     /// The one that a run started from, which it has kept; none if it began at the beginning.
     pub fn of(dir: &RunDir, config: &Config) -> Result<Option<Self>, Failure> {
-        if config.forked_from.is_none() {
-            return Ok(None);
-        }
-        let checkpoint = borrowed(dir, Borrowed::Origin)?;
+        let Some(from) = &config.forked_from else { return Ok(None) };
+        let checkpoint = borrowed(dir, Borrowed::Origin, Some(from.update))?;
         Ok(Some(Self { checkpoint }))
     }
 
@@ -41,7 +39,7 @@ impl Origin {
     /// When `schedule` was called last, of this script.
     pub fn scheduled(&self, script: &Script) -> Result<Scheduled, Failure> {
         let saved = checkpoint::load_state(&self.checkpoint)?;
-        Ok(if script.hash() == saved.objective { saved.scheduled } else { Scheduled::Due })
+        Ok(if script.hash() == saved.objective { saved.past.scheduled } else { Scheduled::Due })
     }
 
     /// A learner that starts there, and whether the episodes go on.
@@ -60,15 +58,14 @@ impl Origin {
             // Metrics of two scripts do not mix.
             learner.take_readings();
         }
-        // Those up to here are the other run's, which may have made them at other moments.
-        learner.count_evaluations(saved.learner.agent_steps.0.checked_div(config.eval_every).unwrap_or(0));
+        learner.count_evaluations();
         Ok((learner, same))
     }
 }
 
 /// What a run that has no checkpoint yet needs of another one to begin once more.
-pub(super) fn borrowed(dir: &RunDir, what: Borrowed) -> Result<Checkpoint, Failure> {
-    dir.borrowed(what).map_err(|error| {
+pub(super) fn borrowed(dir: &RunDir, what: Borrowed, update: Option<u64>) -> Result<Checkpoint, Failure> {
+    dir.borrowed(what, update).map_err(|error| {
         Failure::failed(format!("what the run began with of another cannot be used: {error}"))
             .hint("start a new run with another --out")
     })

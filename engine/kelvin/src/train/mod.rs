@@ -33,7 +33,7 @@ use crate::learner::Tick;
 use crate::monitor::Beside;
 use crate::units::{Frames, Updates};
 pub(crate) use cautions::cautions;
-use checkpoint::Snapshot;
+use checkpoint::{Past, Snapshot};
 use keeper::Kept;
 use kelvin_run::Activity;
 use kelvin_trace::span;
@@ -241,7 +241,9 @@ impl Session {
         let start = Instant::now();
         self.archive.settle()?;
         let written = self.keeper.written();
-        match Snapshot::take(&mut self.learner, self.scheduled, &self.recorder, written) {
+        let versions = self.dir.objectives()?.len();
+        let past = Past { scheduled: self.scheduled, versions, edited: self.edited };
+        match Snapshot::take(&mut self.learner, past, &self.recorder, written) {
             Err(failure) if self.config.on_nan == OnNan::Continue && !failure.is_device_lost() => {
                 console.line(format!("{failure}\nthe run goes on (on_nan: continue)"));
                 let detail = json!({ "diagnostic": failure.to_string() });
@@ -288,7 +290,7 @@ impl Session {
     fn stop(&mut self, total: Frames, console: &mut Console) -> Result<(), Failure> {
         console.finish();
         let frames = self.learner.frames();
-        let done = frames >= total;
+        let done = frames >= total && self.evaluation_due().is_none();
         if !done {
             console.line(format!("stopping at {} frames; saving a checkpoint …", grouped(frames.0)));
         }

@@ -1,6 +1,6 @@
 //! Going on with a run, from its directory alone.
 
-use super::checkpoint::{self, Saved};
+use super::checkpoint::{self, Past, Saved};
 use super::fork::{self, Origin};
 use super::loss::Kept;
 use super::recorder::Marks;
@@ -24,9 +24,7 @@ struct TakenUp {
     learner: Learner,
     /// Whether its episodes go on.
     same: bool,
-    scheduled: Scheduled,
-    /// Versions of the script up to the one that runs.
-    versions: usize,
+    past: Past,
     /// Returns of the last episodes.
     returns: VecDeque<f64>,
     /// How far the records had come, if the run has saved anything.
@@ -65,18 +63,18 @@ impl Session {
             None => (Parts::open(&config.device, &config.env, options, console)?, None),
         };
         let taken_up = take_up(&dir, &config, &parts, console)?;
-        let TakenUp { learner, same, scheduled, versions, returns, marks, from } = taken_up;
+        let TakenUp { learner, same, past, returns, marks, from } = taken_up;
         // One that was killed between its last checkpoint and its end has only that end to make.
         let ended = dir.is_done() || request.frames.is_some();
         if ended && learner.frames() >= config.frames {
             return Err(done(&learner));
         }
         dir.clear_done()?;
-        dir.rewind_objectives(versions)?;
+        dir.rewind_objectives(past.versions)?;
         dir.write_config(&config.to_toml()?)?;
         let given = Given { from: from.as_ref(), returns, heard, ..Given::default() };
         let mut session = Self::assemble(config, dir, lock, parts, learner, given)?;
-        session.scheduled = scheduled;
+        (session.scheduled, session.edited) = (past.scheduled, past.edited);
         match marks {
             Some(marks) => session
                 .recorder
@@ -86,7 +84,8 @@ impl Session {
             None => session.recorder.clear()?,
         }
         let control = session.learner.state().steered.control.clone();
-        session.note_beginning("resume", json!({ "same_episodes": same, "control": control }))?;
+        let detail = json!({ "same_episodes": same, "control": control, "edited": past.edited });
+        session.note_beginning("resume", detail)?;
         Ok((session, same))
     }
 }
@@ -113,17 +112,17 @@ fn take_up(dir: &RunDir, config: &Config, parts: &Parts, console: &Console) -> R
     let Some(origin) = Origin::of(dir, config)? else {
         let reference = reference(dir, config)?;
         let learner = parts.learner(config, script, reference.as_ref())?;
-        let scheduled = Scheduled::Due;
+        let past = Past { scheduled: Scheduled::Due, versions, edited: 0 };
         let returns = VecDeque::new();
-        return Ok(TakenUp { learner, same: true, scheduled, versions, returns, marks: None, from: None });
+        return Ok(TakenUp { learner, same: true, past, returns, marks: None, from: None });
     };
     let saved = checkpoint::load_state(&origin.checkpoint)?;
-    let (scheduled, returns, mut steered) =
-        (origin.scheduled(&script)?, saved.returns, saved.learner.steered);
+    let past = Past { scheduled: origin.scheduled(&script)?, versions, edited: 0 };
+    let (returns, mut steered) = (saved.returns, saved.learner.steered);
     fork::carry_over(&mut steered, &script, &config.pinned);
     let (learner, same) = origin.learner(parts, config, script, steered, console)?;
     let from = Some(origin.checkpoint);
-    Ok(TakenUp { learner, same, scheduled, versions, returns, marks: None, from })
+    Ok(TakenUp { learner, same, past, returns, marks: None, from })
 }
 
 /// Puts a learner where a checkpoint of its run is.
@@ -135,13 +134,13 @@ fn at_checkpoint(
     console: &Console,
 ) -> Result<TakenUp, Failure> {
     let saved = checkpoint::load_state(&own)?;
-    let (versions, script) = recorded_script(dir, Some(&saved))?;
+    let (_, script) = recorded_script(dir, Some(&saved))?;
     let mut steered = saved.learner.steered;
     steered.adopt(&script);
     let (learner, same) = parts.resumed(config, script, &own, steered, console)?;
-    let (scheduled, returns) = (saved.scheduled, saved.returns);
+    let (past, returns) = (saved.past, saved.returns);
     let (marks, from) = (Some(checkpoint::load_marks(&own)?), Some(own));
-    Ok(TakenUp { learner, same, scheduled, versions, returns, marks, from })
+    Ok(TakenUp { learner, same, past, returns, marks, from })
 }
 
 /// A file that lost its last lines, with its checksum, may still be one that can be read.
@@ -223,16 +222,12 @@ pub(super) fn episodes(same: bool) -> &'static str {
 /// may have been edited since, which the watcher notices.
 pub(crate) fn recorded_script(dir: &RunDir, saved: Option<&Saved>) -> Result<(usize, Script), Failure> {
     let versions = dir.objectives()?;
-    let is_it = |version: &ObjectiveVersion| {
-        saved.is_none_or(|saved| version.hash == saved.objective && version.update <= saved.learner.updates.0)
-    };
-    let at = match saved {
-        Some(_) => versions.iter().rposition(is_it),
-        None => versions.iter().position(is_it),
-    };
+    let count = saved.map_or(1, |saved| saved.past.versions);
+    let ran = count.checked_sub(1).and_then(|at| versions.get(at));
+    let ran = ran.filter(|version| saved.is_none_or(|saved| version.hash == saved.objective));
     let missing = "the script that ran is not in objective/index.jsonl";
-    let at = at.ok_or_else(|| Failure::failed(missing).hint("start a new run with another --out"))?;
-    Ok((at + 1, load(dir, &versions[at])?))
+    let ran = ran.ok_or_else(|| Failure::failed(missing).hint("start a new run with another --out"))?;
+    Ok((count, load(dir, ran)?))
 }
 
 /// A version of the script that ran.

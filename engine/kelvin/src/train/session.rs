@@ -53,6 +53,8 @@ pub struct Session {
     /// Where the last checkpoint of this process was taken.
     pub(super) saved: Option<AgentSteps>,
     pub(super) scheduled: Scheduled,
+    /// Edits that it took over, of those in its records.
+    pub(super) edited: usize,
     pub(super) tally: Tally,
     /// Whether it was told that the policy cannot be sampled from.
     pub(super) acts_at_random: bool,
@@ -130,6 +132,7 @@ impl Session {
             recorder,
             saved: None,
             scheduled: Scheduled::default(),
+            edited: 0,
             tally: Tally::default(),
             acts_at_random: false,
             noted: false,
@@ -335,7 +338,7 @@ pub(super) fn newest(run: &Path, console: &Console) -> Result<Checkpoint, Failur
 /// The reference of a run that has one, as it was when the run began. A fork has it from where it started.
 pub(super) fn reference(dir: &RunDir, config: &Config) -> Result<Option<Checkpoint>, Failure> {
     let is_own = config.reference.is_some() && config.forked_from.is_none();
-    is_own.then(|| borrowed(dir, Borrowed::Reference)).transpose()
+    is_own.then(|| borrowed(dir, Borrowed::Reference, None)).transpose()
 }
 
 /// Refuses a run as the reference of one with such a network on such an environment.

@@ -30,34 +30,39 @@ impl Borrowed {
 }
 
 impl Checkpoint {
-    /// Keeps the named files of it, or all and the segments, in another folder of checkpoints, which is made anew.
+    /// Keeps the named files of it, or all and the segments, in a new folder of checkpoints.
     pub(crate) fn keep(&self, checkpoints: &Path, files: Option<&[&str]>) -> Result<(), RunError> {
-        if checkpoints.exists() {
-            // What a start left behind that was cut off.
-            durable::remove(checkpoints)?;
-        }
-        let shared = segments::folder(checkpoints);
-        fs::create_dir_all(&shared).map_err(RunError::io("create", &shared))?;
         let mut manifest = self.manifest.clone();
         if let Some(files) = files {
             manifest.files.retain(|name, _| files.contains(&name.as_str()));
             manifest.segments.clear();
         }
+        let create = |folder: &Path| fs::create_dir(folder).map_err(RunError::io("create", folder));
+        create(checkpoints)?;
+        if !manifest.segments.is_empty() {
+            let shared = segments::folder(checkpoints);
+            create(&shared)?;
+            for name in manifest.segments.keys() {
+                durable::link_or_copy(&self.segment_path(name), &shared.join(name))?;
+            }
+            durable::sync_folder(&shared)?;
+        }
         let partial = durable::partial_folder(checkpoints)?;
         for name in manifest.files.keys() {
             durable::link_or_copy(&self.path().join(name), &partial.path().join(name))?;
-        }
-        for name in manifest.segments.keys() {
-            durable::link_or_copy(&self.segment_path(name), &shared.join(name))?;
         }
         manifest.write(partial.path())?;
         durable::publish(partial, &folder(checkpoints, manifest.update))
     }
 }
 
-/// The checkpoint that is kept in `checkpoints`, sound byte for byte.
-pub(crate) fn open(checkpoints: &Path) -> Result<Checkpoint, RunError> {
-    let update = updates(checkpoints)?.pop();
-    let update = update.ok_or_else(|| RunError::damaged(checkpoints, "there is no checkpoint in it"))?;
+/// The checkpoint of `update`, or the only one, that is kept in `checkpoints`, sound byte for byte.
+pub(crate) fn open(checkpoints: &Path, update: Option<u64>) -> Result<Checkpoint, RunError> {
+    let update = match update {
+        Some(update) => update,
+        None => updates(checkpoints)?
+            .pop()
+            .ok_or_else(|| RunError::damaged(checkpoints, "there is no checkpoint in it"))?,
+    };
     Checkpoint::open(checkpoints, update, |_| true)
 }

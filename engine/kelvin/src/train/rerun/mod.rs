@@ -64,6 +64,8 @@ pub fn rerun(request: &RerunRequest, console: &mut Console) -> Result<(), Failur
 
 struct Rerun {
     session: Session,
+    /// The run's configuration, without what is another while it is made again.
+    whole: Config,
     witness: Witness,
     /// The networks that the run saved, and when.
     saved: Vec<(AgentSteps, ModelState)>,
@@ -90,7 +92,8 @@ impl Rerun {
         if let Some(length) = timeline.length {
             config.set_length(length);
         }
-        // Nobody looks on, and it is not to be gone on with.
+        let whole = config.clone();
+        // Nobody looks on, and it is saved at its end alone.
         (config.live, config.checkpoint_every) = (false, i64::MAX as u64);
         let (_, script) = recorded_script(dir, None)?;
         let saved = saved(dir, console)?;
@@ -117,13 +120,18 @@ impl Rerun {
             returns: saved_there.map_or(VecDeque::new(), |saved| saved.returns),
             edits: Some((dir.clone(), std::mem::take(&mut timeline.edits))),
             reference: reference.as_ref(),
+            // Its memory may be large, and nothing is left of a run that is not kept.
+            from: origin.as_ref().map(|origin| &origin.checkpoint).filter(|_| request.out.is_some()),
             ..Given::default()
         };
         let mut session = Session::begin(&out, config, parts, learner, given)?;
         session.scheduled = scheduled;
-        session.note_beginning("start", json!({ "replay_of": dir.path() }))?;
+        let control = session.learner.state().steered.control.clone();
+        session.note_beginning("start", json!({ "replay_of": dir.path(), "control": control }))?;
         let (then, now) = (dir.path().join("metrics.jsonl"), out.join("metrics.jsonl"));
-        let rerun = Self { witness: Witness::new(&then, &now)?, session, saved, end, same: 0 };
+        let witness = Witness::new(&then, &now)?;
+        let rerun = Self { whole, witness, session, saved, end, same: 0 };
+        rerun.write_config()?;
         rerun.introduce(dir, timeline, console);
         Ok(rerun)
     }
@@ -156,6 +164,7 @@ impl Rerun {
         while self.now() < self.end && !self.session.is_to_end() {
             while let Some((_, turn)) = timeline.turns.pop_front_if(|(at, _)| *at <= self.session.now()) {
                 self.session.turn(&turn)?;
+                self.write_config()?;
             }
             let stepped = self.session.step(console);
             let updates = self.session.learner.state().updates.0;
@@ -166,6 +175,13 @@ impl Rerun {
             }
         }
         self.conclude(&timeline, console)
+    }
+
+    /// As whoever goes on with it wants it.
+    fn write_config(&self) -> Result<(), Failure> {
+        let mut config = self.whole.clone();
+        config.set_length(self.session.config.length());
+        Ok(self.session.dir.write_config(&config.to_toml()?)?)
     }
 
     fn now(&self) -> AgentSteps {
@@ -228,7 +244,7 @@ impl Rerun {
             return Err(Failure::failed("there are no records to compare with")
                 .hint("a run records every `log_every` agent steps, and at the end of each episode"));
         }
-        if let Some(record) = self.witness.left() {
+        if let Some(record) = self.witness.left(self.end.0) {
             return parted(format!("{record} was recorded, and is not now"));
         }
         if self.same < self.saved.len() {
@@ -290,6 +306,7 @@ impl Session {
             let envs = Parts::new_envs(&self.options, &self.config, self.now())?;
             self.learner.begin_episodes(envs);
         }
-        Ok(())
+        let detail = json!({ "same_episodes": turn.same_episodes, "edited": self.edited });
+        self.note_beginning("resume", detail)
     }
 }

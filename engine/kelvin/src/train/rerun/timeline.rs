@@ -66,6 +66,9 @@ struct Event {
     control: Option<Values>,
     #[serde(default)]
     params: Values,
+    /// Edits up to the checkpoint that a run went on from.
+    #[serde(default)]
+    edited: usize,
     length: Option<Length>,
     same_episodes: Option<bool>,
     policy: Option<String>,
@@ -78,13 +81,25 @@ impl Timeline {
     /// # Errors
     /// Records that are damaged.
     pub fn read(dir: &RunDir) -> Result<Self, Failure> {
-        let versions = dir.objectives()?;
-        let mut timeline = Self::default();
-        dir.read_events()?.iter().for_each(|record| timeline.take(record, &versions));
+        Self::of(&dir.read_events()?, &dir.objectives()?)
+    }
+
+    fn of(events: &[Value], versions: &[ObjectiveVersion]) -> Result<Self, Failure> {
+        let (mut timeline, mut edits) = (Self::default(), Vec::new());
+        events.iter().for_each(|record| timeline.take(record, versions, &mut edits));
+        let missing = "a version of the script that ran is not in objective/index.jsonl";
+        let edits = edits.into_iter().map(|(at, edit)| Some((at, edit?))).collect::<Option<_>>();
+        timeline.edits = edits.ok_or_else(|| Failure::failed(missing))?;
         Ok(timeline)
     }
 
-    fn take(&mut self, record: &Value, versions: &[ObjectiveVersion]) {
+    /// Takes an event. A version of the script that a resume left behind is not in the list any more.
+    fn take(
+        &mut self,
+        record: &Value,
+        versions: &[ObjectiveVersion],
+        edits: &mut Vec<(AgentSteps, Option<Edit>)>,
+    ) {
         let Ok(event) = Event::deserialize(record) else { return };
         let at = event.agent_steps;
         match event.event.as_str() {
@@ -94,11 +109,9 @@ impl Timeline {
             }
             "resume" => {
                 // What came after the checkpoint did not happen to the run that went on from it.
-                self.edits.retain(|(when, _)| *when <= at);
+                edits.truncate(event.edited);
                 self.turns.retain(|(when, _)| *when <= at);
                 self.ends.retain(|(when, _)| *when <= at);
-                // What was said at this very step may have come before the checkpoint or after it.
-                self.edits.extend(event.control.map(|control| (at, Edit::Control(control))));
                 self.made_by.extend(MadeBy::deserialize(record));
                 let same_episodes = event.same_episodes.unwrap_or(false);
                 self.turns.push_back((at, Turn { length: event.length, same_episodes }));
@@ -107,14 +120,12 @@ impl Timeline {
                 let ran = |version: &&ObjectiveVersion| {
                     version.hash == event.hash && version.update == event.update
                 };
-                // One that a resume left behind is not in the list any more, and is dropped with its event.
-                if let Some(version) = versions.iter().find(ran) {
-                    self.edits
-                        .push_back((at, Edit::Script(version.clone(), event.control.unwrap_or_default())));
-                }
+                let version = versions.iter().find(ran).cloned();
+                let control = event.control.unwrap_or_default();
+                edits.push((at, version.map(|version| Edit::Script(version, control))));
             }
             "params" if event.source == "control.toml" => {
-                self.edits.push_back((at, Edit::Control(event.params)));
+                edits.push((at, Some(Edit::Control(event.params))));
             }
             // One that was told of and did not end the run has another policy.
             "fault" if event.policy.as_deref().is_none_or(|policy| policy == "stop") => {
@@ -134,15 +145,13 @@ mod tests {
         let version =
             |update, hash: &str| ObjectiveVersion { update, hash: hash.to_owned(), script: hash.into() };
         let versions = [version(0, "a"), version(7, "b")];
-        let mut timeline = Timeline::default();
-        events.iter().for_each(|event| timeline.take(event, &versions));
-        timeline
+        Timeline::of(events, &versions).unwrap()
     }
 
     #[test]
     fn what_came_after_the_checkpoint_that_a_run_went_on_from_did_not_happen() {
         let control = |at: u64, tau: f64| json!({ "event": "params", "source": "control.toml", "update": 1, "agent_steps": at, "params": { "tau": tau } });
-        let resume = |at: u64, same: bool| json!({ "event": "resume", "update": 1, "agent_steps": at, "same_episodes": same, "control": { "tau": at } });
+        let resume = |at: u64, edited: u64, same: bool| json!({ "event": "resume", "update": 1, "agent_steps": at, "same_episodes": same, "edited": edited });
         let events = [
             json!({ "event": "start", "update": 0, "agent_steps": 0, "kelvin": "1", "device": "cpu" }),
             control(10, 0.1),
@@ -150,9 +159,13 @@ mod tests {
             json!({ "event": "params", "source": "on_eval", "update": 1, "agent_steps": 21, "params": { "tau": 9.0 } }),
             control(40, 0.4),
             json!({ "event": "fault", "policy": "stop", "first": 12, "update": 11, "agent_steps": 41 }),
-            resume(20, true),
+            resume(20, 2, true),
+            // At the very step of the checkpoint, and after it.
+            control(20, 0.2),
+            resume(20, 2, true),
             control(30, 0.3),
-            resume(25, false),
+            control(30, 0.4),
+            resume(30, 3, false),
         ];
         let read = timeline(&events);
         let values = |tau: f64| Values::from([("tau".to_owned(), tau)]);
@@ -160,13 +173,15 @@ mod tests {
         let edits = [
             (AgentSteps(10), Edit::Control(values(0.1))),
             (AgentSteps(20), Edit::Script(script, values(0.1))),
-            (AgentSteps(20), Edit::Control(values(20.0))),
-            (AgentSteps(25), Edit::Control(values(25.0))),
+            (AgentSteps(30), Edit::Control(values(0.3))),
         ];
         assert_eq!(read.edits, edits);
         let turns: Vec<_> = read.turns.iter().map(|(at, turn)| (at.0, turn.same_episodes)).collect();
-        assert_eq!(turns, [(20, true), (25, false)]);
+        assert_eq!(turns, [(20, true), (20, true), (30, false)]);
         assert!(read.ends.is_empty() && read.made_by.iter().any(|made_by| made_by.device == "cpu"));
         assert_eq!(timeline(&events[..6]).ends, [(AgentSteps(41), Some(12))]);
+        let unknown = json!({ "event": "reload", "update": 8, "agent_steps": 50, "hash": "c" });
+        assert!(Timeline::of(&[unknown.clone()], &[]).is_err(), "it is not in the list");
+        assert!(Timeline::of(&[unknown, resume(40, 0, true)], &[]).is_ok(), "nor is it needed");
     }
 }

@@ -47,9 +47,10 @@ impl Witness {
         Ok(Self { then: open(then)?, now: open(now)?, same: 0, updates: 0 })
     }
 
-    /// The next record of then that there is none of now.
-    pub fn left(&mut self) -> Option<Value> {
-        line(&mut self.then).map(|line| parse(&line))
+    /// The next record of then up to so many agent steps that there is none of now. A run may have gone on since.
+    pub fn left(&mut self, agent_steps: u64) -> Option<Value> {
+        let record = line(&mut self.then).map(|line| parse(&line))?;
+        record["agent_steps"].as_u64().is_none_or(|at| at <= agent_steps).then_some(record)
     }
 
     /// Compares what was recorded since the last call, when `updates` updates and so many agent steps are made.
@@ -157,7 +158,7 @@ mod tests {
         std::fs::write(&then, "{\"updates\":1}\n{\"upd").unwrap();
         std::fs::write(&now, "{\"updates\":1}\n{\"updates\":2}\n").unwrap();
         let mut witness = Witness::new(&then, &now).unwrap();
-        assert_eq!((witness.look(2, 2), witness.same, witness.left()), (Ok(()), 1, None));
+        assert_eq!((witness.look(2, 2), witness.same, witness.left(9)), (Ok(()), 1, None));
     }
 
     #[test]
@@ -168,6 +169,6 @@ mod tests {
         std::fs::write(&now, "{\"updates\":1}\n").unwrap();
         let mut witness = Witness::new(&then, &now).unwrap();
         assert_eq!(witness.look(1, 1), Ok(()));
-        assert!(witness.left().is_some_and(|record| record["updates"] == 1));
+        assert!(witness.left(9).is_some_and(|record| record["updates"] == 1));
     }
 }
