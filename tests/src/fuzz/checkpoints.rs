@@ -1,7 +1,7 @@
 //! Checkpoints with anything in them: bytes that do not fit their manifest, and bytes that do.
 
 use super::finding::Finding;
-use super::run::{self, FRAMES, RUN};
+use super::run::{self, FORK, FRAMES, RUN};
 use super::runs::{in_folder, refused};
 use super::{Random, Target, edits};
 use crate::command::repository;
@@ -14,7 +14,7 @@ use rand::RngExt;
 use std::path::Path;
 
 /// Processor time that a case may take, in seconds.
-const MOST_SECONDS: f64 = 10.0;
+const MOST_SECONDS: f64 = 20.0;
 /// Turns of the loop after a run was taken up: some updates from what is in memory.
 const TURNS: usize = 120;
 
@@ -28,7 +28,8 @@ impl Target for Checkpoints {
 
     fn case(&self, random: &mut Random) -> String {
         let everything = random.random_bool(0.15);
-        let wanted = |name: &str| name.starts_with(RUN) && (everything || name.contains("/checkpoints/"));
+        let (run, folder) = if random.random_bool(0.2) { (FORK, "/origin/") } else { (RUN, "/checkpoints/") };
+        let wanted = |name: &str| name.starts_with(run) && (everything || name.contains(folder));
         let mut edits = edits::make(random, run::tree(), wanted);
         // Else the hash guards everything behind it.
         if random.random_bool(0.8) {
@@ -39,7 +40,7 @@ impl Target for Checkpoints {
 
     fn judge(&self, case: &str) -> Result<&'static str, Finding> {
         in_folder(case, MOST_SECONDS, |folder| {
-            let run = folder.join(RUN);
+            let run = folder.join(if case.contains(FORK) { FORK } else { RUN });
             let played = played(&run)?;
             exported(&run, &folder.join("out"))?;
             forked(&run, &folder.join("fork"))?;

@@ -8,15 +8,18 @@ use kelvin::units::Frames;
 use kelvin_run::{Experiment, Picture, RunDir, Task};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
 /// The run's folder, below that of the experiment which it belongs to.
 pub const RUN: &str = "kl/catch-s0";
+/// A fork of it that was killed before it had a checkpoint of its own.
+pub const FORK: &str = "kl/fork";
 /// Frames that it was trained for: with one lane, some beyond the first segment of the memory.
 pub const FRAMES: u64 = 1400;
 
-/// All files of an experiment of one run that is done, with its plan; made once.
+/// All files of an experiment of one run that is done, with its plan and a fork; made once.
 pub fn tree() -> &'static Tree {
     static TREE: LazyLock<Tree> = LazyLock::new(|| {
         // Without it nothing can be tried, and a run of the built-in game needs nothing that could be missing.
@@ -52,6 +55,7 @@ fn make() -> Result<Tree, Box<dyn Error>> {
         ..TrainRequest::default()
     };
     train(&request, &mut Console::new(true))?;
+    fork(&script, &out, &folder.path().join(FORK))?;
     let run = RunDir::open(&out)?;
     run.write_control("pause = false\nstep = 1\n\n[params]\ntau = 0.05\n")?;
     run.write_picture(&Picture {
@@ -63,6 +67,20 @@ fn make() -> Result<Tree, Box<dyn Error>> {
     let hash = run.objectives()?.first().map(|version| version.hash.clone()).unwrap_or_default();
     plan(&script, &hash).write(folder.path())?;
     Ok(edits::tree(folder.path())?)
+}
+
+fn fork(script: &Path, run: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    let request = TrainRequest {
+        script: Some(script.to_path_buf()),
+        device: Some("cpu".to_owned()),
+        frames: Some(Frames(FRAMES + 200)),
+        fork: Some(run.to_path_buf()),
+        out: Some(out.to_path_buf()),
+        ..TrainRequest::default()
+    };
+    train(&request, &mut Console::new(true))?;
+    fs::remove_file(out.join("DONE"))?;
+    Ok(fs::remove_dir_all(out.join("checkpoints"))?)
 }
 
 fn plan(script: &Path, hash: &str) -> Experiment {
