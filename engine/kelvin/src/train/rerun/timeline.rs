@@ -181,7 +181,7 @@ mod tests {
         assert!(read.ends.is_empty() && read.made_by.iter().any(|made_by| made_by.device == "cpu"));
         assert_eq!(timeline(&events[..6]).ends, [(AgentSteps(41), Some(12))]);
         let unknown = json!({ "event": "reload", "update": 8, "agent_steps": 50, "hash": "c" });
-        assert!(Timeline::of(&[unknown.clone()], &[]).is_err(), "it is not in the list");
+        assert!(Timeline::of(std::slice::from_ref(&unknown), &[]).is_err(), "it is not in the list");
         assert!(Timeline::of(&[unknown, resume(40, 0, true)], &[]).is_ok(), "nor is it needed");
     }
 }
