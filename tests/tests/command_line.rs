@@ -101,7 +101,11 @@ const MISTAKES: &[Mistake] = &[
     ),
     ("train $/scripts/good.rhai --env catch --preset papr", 2, &["papr", "paper", "machado"]),
     // The run directory.
-    ("train $/scripts/good.rhai --env catch --out $/file/run", 1, &["cannot create", "file/run", "hint: "]),
+    (
+        "train $/scripts/good.rhai --env catch --out $/file/run",
+        1,
+        &["cannot create", "/file: File exists", "hint: "],
+    ),
     ("train $/scripts/good.rhai --env catch --out $/file", 1, &["cannot create", "/file", "hint: "]),
     ("train $/scripts/good.rhai --env catch --out $/scripts", 1, &["already exists", "hint: ", "--resume"]),
     ("train --resume --out $/scripts", 1, &["is not a run", "hint: "]),

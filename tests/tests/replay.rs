@@ -155,6 +155,12 @@ fn what_was_recorded_and_is_not_now_is_a_difference() {
     fs::write(&path, format!("{text}{last}\n")).expect("a run");
     let said = replay(&trained.run());
     assert!(said.code == Some(1) && said.stderr.contains("was recorded, and is not now"), "{said}");
+    // Nobody trains for years to find out that it is not there.
+    let claims = last.replace("\"agent_steps\":", "\"agent_steps\":1");
+    assert_ne!(claims, last);
+    fs::write(&path, format!("{text}{claims}\n")).expect("a run");
+    let said = replay(&trained.run());
+    assert!(said.code == Some(1) && said.stderr.contains("and the run is 8,000 long"), "{said}");
     // And where records are missing, the networks are compared all the same.
     fs::write(&path, text.lines().take(3).map(|line| format!("{line}\n")).collect::<String>())
         .expect("a run");

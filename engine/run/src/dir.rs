@@ -393,7 +393,7 @@ fn clear_start(path: &Path) -> Result<(), RunError> {
 /// Makes `path` with all the folders above it and adds to `made` those that were not there.
 fn make_folders(path: &Path, made: &mut Vec<PathBuf>) -> Result<(), RunError> {
     let mut missing: Vec<&Path> =
-        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()).collect();
     while let Some(folder) = missing.pop() {
         fs::create_dir(folder).map_err(RunError::io("create", folder))?;
         made.push(folder.to_path_buf());

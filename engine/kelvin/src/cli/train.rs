@@ -40,8 +40,8 @@ pub(super) struct Args {
     /// The run directory [default: runs/SCRIPT-ENV-sSEED; of a fork runs/SCRIPT-ENV-sSEED-at-UPDATE]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Go on with a run, with its own script and settings: the same command once more (but for --fork and
-    /// --reference), or just its folder. --frames may change its length, --device where it runs
+    /// Go on with a run, with its own script and settings: the same command once more, without --fork or --reference, or
+    /// just its folder. --frames may change its length, --device where it runs
     #[arg(long, conflicts_with = "full_action_set")]
     resume: bool,
     /// Start a new run from a checkpoint of this one, with its settings and what it knows, and a changed script; --set,
