@@ -14,17 +14,19 @@ pub fn repository() -> PathBuf {
 /// were started from reaches it.
 ///
 /// # Panics
-/// If the program is not where cargo puts it, beside the folder of the test's own executable.
+/// If the program is not where cargo puts it: beside an executable, or beside the folder of a test.
 pub fn kelvin() -> Command {
-    let test = std::env::current_exe().expect("a running program has a path");
-    // target/release/deps/learning-0123456789abcdef → target/release/kelvin-under-test
-    let folder = test.parent().and_then(Path::parent).expect("cargo's layout");
-    let program = folder.join(format!("kelvin-under-test{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        program.is_file(),
-        "{} is missing: start the tests with `cargo test --release -p kelvin-tests`, which builds it",
-        program.display()
-    );
+    let own = std::env::current_exe().expect("a running program has a path");
+    let name = format!("kelvin-under-test{}", std::env::consts::EXE_SUFFIX);
+    // target/release/inject, or target/release/deps/learning-0123456789abcdef
+    let program =
+        own.ancestors().skip(1).take(2).map(|folder| folder.join(&name)).find(|path| path.is_file());
+    let program = program.unwrap_or_else(|| {
+        panic!(
+            "{name} is missing beside {}: cargo build --release --workspace --bins makes it",
+            own.display()
+        )
+    });
     let mut command = Command::new(program);
     // Its own name for itself in usage lines is that of the shipped program.
     #[cfg(unix)]

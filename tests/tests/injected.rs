@@ -1,4 +1,4 @@
-//! Faults injected into real runs, a few of each kind. `cargo run --release --bin inject` does as many as one likes.
+//! Faults injected into real runs, a few of each kind. `./kelvin inject` does as many as one likes.
 
 use kelvin_tests::inject::{damage::Subject, kills};
 use kelvin_tests::suite::{Suite, rom};

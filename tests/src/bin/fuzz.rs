@@ -1,4 +1,4 @@
-//! Makes up input until something breaks: `fuzz runs --seconds 600 --seed 1 --keep found`.
+//! Makes up input until something breaks: `./kelvin fuzz runs --seconds 600 --seed 1 --keep found`.
 //!
 //! The program runs itself as a worker that judges one case after the other, so that a case that takes the process down is
 //! only a finding. What is found is made small and written to the folder, one file a finding.

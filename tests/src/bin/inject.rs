@@ -1,6 +1,6 @@
 //! Injects faults into real runs and counts what came of them.
 //!
-//! `cargo run --release --workspace --bin inject -- kills 200` (or `damage 500`, or `limits`), and `--seed N`.
+//! `./kelvin inject kills 200` (or `damage 500`, or `limits`), and `--seed N`.
 #![forbid(unsafe_code)]
 // It reports to whoever started it.
 #![allow(clippy::print_stdout, clippy::print_stderr)]

@@ -1,6 +1,6 @@
 //! Trains for hours while somebody edits, looks on and steers, and watches what the process takes.
 //!
-//! `cargo run --release --workspace --bin soak -- FOLDER HOURS [ENV [SCRIPT]]`: a run in FOLDER/run, of which every ten
+//! `./kelvin soak FOLDER HOURS [ENV [SCRIPT]]`: a run in FOLDER/run, of which every ten
 //! seconds the memory, open files, threads and frames are written to FOLDER/soak.csv; the picture FOLDER/soak.svg and a
 //! verdict at its end. A soak that was cut off goes on with its run.
 #![forbid(unsafe_code)]
