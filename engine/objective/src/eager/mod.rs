@@ -71,7 +71,7 @@ pub struct Operation {
 /// Rounding errors put in on purpose.
 ///
 /// Every operation's result, and every derivative, is moved at random by up to `unit` in proportion to the
-/// numbers it was computed from, and a zero gets either sign. What then moves in the result of an evaluation is
+/// numbers it was computed from, or loses its last digits, and a zero gets either sign. What then moves in the result of an evaluation is
 /// what a correct one in arithmetic of that precision may get wrong, cancellation and jumps at ties included: a
 /// tolerance that fits the script and the batch at hand.
 #[derive(Clone, Copy, Debug, PartialEq)]
