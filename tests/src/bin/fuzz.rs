@@ -220,11 +220,15 @@ impl Hunt {
             let (seed, from) = (self.seed.to_string(), next.to_string());
             let file = self.case.display().to_string();
             let worker = Worker::start(self.target, &["--work", &file, "--seed", &seed, "--first", &from])?;
-            let last = next + CASES_OF_A_WORKER;
+            let (first_of_worker, last) = (next, next + CASES_OF_A_WORKER);
             while !is_over(self.spent + now) && next < last {
-                let begun = worker.next().and_then(|_| Ok((worker.next()?, worker.next()?)));
                 let number = next;
                 next += 1;
+                let begun = worker.next();
+                if begun.is_err() && number == first_of_worker {
+                    return Err("a worker ended before its first case".to_owned());
+                }
+                let begun = begun.and_then(|_| Ok((worker.next()?, worker.next()?)));
                 match begun {
                     Ok((spent, line)) => {
                         now =
