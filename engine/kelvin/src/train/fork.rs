@@ -3,7 +3,7 @@
 use super::checkpoint;
 use super::request::TrainRequest;
 use super::resume::{adjust, done, episodes, recorded_script, same_game};
-use super::session::{Given, Parts, Session};
+use super::session::{Given, Parts, Session, borrowed};
 use super::steering::Scheduled;
 use crate::config::{Config, ForkedFrom};
 use crate::console::{Console, grouped};
@@ -61,14 +61,6 @@ impl Origin {
         learner.count_evaluations();
         Ok((learner, same))
     }
-}
-
-/// What a run that has no checkpoint yet needs of another one to begin once more.
-pub(super) fn borrowed(dir: &RunDir, what: Borrowed, update: Option<u64>) -> Result<Checkpoint, Failure> {
-    dir.borrowed(what, update).map_err(|error| {
-        Failure::failed(format!("what the run began with of another cannot be used: {error}"))
-            .hint("start a new run with another --out")
-    })
 }
 
 impl Session {

@@ -83,8 +83,7 @@ impl Session {
                 .for_each(|damage| console.warn(format!("{damage}\nthe run itself goes on as it was"))),
             None => session.recorder.clear()?,
         }
-        let control = session.learner.state().steered.control.clone();
-        let detail = json!({ "same_episodes": same, "control": control, "edited": past.edited });
+        let detail = json!({ "same_episodes": same, "edited": past.edited });
         session.note_beginning("resume", detail)?;
         Ok((session, same))
     }
@@ -92,6 +91,8 @@ impl Session {
 
 /// Puts a learner where the newest checkpoint is that it can be put to, or else where the run began.
 fn take_up(dir: &RunDir, config: &Config, parts: &Parts, console: &Console) -> Result<TakenUp, Failure> {
+    // No checkpoint's fault.
+    parts.check_memory(config)?;
     let updates = dir.checkpoint_updates()?;
     for update in updates.iter().rev() {
         let own = dir.checkpoint(*update).map_err(Failure::from);

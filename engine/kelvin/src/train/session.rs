@@ -6,7 +6,6 @@ use super::checkpoint;
 use super::control::Asks;
 use super::edits::Edits;
 use super::faults::Tally;
-use super::fork::borrowed;
 use super::keeper::Keeper;
 use super::live::Live;
 use super::profile::Profile;
@@ -292,7 +291,7 @@ impl Parts {
 
     /// Refuses a replay memory that cannot fit: its pages are taken as they fill, so that the system would
     /// end the process hours into the run.
-    fn check_memory(&self, config: &Config) -> Result<(), Failure> {
+    pub fn check_memory(&self, config: &Config) -> Result<(), Failure> {
         let (capacity, bytes) = (config.slots() as u64, bytes_per_transition(self.spec.frame_len()) as u64);
         let wanted = capacity.saturating_mul(bytes);
         match memory::available_bytes().filter(|free| wanted > *free) {
@@ -333,6 +332,14 @@ fn check_reads(staged: &Staged) -> Result<(), Failure> {
 /// The newest checkpoint of a run that is to be the reference.
 pub(super) fn newest(run: &Path, console: &Console) -> Result<Checkpoint, Failure> {
     checkpoint::for_evaluation(&RunDir::open(run)?, console)
+}
+
+/// What a run that has no checkpoint yet needs of another one to begin once more.
+pub(super) fn borrowed(dir: &RunDir, what: Borrowed, update: Option<u64>) -> Result<Checkpoint, Failure> {
+    dir.borrowed(what, update).map_err(|error| {
+        Failure::failed(format!("what the run began with of another cannot be used: {error}"))
+            .hint("start a new run with another --out")
+    })
 }
 
 /// The reference of a run that has one, as it was when the run began. A fork has it from where it started.

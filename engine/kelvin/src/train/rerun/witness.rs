@@ -126,6 +126,17 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
+    /// A witness of two files.
+    fn witness(then: &str, now: &str) -> Witness {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = [("then", then), ("now", now)].map(|(name, text)| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        });
+        Witness::new(&paths[0], &paths[1]).unwrap()
+    }
+
     #[test]
     fn the_first_record_that_differs_is_named_with_its_fields() {
         let folder = tempfile::tempdir().unwrap();
@@ -153,21 +164,13 @@ mod tests {
 
     #[test]
     fn what_was_torn_off_is_not_compared() {
-        let folder = tempfile::tempdir().unwrap();
-        let [then, now] = ["then", "now"].map(|name| folder.path().join(name));
-        std::fs::write(&then, "{\"updates\":1}\n{\"upd").unwrap();
-        std::fs::write(&now, "{\"updates\":1}\n{\"updates\":2}\n").unwrap();
-        let mut witness = Witness::new(&then, &now).unwrap();
+        let mut witness = witness("{\"updates\":1}\n{\"upd", "{\"updates\":1}\n{\"updates\":2}\n");
         assert_eq!((witness.look(2, 2), witness.same, witness.left(9)), (Ok(()), 1, None));
     }
 
     #[test]
     fn what_was_recorded_only_then_is_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let [then, now] = ["then", "now"].map(|name| folder.path().join(name));
-        std::fs::write(&then, "{\"updates\":1}\n{\"updates\":1}\n").unwrap();
-        std::fs::write(&now, "{\"updates\":1}\n").unwrap();
-        let mut witness = Witness::new(&then, &now).unwrap();
+        let mut witness = witness("{\"updates\":1}\n{\"updates\":1}\n", "{\"updates\":1}\n");
         assert_eq!(witness.look(1, 1), Ok(()));
         assert!(witness.left(9).is_some_and(|record| record["updates"] == 1));
     }
