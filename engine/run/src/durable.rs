@@ -138,15 +138,16 @@ mod tests {
     #[cfg(unix)]
     fn a_file_has_another_name_and_keeps_its_content() {
         let folder = tempfile::tempdir().unwrap();
-        let [file, link, name] = ["file", "link", "name"].map(|name| folder.path().join(name));
+        let [file, link, name, taken] =
+            ["file", "link", "name", "taken"].map(|name| folder.path().join(name));
         fs::write(&file, "content").unwrap();
         std::os::unix::fs::symlink("file", &link).unwrap();
-        fs::write(&name, "another").unwrap();
+        fs::write(&taken, "another").unwrap();
         // The second time it is the same file already.
-        for from in [&file, &file, &link] {
-            link_or_copy(from, &name).unwrap();
-            assert!(!fs::symlink_metadata(&name).unwrap().is_symlink());
-            assert_eq!([&file, &name].map(|path| fs::read_to_string(path).unwrap()), ["content", "content"]);
+        for (from, to) in [(&file, &name), (&file, &name), (&link, &name), (&link, &taken)] {
+            link_or_copy(from, to).unwrap();
+            assert!(!fs::symlink_metadata(to).unwrap().is_symlink());
+            assert_eq!([&file, to].map(|path| fs::read_to_string(path).unwrap()), ["content", "content"]);
         }
         assert!(link_or_copy(&folder.path().join("none"), &name).is_err());
     }
