@@ -9,7 +9,7 @@ use crate::ops::Span;
 /// Characters of a source line that are shown; longer lines are cut around the column.
 const SHOWN: usize = 160;
 
-/// Characters of a message or a hint that are shown: a script may have names of any length in it.
+/// Characters of a message, a path or a hint that are shown: a script may have names of any length in it.
 const LONGEST: usize = 2000;
 
 /// One error in a script, with its place and a hint.
@@ -119,10 +119,9 @@ impl fmt::Display for Diagnostic {
         writeln!(f, "error: {:.LONGEST$}", self.message)?;
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
-        if self.line == 0 {
-            write!(f, "{gutter}--> {}", self.file.display())?;
-        } else {
-            write!(f, "{gutter}--> {}:{}:{}", self.file.display(), self.line, self.column)?;
+        write!(f, "{gutter}--> {:.LONGEST$}", self.file.to_string_lossy())?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column)?;
         }
         if self.line > 0 && !self.source_line.is_empty() {
             let (text, caret) = window(&self.source_line, self.column as usize - 1);
@@ -133,7 +132,7 @@ impl fmt::Display for Diagnostic {
             write!(f, "\n{gutter} |\n{number} | {}\n{gutter} | {margin}{carets}", text.trim_end())?;
         }
         for step in &self.trail {
-            write!(f, "\n{gutter} = {step}")?;
+            write!(f, "\n{gutter} = {step:.LONGEST$}")?;
         }
         match &self.hint {
             Some(hint) => write!(f, "\n{gutter} = hint: {hint:.LONGEST$}"),
